@@ -1,0 +1,234 @@
+//! What became of each day, and the trait through which a run tells how far it is.
+
+use std::fmt;
+use std::time::Duration;
+
+use jiff::civil::Date;
+use serde::Serialize;
+
+use crate::model::Dataset;
+
+/// What became of a trading day (or of one of its files). The words are the ones in `--json`, tables and the ledger.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// Its bars are in the store now.
+    Loaded,
+    /// Its bars were there already.
+    Unchanged,
+    /// The file is not due before 11:00 New York of the next day, and is not there.
+    NotDue,
+    /// No trading day.
+    NotASession,
+    /// Due, and the vendor has no file.
+    Missing,
+    /// The vendor answers 403: the plan does not include it.
+    NotEntitled,
+    /// Wrong header, broken gzip, or too many bad rows.
+    Damaged,
+    /// A header and no rows.
+    Empty,
+    /// Far less than its neighbours or its day file promise; loaded only with `--accept`.
+    Suspect,
+    /// Could not be fetched or written, retries included.
+    Failed,
+}
+
+impl Outcome {
+    /// Every outcome, in the order summaries list them.
+    pub const ALL: [Self; 10] = [
+        Self::Loaded,
+        Self::Unchanged,
+        Self::NotDue,
+        Self::NotASession,
+        Self::Missing,
+        Self::NotEntitled,
+        Self::Damaged,
+        Self::Empty,
+        Self::Suspect,
+        Self::Failed,
+    ];
+
+    /// The snake_case word.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Loaded => "loaded",
+            Self::Unchanged => "unchanged",
+            Self::NotDue => "not_due",
+            Self::NotASession => "not_a_session",
+            Self::Missing => "missing",
+            Self::NotEntitled => "not_entitled",
+            Self::Damaged => "damaged",
+            Self::Empty => "empty",
+            Self::Suspect => "suspect",
+            Self::Failed => "failed",
+        }
+    }
+
+    /// Whether a finished run with such a day ends with exit code 3.
+    pub const fn leaves_a_gap(self) -> bool {
+        !matches!(self, Self::Loaded | Self::Unchanged | Self::NotDue | Self::NotASession)
+    }
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// Why a row was not taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RejectReason {
+    /// Another number of fields than the header.
+    FieldCount,
+    /// Empty, not UTF-8, too long, or of another market than the file.
+    Ticker,
+    /// The start of the window is not 19 digits (nanoseconds since 2001), so its unit is unknown.
+    StampMagnitude,
+    /// The start of the window is not a whole minute.
+    StampOffMinute,
+    /// The start of the window lies on another date than the file's.
+    StampOtherDate,
+    /// A price, volume or count that is no finite number, or a volume or count below zero.
+    Number,
+    /// A price of zero or below in a market that has none.
+    PriceNotPositive,
+    /// The high is not the highest or the low not the lowest price.
+    PriceOrder,
+}
+
+impl RejectReason {
+    /// The snake_case word.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::FieldCount => "field_count",
+            Self::Ticker => "ticker",
+            Self::StampMagnitude => "stamp_magnitude",
+            Self::StampOffMinute => "stamp_off_minute",
+            Self::StampOtherDate => "stamp_other_date",
+            Self::Number => "number",
+            Self::PriceNotPositive => "price_not_positive",
+            Self::PriceOrder => "price_order",
+        }
+    }
+}
+
+/// A rejected row.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct RejectedRow {
+    /// Line of the unpacked file, the header being 1.
+    pub line: u64,
+    /// Why.
+    pub reason: RejectReason,
+    /// The row, cut to 120 characters.
+    pub text: String,
+}
+
+/// Rows that were not taken: how many by reason, and the first ten of them.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Rejects {
+    /// Count by reason, in the reasons' order.
+    pub counts: std::collections::BTreeMap<RejectReason, u64>,
+    /// The first ten.
+    pub first: Vec<RejectedRow>,
+}
+
+impl Rejects {
+    /// Rejected rows kept for the report.
+    pub const KEPT: usize = 10;
+
+    /// All rejected rows.
+    pub fn total(&self) -> u64 {
+        self.counts.values().sum()
+    }
+}
+
+/// What one file of a day held.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct ObjectReport {
+    /// Object key, or the path below the source folder.
+    pub key: String,
+    /// Packed size.
+    pub size_bytes: u64,
+    /// Rows read, rejected ones included, of all symbols.
+    pub rows: u64,
+    /// Distinct symbols seen.
+    pub symbols: u64,
+    /// Rejected rows.
+    pub rejects: Rejects,
+    /// Rows that repeated another row exactly and were counted once.
+    pub duplicates_identical: u64,
+    /// Rows that disagreed with another row of the same symbol and minute and lost to it.
+    pub duplicates_conflicting: u64,
+}
+
+/// What became of one trading day.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct DayReport {
+    /// Market.
+    pub dataset: Dataset,
+    /// Trading date.
+    pub date: Date,
+    /// What became of it.
+    pub outcome: Outcome,
+    /// Why, and what to do, where the outcome does not say it all.
+    pub detail: Option<String>,
+    /// Bars written, `day_official` included.
+    pub bars: u64,
+    /// Bars that were replaced because the file had changed.
+    pub replaced: bool,
+    /// Wanted symbols the file has no row of.
+    pub absent_symbols: Vec<String>,
+    /// The minute file.
+    pub minute_file: Option<ObjectReport>,
+    /// The vendor's day file, if it was read.
+    pub day_file: Option<ObjectReport>,
+    /// Things worth a look that stopped nothing (minutes missing across the market, no day file …).
+    pub notes: Vec<String>,
+}
+
+/// What became of a whole run.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct RunReport {
+    /// Every day asked for, ascending by dataset and date.
+    pub days: Vec<DayReport>,
+    /// Bytes that came over the network.
+    pub bytes_fetched: u64,
+    /// From the first listing to the last commit.
+    #[serde(rename = "seconds", serialize_with = "seconds")]
+    pub elapsed: Duration,
+    /// Stopped on request before all days were done.
+    pub interrupted: bool,
+}
+
+fn seconds<S: serde::Serializer>(elapsed: &Duration, to: S) -> Result<S::Ok, S::Error> {
+    to.serialize_f64((elapsed.as_secs_f64() * 1000.0).round() / 1000.0)
+}
+
+/// Hears how far a run is. Called from several threads; must not block.
+pub trait Reporter: Send + Sync + fmt::Debug {
+    /// Work about to start: days to load, and bytes to fetch for them.
+    fn start(&self, days: u64, bytes: u64);
+    /// Bytes arrived.
+    fn fetched(&self, bytes: u64);
+    /// Rows were decoded.
+    fn decoded(&self, rows: u64);
+    /// A day ended, one way or the other.
+    fn day_done(&self, day: &DayReport);
+    /// Something a person would want to know now: waiting for another process, trying again.
+    fn note(&self, message: &str);
+}
+
+/// Says nothing.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct SilentReporter;
+
+impl Reporter for SilentReporter {
+    fn start(&self, _days: u64, _bytes: u64) {}
+    fn fetched(&self, _bytes: u64) {}
+    fn decoded(&self, _rows: u64) {}
+    fn day_done(&self, _day: &DayReport) {}
+    fn note(&self, _message: &str) {}
+}

@@ -1,0 +1,109 @@
+//! When trading dates begin and sessions end, as instants.
+
+use jiff::civil::{Date, Time, time};
+use jiff::tz::TimeZone;
+use jiff::{Timestamp, ToSpan, Zoned};
+
+use super::{Dataset, Expectation, SessionKind, xnys};
+
+/// Name of the exchange's time zone.
+pub const NEW_YORK: &str = "America/New_York";
+
+/// Which clock cuts a market's days.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Market {
+    /// New York dates with pre-market, regular and post-market sessions.
+    NewYork,
+    /// UTC dates without sessions.
+    RoundTheClock,
+}
+
+impl Market {
+    fn zone(self) -> TimeZone {
+        match self {
+            Self::NewYork => TimeZone::get(NEW_YORK).expect("Invariant: the time zone table is compiled in"),
+            Self::RoundTheClock => TimeZone::UTC,
+        }
+    }
+
+    /// The instant of a wall-clock time on a trading date.
+    pub fn instant(self, date: Date, time: Time) -> Timestamp {
+        date.to_datetime(time)
+            .to_zoned(self.zone())
+            .expect("Invariant: a date of the trading calendar has instants")
+            .timestamp()
+    }
+
+    /// The trading date an instant falls on.
+    pub fn date_of(self, instant: Timestamp) -> Date {
+        Zoned::new(instant, self.zone()).date()
+    }
+}
+
+/// 00:00 of a trading date on its market's clock: the `timestamp` of its `day` bar.
+pub fn midnight(market: Market, date: Date) -> Timestamp {
+    market.instant(date, Time::midnight())
+}
+
+/// When the last minute of a date has been traded: 20:00 New York, 17:00 after an early close, the next 00:00 UTC in
+/// 24-hour markets.
+pub fn session_finished_at(dataset: Dataset, date: Date) -> Timestamp {
+    match dataset.market() {
+        Market::NewYork => {
+            let early = xnys().session(date) == Some(SessionKind::EarlyClose);
+            Market::NewYork.instant(date, if early { time(17, 0, 0, 0) } else { time(20, 0, 0, 0) })
+        }
+        Market::RoundTheClock => midnight(Market::RoundTheClock, date.saturating_add(1.day())),
+    }
+}
+
+/// When the vendor's file of a date should be there: 11:00 New York of the next day. Before, its absence is no gap.
+pub fn file_due_at(date: Date) -> Timestamp {
+    Market::NewYork.instant(date.saturating_add(1.day()), time(11, 0, 0, 0))
+}
+
+/// The latest date with a file to come whose trading is over.
+pub fn last_finished_session(dataset: Dataset, now: Timestamp) -> Date {
+    let mut date = dataset.market().date_of(now);
+    while dataset.expectation(date) != Expectation::Due || session_finished_at(dataset, date) > now {
+        match date.yesterday() {
+            Ok(day_before) if day_before >= dataset.first_date() => date = day_before,
+            _ => return dataset.first_date(),
+        }
+    }
+    date
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::civil::date;
+
+    use super::*;
+
+    fn at(text: &str) -> Timestamp {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn midnight_follows_the_exchange_over_clock_changes() {
+        assert_eq!(midnight(Market::NewYork, date(2024, 3, 8)), at("2024-03-08T05:00:00Z"));
+        assert_eq!(midnight(Market::NewYork, date(2024, 3, 11)), at("2024-03-11T04:00:00Z"));
+        assert_eq!(midnight(Market::RoundTheClock, date(2024, 3, 11)), at("2024-03-11T00:00:00Z"));
+    }
+
+    #[test]
+    fn a_session_is_finished_after_its_post_market() {
+        let thursday = date(2024, 7, 11);
+        assert_eq!(last_finished_session(Dataset::Stocks, at("2024-07-11T23:59:59Z")), date(2024, 7, 10));
+        assert_eq!(last_finished_session(Dataset::Stocks, at("2024-07-12T00:00:00Z")), thursday);
+        assert_eq!(session_finished_at(Dataset::Stocks, date(2024, 7, 3)), at("2024-07-03T21:00:00Z"));
+        assert_eq!(last_finished_session(Dataset::Crypto, at("2024-07-12T00:00:00Z")), thursday);
+        assert_eq!(last_finished_session(Dataset::Stocks, at("2024-07-07T12:00:00Z")), date(2024, 7, 5), "on a Sunday");
+    }
+
+    #[test]
+    fn files_are_due_the_morning_after() {
+        assert_eq!(file_due_at(date(2024, 3, 8)), at("2024-03-09T16:00:00Z"));
+        assert_eq!(file_due_at(date(2024, 3, 11)), at("2024-03-12T15:00:00Z"));
+    }
+}

@@ -1,0 +1,15 @@
+//! What the field calls things: symbols, datasets, timeframes, bars, sessions, the trading calendar. Pure data, no I/O.
+
+mod bar;
+mod calendar;
+mod clock;
+mod dataset;
+mod symbol;
+mod timeframe;
+
+pub use bar::{Bar, BarError, Minute, Prices, Session, VwapMethod};
+pub use calendar::{Calendar, CalendarError, SessionKind, xnys};
+pub use clock::{Market, NEW_YORK, file_due_at, last_finished_session, midnight, session_finished_at};
+pub use dataset::{Dataset, Expectation};
+pub use symbol::{Symbol, SymbolError};
+pub use timeframe::{Timeframe, TimeframeError, TimeframeSet};

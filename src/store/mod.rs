@@ -1,0 +1,1 @@
+//! Where bars are kept. Narrow interfaces by use; one hand-written implementation per database.
