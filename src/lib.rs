@@ -3,6 +3,7 @@
 //!
 //! `ARCHITECTURE.md` has the map of the modules and who may import whom.
 
+pub mod aggregate;
 pub mod ingest;
 pub mod model;
 pub mod store;
