@@ -1,0 +1,127 @@
+//! Day files: the vendor's own day bars.
+
+use std::collections::BTreeMap;
+use std::io::Read;
+
+use super::census::ticker_key;
+use super::number::nanoseconds;
+use super::rows::{Rows, Values, canonical_ticker};
+use super::{DecodeError, gunzip};
+use crate::aggregate::DayGrid;
+use crate::ingest::Wanted;
+use crate::ingest::report::{RejectReason, Rejects};
+use crate::model::{Bar, Dataset, Prices, Session, Timeframe};
+
+/// A day bar of the vendor's.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct OfficialBar {
+    prices: Prices,
+    volume: f64,
+    trades: u64,
+}
+
+impl OfficialBar {
+    /// The row of `historical_bars`. Its volume includes the post-market, so it is known only when that is over. A VWAP
+    /// cannot be told from a day's prices, so there is none.
+    pub fn bar(&self, dataset: Dataset, grid: &DayGrid) -> Bar {
+        Bar {
+            timeframe: Timeframe::DayOfficial,
+            timestamp_ms: grid.instant_ms(0),
+            end_timestamp_ms: grid.official_end_ms(),
+            prices: self.prices,
+            volume: dataset.has_volume().then_some(self.volume),
+            vwap: None,
+            vwap_method: None,
+            trades: dataset.has_volume().then_some(self.trades),
+            session: Session::Regular,
+            minutes: 0,
+        }
+    }
+}
+
+/// What was read of a day file.
+#[derive(Debug, Default)]
+pub struct DayFileRows {
+    /// Rows, rejected ones included.
+    pub rows: u64,
+    /// Rejected rows.
+    pub rejects: Rejects,
+    /// Repeated rows, counted once.
+    pub duplicates_identical: u64,
+    /// Rows that disagreed with another one of the same symbol: the one with more transactions was taken, then the one
+    /// with more volume, then the one with the larger prices.
+    pub duplicates_conflicting: u64,
+    /// Rows stamped with another date than the file's. The file's date counts: stamps of day files are not reliable.
+    pub odd_stamps: u64,
+    /// Day bars of the wanted symbols, by ticker.
+    pub wanted: BTreeMap<String, OfficialBar>,
+    /// Every symbol of the file (as a key) with its transactions, 0 where the file has none.
+    symbols: BTreeMap<u64, u64>,
+}
+
+impl DayFileRows {
+    /// Distinct symbols.
+    pub fn symbol_count(&self) -> u64 {
+        self.symbols.len() as u64
+    }
+
+    /// Of the symbols with at least so many transactions: how many there are, and how many the minute file lacks.
+    pub fn lacking(&self, minutes: &super::Census, transactions: u64) -> (u64, u64) {
+        let traded = || self.symbols.iter().filter(|(_, count)| **count >= transactions).map(|(key, _)| *key);
+        (traded().count() as u64, traded().filter(|key| !minutes.has_key(*key)).count() as u64)
+    }
+}
+
+/// Decodes a gzipped day file. Rows are keyed by the file's date; their stamps are only checked against it.
+pub fn decode_day(
+    packed: impl Read,
+    dataset: Dataset,
+    grid: &DayGrid,
+    wanted: &Wanted,
+) -> Result<DayFileRows, DecodeError> {
+    let mut rows = Rows::open(gunzip(packed), dataset)?;
+    let columns = rows.columns.clone();
+    let mut found = DayFileRows::default();
+    let mut all: BTreeMap<String, OfficialBar> = BTreeMap::new();
+    while let Some(row) = rows.next()? {
+        let read = canonical_ticker(row.field(columns.ticker), dataset)
+            .ok_or(RejectReason::Ticker)
+            .and_then(|symbol| row.values(&columns, dataset).map(|values| (symbol, values)));
+        match read {
+            Ok((symbol, Values { prices, volume, trades })) => {
+                let stamp = nanoseconds(row.field(columns.window_start));
+                let on_date = stamp.is_some_and(|ns| grid.minute_at(ns.div_euclid(1_000_000)).is_some());
+                found.odd_stamps += u64::from(!on_date);
+                let bar = OfficialBar { prices, volume, trades };
+                match all.entry(symbol.as_str().to_owned()) {
+                    std::collections::btree_map::Entry::Vacant(free) => {
+                        free.insert(bar);
+                    }
+                    std::collections::btree_map::Entry::Occupied(taken) if *taken.get() == bar => {
+                        found.duplicates_identical += 1;
+                    }
+                    std::collections::btree_map::Entry::Occupied(mut taken) => {
+                        found.duplicates_conflicting += 1;
+                        if rank(&bar) > rank(taken.get()) {
+                            taken.insert(bar);
+                        }
+                    }
+                }
+            }
+            Err(reason) => {
+                let text = row.text();
+                rows.reject(reason, text);
+            }
+        }
+    }
+    (found.rows, found.rejects) = rows.finish()?;
+    found.symbols = all.iter().map(|(ticker, bar)| (ticker_key(ticker), bar.trades)).collect();
+    all.retain(|ticker, _| wanted.official_of(ticker));
+    found.wanted = all;
+    Ok(found)
+}
+
+/// A total order for choosing between rows; all values are finite, so the tuple compares.
+fn rank(bar: &OfficialBar) -> impl PartialOrd {
+    (bar.trades, bar.volume, bar.prices.open, bar.prices.high, bar.prices.low, bar.prices.close)
+}

@@ -1,0 +1,176 @@
+//! Rows of a file with a bound header: splitting, checking, rejecting.
+
+use std::io::Read;
+
+use csv::ByteRecord;
+use memchr::{memchr, memchr_iter};
+
+use super::DecodeError;
+use super::header::Columns;
+use super::lines::Lines;
+use super::number::{count, decimal};
+use crate::ingest::report::{RejectReason, RejectedRow, Rejects};
+use crate::model::{Dataset, Prices, Symbol};
+
+/// A file with a larger share of bad rows fails.
+pub const MAX_REJECTED_SHARE: f64 = 0.01;
+
+/// One row, split into fields.
+#[derive(Clone, Copy)]
+pub(super) struct Row<'a> {
+    bytes: &'a [u8],
+    bounds: &'a [(usize, usize)],
+}
+
+impl<'a> Row<'a> {
+    #[inline]
+    pub(super) fn field(&self, column: usize) -> &'a [u8] {
+        let (from, to) = self.bounds[column];
+        &self.bytes[from..to]
+    }
+
+    /// The row as text, for reports.
+    pub(super) fn text(&self) -> String {
+        const MOST: usize = 120;
+        let line = String::from_utf8_lossy(self.bytes);
+        let mut short: String = line.chars().take(MOST).map(|c| if c.is_control() { '·' } else { c }).collect();
+        if line.chars().count() > MOST {
+            short.push('…');
+        }
+        short
+    }
+
+    /// Prices, volume and transactions of the row. Volume and transactions are 0 in files without them.
+    #[inline]
+    pub(super) fn values(&self, columns: &Columns, dataset: Dataset) -> Result<Values, RejectReason> {
+        let price = |column| decimal(self.field(column)).ok_or(RejectReason::Number);
+        let (open, high) = (price(columns.open)?, price(columns.high)?);
+        let (low, close) = (price(columns.low)?, price(columns.close)?);
+        let (volume, trades) = match columns.traded {
+            Some((volume, transactions)) => (
+                decimal(self.field(volume)).filter(|volume| *volume >= 0.0).ok_or(RejectReason::Number)?,
+                count(self.field(transactions)).ok_or(RejectReason::Number)?,
+            ),
+            None => (0.0, 0),
+        };
+        let prices = Prices::checked(open, high, low, close).map_err(|_| RejectReason::PriceOrder)?;
+        if dataset.prices_are_positive() && prices.low <= 0.0 {
+            return Err(RejectReason::PriceNotPositive);
+        }
+        // `-0` reads as zero below zero; stored volumes have one zero only.
+        Ok(Values { prices, volume: volume.abs(), trades })
+    }
+}
+
+/// What a row says beside its ticker and time.
+pub(super) struct Values {
+    pub(super) prices: Prices,
+    pub(super) volume: f64,
+    pub(super) trades: u64,
+}
+
+/// Reads a file's header, then its rows one at a time, counting and rejecting.
+pub(super) struct Rows<R> {
+    lines: Lines<R>,
+    pub(super) columns: Columns,
+    bounds: Vec<(usize, usize)>,
+    quoted: ByteRecord,
+    unquoted: Vec<u8>,
+    rows: u64,
+    rejects: Rejects,
+}
+
+impl<R: Read> Rows<R> {
+    /// Reads and binds the header.
+    pub(super) fn open(reader: R, dataset: Dataset) -> Result<Self, DecodeError> {
+        let mut lines = Lines::new(reader);
+        let mut header = ByteRecord::new();
+        match lines.next()? {
+            Some(line) => {
+                // Some tools write a byte order mark.
+                let line = line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line);
+                read_quoted(line, &mut header);
+            }
+            None => return Err(DecodeError::NoHeader),
+        }
+        let columns = Columns::bind(dataset, &header)?;
+        let bounds = Vec::with_capacity(columns.count);
+        let quoted = ByteRecord::new();
+        Ok(Self { lines, columns, bounds, quoted, unquoted: Vec::new(), rows: 0, rejects: Rejects::default() })
+    }
+
+    /// The next row with as many fields as the header; others are rejected on the way.
+    #[inline]
+    pub(super) fn next(&mut self) -> Result<Option<Row<'_>>, DecodeError> {
+        loop {
+            let Some(line) = self.lines.next()? else { return Ok(None) };
+            self.rows += 1;
+            self.bounds.clear();
+            let mut from = 0;
+            for comma in memchr_iter(b',', line) {
+                self.bounds.push((from, comma));
+                from = comma + 1;
+            }
+            self.bounds.push((from, line.len()));
+            if memchr(b'"', line).is_some() {
+                read_quoted(line, &mut self.quoted);
+                self.bounds.clear();
+                self.bounds
+                    .extend((0..self.quoted.len()).filter_map(|n| self.quoted.range(n)).map(|r| (r.start, r.end)));
+                self.unquoted.clear();
+                self.unquoted.extend_from_slice(self.quoted.as_slice());
+                if self.bounds.len() == self.columns.count {
+                    return Ok(Some(Row { bytes: &self.unquoted, bounds: &self.bounds }));
+                }
+            } else if self.bounds.len() == self.columns.count {
+                // The borrow of `line` cannot be carried around the loop, so the line is named again.
+                return Ok(Some(Row { bytes: self.lines.current(), bounds: &self.bounds }));
+            }
+            let text = Row { bytes: self.lines.current(), bounds: &[] }.text();
+            self.reject(RejectReason::FieldCount, text);
+        }
+    }
+
+    /// Counts the row read last as bad.
+    #[cold]
+    pub(super) fn reject(&mut self, reason: RejectReason, text: String) {
+        *self.rejects.counts.entry(reason).or_default() += 1;
+        if self.rejects.first.len() < Rejects::KEPT {
+            self.rejects.first.push(RejectedRow { line: self.lines.number(), reason, text });
+        }
+    }
+
+    /// Rows so far, bad ones included.
+    pub(super) const fn count(&self) -> u64 {
+        self.rows
+    }
+
+    /// Ends the file: the count of rows and the rejects, unless there are too many.
+    pub(super) fn finish(self) -> Result<(u64, Rejects), DecodeError> {
+        let rejected = self.rejects.total();
+        #[expect(clippy::cast_precision_loss, reason = "a share needs no more than 53 bits")]
+        let share = rejected as f64 / self.rows.max(1) as f64;
+        if share > MAX_REJECTED_SHARE {
+            let reasons: Vec<_> = self.rejects.counts.iter().map(|(why, n)| format!("{n} {}", why.as_str())).collect();
+            let first = self.rejects.first.first();
+            let first = first.map_or(String::new(), |row| format!("; the first is line {}: {}", row.line, row.text));
+            let reasons = reasons.join(", ") + &first;
+            return Err(DecodeError::TooManyRejects { rejected, rows: self.rows, reasons });
+        }
+        Ok((self.rows, self.rejects))
+    }
+}
+
+/// Splits a line that may have quoted fields.
+fn read_quoted(line: &[u8], record: &mut ByteRecord) {
+    record.clear();
+    let mut reader = csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(line);
+    // Reading from memory cannot fail, and a flexible reader takes any number of fields.
+    let _ = reader.read_byte_record(record);
+}
+
+/// A file's ticker as stored, if it can be one of the dataset.
+pub(super) fn canonical_ticker(raw: &[u8], dataset: Dataset) -> Option<Symbol> {
+    let symbol = Symbol::from_ticker(std::str::from_utf8(raw).ok()?).ok()?;
+    (symbol.dataset() == dataset).then_some(symbol)
+}
