@@ -2,12 +2,19 @@
 //!
 //! Nothing here knows SQL or a terminal: bars go into the store's traits, progress into [`Reporter`].
 
+mod check;
 pub mod decode;
+mod load;
+mod pipeline;
+mod plan;
 mod report;
 pub mod source;
 mod wanted;
 
+pub use crate::model::Outcome;
+pub use pipeline::{Concurrency, DatasetPlan, RunError, make_plan, run};
+pub use plan::{Accept, DayJob, DayPlan, Listing, Request, plan, plan_day};
 pub use report::{
-    DayReport, ObjectReport, Outcome, RejectReason, RejectedRow, Rejects, Reporter, RunReport, SilentReporter,
+    DayReport, ObjectReport, RejectReason, RejectedRow, Rejects, Reporter, RunReport, SilentReporter,
 };
 pub use wanted::Wanted;

@@ -6,76 +6,7 @@ use std::time::Duration;
 use jiff::civil::Date;
 use serde::Serialize;
 
-use crate::model::Dataset;
-
-/// What became of a trading day (or of one of its files). The words are the ones in `--json`, tables and the ledger.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Outcome {
-    /// Its bars are in the store now.
-    Loaded,
-    /// Its bars were there already.
-    Unchanged,
-    /// The file is not due before 11:00 New York of the next day, and is not there.
-    NotDue,
-    /// No trading day.
-    NotASession,
-    /// Due, and the vendor has no file.
-    Missing,
-    /// The vendor answers 403: the plan does not include it.
-    NotEntitled,
-    /// Wrong header, broken gzip, or too many bad rows.
-    Damaged,
-    /// A header and no rows.
-    Empty,
-    /// Far less than its neighbours or its day file promise; loaded only with `--accept`.
-    Suspect,
-    /// Could not be fetched or written, retries included.
-    Failed,
-}
-
-impl Outcome {
-    /// Every outcome, in the order summaries list them.
-    pub const ALL: [Self; 10] = [
-        Self::Loaded,
-        Self::Unchanged,
-        Self::NotDue,
-        Self::NotASession,
-        Self::Missing,
-        Self::NotEntitled,
-        Self::Damaged,
-        Self::Empty,
-        Self::Suspect,
-        Self::Failed,
-    ];
-
-    /// The snake_case word.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Loaded => "loaded",
-            Self::Unchanged => "unchanged",
-            Self::NotDue => "not_due",
-            Self::NotASession => "not_a_session",
-            Self::Missing => "missing",
-            Self::NotEntitled => "not_entitled",
-            Self::Damaged => "damaged",
-            Self::Empty => "empty",
-            Self::Suspect => "suspect",
-            Self::Failed => "failed",
-        }
-    }
-
-    /// Whether a finished run with such a day ends with exit code 3.
-    pub const fn leaves_a_gap(self) -> bool {
-        !matches!(self, Self::Loaded | Self::Unchanged | Self::NotDue | Self::NotASession)
-    }
-}
-
-impl fmt::Display for Outcome {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.as_str())
-    }
-}
+use crate::model::{Dataset, Outcome};
 
 /// Why a row was not taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
@@ -185,6 +116,8 @@ pub struct DayReport {
     pub minute_file: Option<ObjectReport>,
     /// The vendor's day file, if it was read.
     pub day_file: Option<ObjectReport>,
+    /// What became of the vendor's day file, if it was listed and wanted.
+    pub day_file_outcome: Option<Outcome>,
     /// Things worth a look that stopped nothing (minutes missing across the market, no day file …).
     pub notes: Vec<String>,
 }

@@ -23,6 +23,33 @@ pub enum Dataset {
     Crypto,
 }
 
+/// The two kinds of aggregate file the vendor publishes per dataset and day.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum FileKind {
+    /// `minute_aggs_v1`: minute bars of the whole market.
+    Minute,
+    /// `day_aggs_v1`: the vendor's own day bars.
+    Day,
+}
+
+impl FileKind {
+    /// Second part of the vendor's object keys.
+    pub const fn vendor_name(self) -> &'static str {
+        match self {
+            Self::Minute => "minute_aggs_v1",
+            Self::Day => "day_aggs_v1",
+        }
+    }
+
+    /// The word the ledger has for it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Minute => "minute",
+            Self::Day => "day",
+        }
+    }
+}
+
 /// Whether the vendor publishes a file for a date.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Expectation {

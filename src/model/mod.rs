@@ -4,12 +4,14 @@ mod bar;
 mod calendar;
 mod clock;
 mod dataset;
+mod outcome;
 mod symbol;
 mod timeframe;
 
 pub use bar::{Bar, BarError, Minute, Prices, Session, VwapMethod};
 pub use calendar::{Calendar, CalendarError, SessionKind, xnys};
 pub use clock::{Market, NEW_YORK, file_due_at, last_finished_session, midnight, session_finished_at};
-pub use dataset::{Dataset, Expectation};
+pub use dataset::{Dataset, DatasetError, Expectation, FileKind};
+pub use outcome::{Outcome, OutcomeError};
 pub use symbol::{Symbol, SymbolError};
 pub use timeframe::{Timeframe, TimeframeError, TimeframeSet};

@@ -53,13 +53,36 @@ pub struct DayFileRows {
     pub duplicates_conflicting: u64,
     /// Rows stamped with another date than the file's. The file's date counts: stamps of day files are not reliable.
     pub odd_stamps: u64,
-    /// Day bars of the wanted symbols, by ticker.
-    pub wanted: BTreeMap<String, OfficialBar>,
+    /// Day bars of the wanted symbols, by ticker, and whether they were taken.
+    wanted: BTreeMap<String, (OfficialBar, bool)>,
     /// Every symbol of the file (as a key) with its transactions, 0 where the file has none.
     symbols: BTreeMap<u64, u64>,
 }
 
 impl DayFileRows {
+    /// The day bar of a wanted symbol.
+    pub fn take(&mut self, ticker: &str) -> Option<OfficialBar> {
+        self.wanted.get_mut(ticker).map(|(bar, taken)| {
+            *taken = true;
+            *bar
+        })
+    }
+
+    /// The wanted day bars that were not taken, by ticker.
+    pub fn take_rest(&mut self) -> Vec<(String, OfficialBar)> {
+        let rest = self.wanted.iter_mut().filter(|(_, (_, taken))| !*taken);
+        rest.map(|(ticker, (bar, taken))| {
+            *taken = true;
+            (ticker.clone(), *bar)
+        })
+        .collect()
+    }
+
+    /// Forgets which were taken.
+    pub fn untake(&mut self) {
+        self.wanted.values_mut().for_each(|(_, taken)| *taken = false);
+    }
+
     /// Distinct symbols.
     pub fn symbol_count(&self) -> u64 {
         self.symbols.len() as u64
@@ -117,7 +140,7 @@ pub fn decode_day(
     (found.rows, found.rejects) = rows.finish()?;
     found.symbols = all.iter().map(|(ticker, bar)| (ticker_key(ticker), bar.trades)).collect();
     all.retain(|ticker, _| wanted.official_of(ticker));
-    found.wanted = all;
+    found.wanted = all.into_iter().map(|(ticker, bar)| (ticker, (bar, false))).collect();
     Ok(found)
 }
 

@@ -3,26 +3,9 @@
 use jiff::Timestamp;
 use jiff::civil::Date;
 
+pub use crate::model::FileKind;
+
 use crate::model::Dataset;
-
-/// The two kinds of aggregate file the vendor publishes per dataset and day.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum FileKind {
-    /// `minute_aggs_v1`: minute bars of the whole market.
-    Minute,
-    /// `day_aggs_v1`: the vendor's own day bars.
-    Day,
-}
-
-impl FileKind {
-    /// Second part of the vendor's object keys.
-    pub const fn vendor_name(self) -> &'static str {
-        match self {
-            Self::Minute => "minute_aggs_v1",
-            Self::Day => "day_aggs_v1",
-        }
-    }
-}
 
 /// One object of the listing, recognised as a day file.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,0 +1,347 @@
+//! What a run has to do: wanted, less what the ledger has.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::RangeInclusive;
+use std::sync::Arc;
+
+use jiff::civil::Date;
+use jiff::{Timestamp, ToSpan};
+
+use super::Wanted;
+use super::source::DayFile;
+use crate::model::{Dataset, Expectation, FileKind, Outcome, Timeframe, TimeframeSet, file_due_at, xnys};
+use crate::store::{DayState, FileVersion, Replace};
+
+/// Which suspect days are loaded all the same.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Accept {
+    /// None.
+    None,
+    /// All.
+    All,
+    /// These.
+    Dates(BTreeSet<Date>),
+}
+
+impl Accept {
+    /// Whether a suspect day of this date is loaded.
+    pub fn covers(&self, date: Date) -> bool {
+        match self {
+            Self::None => false,
+            Self::All => true,
+            Self::Dates(dates) => dates.contains(&date),
+        }
+    }
+}
+
+/// What is asked of one dataset.
+#[derive(Debug, Clone)]
+pub struct Request {
+    /// Market.
+    pub dataset: Dataset,
+    /// First and last trading date.
+    pub range: RangeInclusive<Date>,
+    /// Tickers; `None`: every symbol of the files.
+    pub symbols: Option<BTreeSet<String>>,
+    /// Bars to roll up.
+    pub timeframes: TimeframeSet,
+    /// Whether the vendor's own day bars are wanted too.
+    pub official_day: bool,
+    /// Load again what is there.
+    pub force: bool,
+    /// Suspect days to load.
+    pub accept: Accept,
+    /// The time of the run.
+    pub now: Timestamp,
+}
+
+impl Request {
+    fn wants(&self, ticker: Option<&str>) -> bool {
+        match (&self.symbols, ticker) {
+            (None, _) => true,
+            (Some(symbols), Some(ticker)) => symbols.contains(ticker),
+            (Some(_), None) => false,
+        }
+    }
+
+    /// The dates whose files a listing must show: those asked for, and neighbours to compare their sizes with.
+    pub fn listed_range(&self) -> RangeInclusive<Date> {
+        const NEIGHBOURHOOD_DAYS: i64 = 21;
+        self.range.start().saturating_sub(NEIGHBOURHOOD_DAYS.days())
+            ..=self.range.end().saturating_add(NEIGHBOURHOOD_DAYS.days())
+    }
+}
+
+/// How long an answer "not entitled" is believed without asking again.
+const ENTITLEMENT_REMEMBERED_HOURS: i64 = 24;
+
+/// One day's work.
+#[derive(Debug, Clone)]
+pub struct DayJob {
+    /// What it was planned from.
+    pub request: Arc<Request>,
+    /// Trading date.
+    pub date: Date,
+    /// The minute file, if it is to be read.
+    pub minute: Option<DayFile>,
+    /// The day file, if it is to be read.
+    pub day: Option<DayFile>,
+    /// What to make of them.
+    pub wanted: Wanted,
+    /// What to remove first.
+    pub replace: Vec<Replace>,
+    /// Timeframes that will be loaded for everyone.
+    pub everyone: TimeframeSet,
+    /// Timeframes that will be loaded for single symbols.
+    pub named: Vec<(String, TimeframeSet)>,
+    /// Whether a file had changed since it was loaded.
+    pub restated: bool,
+    /// Why the listing makes the day look short.
+    pub short: Option<String>,
+    /// What was stored of the day when this was planned.
+    pub state: DayState,
+}
+
+impl DayJob {
+    /// The same day without the vendor's day file: what it would have brought is neither removed nor promised.
+    #[must_use]
+    pub fn without_day_file(mut self) -> Self {
+        let official = made_from(FileKind::Day);
+        let less = |set: &mut TimeframeSet| *set = set.minus(official);
+        self.day = None;
+        less(&mut self.everyone);
+        less(&mut self.wanted.others);
+        self.wanted.named.values_mut().for_each(less);
+        self.named.iter_mut().for_each(|(_, set)| less(set));
+        self.replace.iter_mut().for_each(|replace| less(&mut replace.timeframes));
+        self.replace.retain(|replace| !replace.timeframes.is_empty());
+        self
+    }
+
+    /// Packed bytes to read.
+    pub fn bytes(&self) -> u64 {
+        self.minute.iter().chain(&self.day).map(|file| file.size_bytes).sum()
+    }
+}
+
+/// What is to become of a day.
+#[derive(Debug, Clone)]
+pub enum DayPlan {
+    /// It is to be loaded.
+    Load(Box<DayJob>),
+    /// It is known already what it is.
+    Settled {
+        /// Trading date.
+        date: Date,
+        /// What it is.
+        outcome: Outcome,
+        /// Why.
+        detail: Option<String>,
+    },
+}
+
+impl DayPlan {
+    /// Trading date.
+    pub fn date(&self) -> Date {
+        match self {
+            Self::Load(job) => job.date,
+            Self::Settled { date, .. } => *date,
+        }
+    }
+}
+
+/// What the vendor lists: day files by date.
+#[derive(Debug, Clone, Default)]
+pub struct Listing {
+    /// Minute files.
+    pub minute: BTreeMap<Date, DayFile>,
+    /// Day files.
+    pub day: BTreeMap<Date, DayFile>,
+}
+
+/// Plans every day of the request that has, or should have, a file; newest first.
+///
+/// Newest first, because a vendor's plan reaches back to some date: the first refusal settles all days before it.
+pub fn plan(request: &Arc<Request>, listing: &Listing, states: &BTreeMap<Date, DayState>) -> Vec<DayPlan> {
+    let none = DayState::default();
+    let mut plans: Vec<DayPlan> = dates(&request.range)
+        .filter_map(|date| {
+            let state = states.get(&date).unwrap_or(&none);
+            plan_day(request, date, listing, state)
+        })
+        .collect();
+    if plans.is_empty() {
+        let settled = |date| DayPlan::Settled { date, outcome: Outcome::NotASession, detail: None };
+        plans.extend(dates(&request.range).map(settled));
+    }
+    plans.reverse();
+    plans
+}
+
+/// Plans one day; `None` where there is no session and no file.
+pub fn plan_day(request: &Arc<Request>, date: Date, listing: &Listing, state: &DayState) -> Option<DayPlan> {
+    let settled = |outcome, detail| Some(DayPlan::Settled { date, outcome, detail });
+    let Some(minute) = listing.minute.get(&date) else {
+        let unloaded = need(request, state, FileKind::Minute, false, None).is_empty()
+            && request
+                .symbols
+                .iter()
+                .flatten()
+                .all(|s| need(request, state, FileKind::Minute, false, Some(s)).is_empty());
+        return match request.dataset.expectation(date) {
+            // Loaded once and gone since: what is stored stays.
+            Expectation::Due if unloaded => settled(Outcome::Unchanged, None),
+            Expectation::Due if request.now < file_due_at(date) => {
+                settled(Outcome::NotDue, Some(format!("due {}", file_due_at(date).strftime("%Y-%m-%d %H:%M UTC"))))
+            }
+            Expectation::Due => settled(Outcome::Missing, Some("the vendor lists no minute file".to_owned())),
+            Expectation::Possible | Expectation::Closed => None,
+        };
+    };
+    if refused_lately(request, state, FileKind::Minute) {
+        return settled(Outcome::NotEntitled, Some("refused in the last 24 hours; --force asks again".to_owned()));
+    }
+    let day = listing.day.get(&date).filter(|_| request.official_day && !refused_lately(request, state, FileKind::Day));
+    let files = [Some(minute), day];
+    let reload = files.map(|file| file.is_some_and(|file| reloads(request, state, file)));
+    let needs = |ticker: Option<&str>| {
+        let each = [FileKind::Minute, FileKind::Day].into_iter().zip(files).zip(reload);
+        each.filter(|((_, file), _)| file.is_some())
+            .fold(TimeframeSet::EMPTY, |all, ((kind, _), reload)| all.union(need(request, state, kind, reload, ticker)))
+    };
+    let tickers = request.symbols.iter().flatten().map(String::as_str).chain(state.named.keys().map(String::as_str));
+    let others = needs(None);
+    let named: BTreeMap<String, TimeframeSet> =
+        tickers.map(|ticker| (ticker.to_owned(), needs(Some(ticker)))).collect();
+    let wanted = Wanted {
+        others,
+        // Naming a symbol that is wanted like all others would say nothing.
+        named: named.iter().filter(|(_, timeframes)| **timeframes != others).map(|(t, f)| (t.clone(), *f)).collect(),
+    };
+    if wanted.any().is_empty() {
+        return settled(Outcome::Unchanged, None);
+    }
+    let replace = files.into_iter().flatten().zip(reload).filter_map(|(file, reload)| {
+        let symbols = match (&request.symbols, reload) {
+            (_, true) => None,
+            (Some(symbols), false) if request.force => Some(symbols.iter().cloned().collect()),
+            _ => return None,
+        };
+        state.loaded(file.kind)?;
+        Some(Replace { timeframes: made_from(file.kind), symbols })
+    });
+    let restated = files.into_iter().flatten().any(|file| is_restated(state, file));
+    let reads = |kind| !wanted.any().minus(made_from(kind)).eq(&wanted.any());
+    Some(DayPlan::Load(Box::new(DayJob {
+        request: Arc::clone(request),
+        date,
+        minute: Some(minute.clone()).filter(|_| reads(FileKind::Minute)),
+        day: day.cloned().filter(|_| reads(FileKind::Day) || reads(FileKind::Minute)),
+        replace: merge(replace.collect()),
+        everyone: others,
+        named: wanted.named.iter().map(|(ticker, timeframes)| (ticker.clone(), *timeframes)).collect(),
+        wanted,
+        restated,
+        short: short(request.dataset, date, minute.size_bytes, &listing.minute),
+        state: state.clone(),
+    })))
+}
+
+/// The timeframes that come from a kind of file.
+fn made_from(kind: FileKind) -> TimeframeSet {
+    match kind {
+        FileKind::Minute => TimeframeSet::of(Timeframe::ROLLED),
+        FileKind::Day => TimeframeSet::of([Timeframe::DayOfficial]),
+    }
+}
+
+fn is_restated(state: &DayState, file: &DayFile) -> bool {
+    state.loaded(file.kind).is_some_and(|loaded| !loaded.is_same_content(&version(file)))
+}
+
+/// Whether everything made from a file is made again.
+fn reloads(request: &Request, state: &DayState, file: &DayFile) -> bool {
+    is_restated(state, file) || request.force && request.symbols.is_none() && state.loaded(file.kind).is_some()
+}
+
+/// The timeframes to load from a kind of file for a ticker, or for all that are not named (`None`).
+fn need(request: &Request, state: &DayState, kind: FileKind, reload: bool, ticker: Option<&str>) -> TimeframeSet {
+    let only = |set: TimeframeSet| set.minus(TimeframeSet::of(Timeframe::ALL).minus(made_from(kind)));
+    let asked = request.wants(ticker);
+    let wants = match kind {
+        _ if !asked => TimeframeSet::EMPTY,
+        FileKind::Minute => request.timeframes,
+        FileKind::Day => made_from(FileKind::Day),
+    };
+    let covered = only(ticker.map_or(state.everyone, |ticker| state.covered(ticker)));
+    if reload || request.force && asked { covered.union(wants) } else { wants.minus(covered) }
+}
+
+fn refused_lately(request: &Request, state: &DayState, kind: FileKind) -> bool {
+    let remembered = ENTITLEMENT_REMEMBERED_HOURS.hours();
+    !request.force
+        && state
+            .file(kind)
+            .is_some_and(|file| file.outcome == Outcome::NotEntitled && file.attempted_at + remembered > request.now)
+}
+
+/// The version of a listed file.
+pub(super) fn version(file: &DayFile) -> FileVersion {
+    FileVersion {
+        key: file.key.clone(),
+        etag: file.etag.clone(),
+        size_bytes: file.size_bytes,
+        last_modified: file.last_modified,
+    }
+}
+
+/// Two removals from the same symbols are one.
+fn merge(replaces: Vec<Replace>) -> Vec<Replace> {
+    match <[Replace; 2]>::try_from(replaces) {
+        Ok([a, b]) if a.symbols == b.symbols => {
+            vec![Replace { timeframes: a.timeframes.union(b.timeframes), symbols: a.symbols }]
+        }
+        Ok(both) => both.into(),
+        Err(replaces) => replaces,
+    }
+}
+
+fn dates(range: &RangeInclusive<Date>) -> impl Iterator<Item = Date> {
+    let (first, last) = (*range.start(), *range.end());
+    first.series(1.day()).take_while(move |date| *date <= last)
+}
+
+/// A file below this share of its neighbours' median size is suspect.
+const SHORT_SHARE: f64 = 0.6;
+
+/// How many sessions of the same kind are compared with, and how many there must be.
+const NEIGHBOURS: usize = 10;
+const FEWEST_NEIGHBOURS: usize = 3;
+
+/// Why a file's size makes the day look short, held against the nearest sessions of the same kind (early closes with
+/// early closes, weekdays of forex with weekdays, holidays of indices with nothing).
+fn short(dataset: Dataset, date: Date, size_bytes: u64, listed: &BTreeMap<Date, DayFile>) -> Option<String> {
+    let kind = |date: Date| match dataset {
+        Dataset::Crypto => (None, false),
+        Dataset::Forex => (None, matches!(date.weekday(), jiff::civil::Weekday::Sunday)),
+        Dataset::Stocks | Dataset::Options | Dataset::Indices => (xnys().session(date), false),
+    };
+    let distance = |other: &Date| (other.duration_since(date).as_secs().abs(), *other);
+    let mut neighbours: Vec<(Date, u64)> = listed
+        .iter()
+        .filter(|(other, _)| **other != date && kind(**other) == kind(date))
+        .map(|(other, file)| (*other, file.size_bytes))
+        .collect();
+    neighbours.sort_by_key(|(other, _)| distance(other));
+    neighbours.truncate(NEIGHBOURS);
+    if neighbours.len() < FEWEST_NEIGHBOURS {
+        return None;
+    }
+    let mut sizes: Vec<u64> = neighbours.iter().map(|(_, size)| *size).collect();
+    sizes.sort_unstable();
+    let median = sizes[sizes.len() / 2];
+    #[expect(clippy::cast_precision_loss, reason = "a share of sizes")]
+    let share = size_bytes as f64 / median.max(1) as f64;
+    (share < SHORT_SHARE)
+        .then(|| format!("the file has {size_bytes} bytes, {:.0} % of the {median} its neighbours have", share * 100.0))
+}

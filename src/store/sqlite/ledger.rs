@@ -1,0 +1,164 @@
+//! Reading the ledger and coverage; attempts that brought nothing; load rates.
+
+use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+use sqlx::Row;
+use sqlx::sqlite::SqliteRow;
+
+use super::SqliteStore;
+use crate::model::{Dataset, FileKind, TimeframeSet};
+use crate::store::{Attempt, DayState, FileState, FileVersion, Ledger, LoadRate, StoreError};
+
+impl Ledger for SqliteStore {
+    async fn day_states(
+        &mut self,
+        dataset: Dataset,
+        range: RangeInclusive<Date>,
+    ) -> Result<BTreeMap<Date, DayState>, StoreError> {
+        self.read_states(dataset, range).await
+    }
+
+    async fn record_attempt(
+        &mut self,
+        dataset: Dataset,
+        date: Date,
+        file: FileKind,
+        attempt: &Attempt,
+    ) -> Result<(), StoreError> {
+        sqlx::query(
+            "INSERT INTO ingest_ledger (dataset, session_date, file, outcome, detail, started_at, finished_at)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+             ON CONFLICT DO UPDATE SET outcome = excluded.outcome, detail = excluded.detail,
+                 started_at = excluded.started_at, finished_at = excluded.finished_at",
+        )
+        .bind(dataset.as_str())
+        .bind(date.to_string())
+        .bind(file.as_str())
+        .bind(attempt.outcome.as_str())
+        .bind(&attempt.detail)
+        .bind(attempt.started_at.as_millisecond())
+        .bind(attempt.finished_at.as_millisecond())
+        .execute(&mut self.connection)
+        .await
+        .map_err(self.error("write the ledger"))?;
+        Ok(())
+    }
+
+    async fn load_rate(&mut self, everyone: bool) -> Result<Option<LoadRate>, StoreError> {
+        let row = sqlx::query("SELECT file_bytes, bars, seconds, measured_at FROM load_rates WHERE scope = ?1")
+            .bind(scope(everyone))
+            .fetch_optional(&mut self.connection)
+            .await
+            .map_err(self.error("read the load rate"))?;
+        row.map(|row| {
+            Ok(LoadRate {
+                file_bytes: row.get::<i64, _>(0).try_into().unwrap_or(0),
+                bars: row.get::<i64, _>(1).try_into().unwrap_or(0),
+                seconds: row.get(2),
+                measured_at: instant(row.get(3))?,
+            })
+        })
+        .transpose()
+    }
+
+    async fn record_load_rate(&mut self, everyone: bool, rate: LoadRate) -> Result<(), StoreError> {
+        sqlx::query(
+            "INSERT INTO load_rates (scope, file_bytes, bars, seconds, measured_at) VALUES (?1, ?2, ?3, ?4, ?5)
+             ON CONFLICT DO UPDATE SET file_bytes = excluded.file_bytes, bars = excluded.bars,
+                 seconds = excluded.seconds, measured_at = excluded.measured_at",
+        )
+        .bind(scope(everyone))
+        .bind(i64::try_from(rate.file_bytes).unwrap_or(i64::MAX))
+        .bind(i64::try_from(rate.bars).unwrap_or(i64::MAX))
+        .bind(rate.seconds)
+        .bind(rate.measured_at.as_millisecond())
+        .execute(&mut self.connection)
+        .await
+        .map_err(self.error("write the load rate"))?;
+        Ok(())
+    }
+}
+
+const fn scope(everyone: bool) -> &'static str {
+    if everyone { "all" } else { "symbols" }
+}
+
+impl SqliteStore {
+    pub(super) async fn read_states(
+        &mut self,
+        dataset: Dataset,
+        range: RangeInclusive<Date>,
+    ) -> Result<BTreeMap<Date, DayState>, StoreError> {
+        let (from, to) = (range.start().to_string(), range.end().to_string());
+        let files = sqlx::query(
+            "SELECT session_date, file, object_key, etag, size_bytes, last_modified, outcome, finished_at
+             FROM ingest_ledger WHERE dataset = ?1 AND session_date BETWEEN ?2 AND ?3",
+        )
+        .bind(dataset.as_str())
+        .bind(&from)
+        .bind(&to)
+        .fetch_all(&mut self.connection)
+        .await
+        .map_err(self.error("read the ledger"))?;
+        let mut states: BTreeMap<Date, DayState> = BTreeMap::new();
+        for row in &files {
+            let state = states.entry(date(row.get(0))?).or_default();
+            let file = Some(file_state(row)?);
+            match row.get::<&str, _>(1) {
+                word if word == FileKind::Day.as_str() => state.day = file,
+                _ => state.minute = file,
+            }
+        }
+        let coverage = sqlx::query(
+            "SELECT session_date, symbol, timeframes FROM coverage
+             WHERE dataset = ?1 AND session_date BETWEEN ?2 AND ?3",
+        )
+        .bind(dataset.as_str())
+        .bind(&from)
+        .bind(&to)
+        .fetch_all(&mut self.connection)
+        .await
+        .map_err(self.error("read the coverage"))?;
+        for row in &coverage {
+            let state = states.entry(date(row.get(0))?).or_default();
+            let timeframes: TimeframeSet = row.get::<&str, _>(2).parse().map_err(unknown)?;
+            match row.get::<&str, _>(1) {
+                "*" => state.everyone = timeframes,
+                symbol => {
+                    state.named.insert(symbol.to_owned(), timeframes);
+                }
+            }
+        }
+        Ok(states)
+    }
+}
+
+fn file_state(row: &SqliteRow) -> Result<FileState, StoreError> {
+    let loaded = match (row.get::<Option<String>, _>(2), row.get::<Option<String>, _>(3), row.get::<Option<i64>, _>(4))
+    {
+        (Some(key), Some(etag), Some(size)) => Some(FileVersion {
+            key,
+            etag,
+            size_bytes: size.try_into().unwrap_or(0),
+            last_modified: row.get::<Option<i64>, _>(5).map(instant).transpose()?,
+        }),
+        _ => None,
+    };
+    let outcome = row.get::<&str, _>(6).parse().map_err(unknown)?;
+    Ok(FileState { loaded, outcome, attempted_at: instant(row.get(7))? })
+}
+
+pub(super) fn date(text: &str) -> Result<Date, StoreError> {
+    text.parse().map_err(|_| StoreError::Unknown(format!("`{text}` as a date")))
+}
+
+pub(super) fn instant(milliseconds: i64) -> Result<Timestamp, StoreError> {
+    Timestamp::from_millisecond(milliseconds).map_err(|_| StoreError::Unknown(format!("{milliseconds} as a time")))
+}
+
+pub(super) fn unknown(error: impl std::error::Error) -> StoreError {
+    StoreError::Unknown(error.to_string())
+}

@@ -1,0 +1,182 @@
+//! The embedded store: one SQLite file.
+//!
+//! Write-ahead logging, so that readers see the old day until the new one is committed; `synchronous=FULL`, so that a
+//! committed day survives a power cut. Bars are appended day by day through [`bulk`]; everything else is plain SQL.
+
+mod bulk;
+mod ledger;
+mod read;
+mod sink;
+mod watchlist;
+
+use std::borrow::Cow;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use sqlx::migrate::{Migration, MigrationType, Migrator};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
+use sqlx::{ConnectOptions, Connection, SqliteConnection};
+
+use self::sink::Shapes;
+use super::StoreError;
+use crate::model::Dataset;
+
+/// Migrations, in order. A migration that has been released is never edited.
+const MIGRATIONS: [(i64, &str, &str); 1] = [(1, "bars", include_str!("../../../migrations/sqlite/0001_bars.sql"))];
+
+/// Table the migrations are remembered in; its own name, as other programs may share the file.
+const MIGRATIONS_TABLE: &str = "barkeep_migrations";
+
+/// Large pages: a day is some 80 MB of appends, and fewer, larger pages cost less to log and to copy.
+const PAGE_SIZE_BYTES: u32 = 32 * 1024;
+
+/// Page cache of the connection, in KiB. Appending needs only the right edge of the tree.
+const CACHE_KIB: u32 = 16 * 1024;
+
+/// After how many pages the log is copied into the database (32 MiB).
+const CHECKPOINT_PAGES: u32 = 1024;
+
+/// Bytes the log file keeps when it is not in use.
+const LOG_KEPT_BYTES: u32 = 64 * 1024 * 1024;
+
+/// How long a statement waits for another process before it is tried again from above.
+const BUSY_WAIT: Duration = Duration::from_millis(500);
+
+/// A connection to a SQLite database of bars.
+#[derive(Debug)]
+pub struct SqliteStore {
+    path: PathBuf,
+    connection: SqliteConnection,
+    /// The day whose transaction is open.
+    open_day: Option<OpenDay>,
+    shapes: Shapes,
+}
+
+#[derive(Debug)]
+struct OpenDay {
+    dataset: Dataset,
+    date: String,
+    day_id: i64,
+    state: super::DayState,
+}
+
+impl SqliteStore {
+    /// Opens the database, creating the file, its folder and its tables where they are not there.
+    pub async fn open(path: &Path) -> Result<Self, StoreError> {
+        if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+            std::fs::create_dir_all(folder)
+                .map_err(|source| StoreError::Open { path: path.to_owned(), source: source.into() })?;
+        }
+        let options = options(path).create_if_missing(true).page_size(PAGE_SIZE_BYTES);
+        let connection = options.connect().await.map_err(|source| opening(path, source))?;
+        let mut store = Self { path: path.to_owned(), connection, open_day: None, shapes: Shapes::default() };
+        store.migrate().await?;
+        Ok(store)
+    }
+
+    /// Opens the database if the file is there.
+    pub async fn open_existing(path: &Path) -> Result<Option<Self>, StoreError> {
+        if path.exists() { Self::open(path).await.map(Some) } else { Ok(None) }
+    }
+
+    /// The database file.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Copies the log into the database and ends the connection.
+    pub async fn close(self) -> Result<(), StoreError> {
+        let path = self.path;
+        self.connection.close().await.map_err(|source| named(&path, "close", source))
+    }
+
+    async fn migrate(&mut self) -> Result<(), StoreError> {
+        let migrations = MIGRATIONS.map(|(version, name, sql)| {
+            Migration::new(version, Cow::Borrowed(name), MigrationType::Simple, sqlx::SqlStr::from_static(sql), false)
+        });
+        let mut migrator = Migrator::with_migrations(migrations.to_vec());
+        migrator.dangerous_set_table_name(MIGRATIONS_TABLE);
+        // Two processes may meet at a new file: the one that loses finds the work done when it looks again.
+        let mut tries = 0;
+        loop {
+            match migrator.run_direct(None, &mut self.connection, false).await {
+                Ok(()) => return Ok(()),
+                Err(_) if tries < 20 => {
+                    tries += 1;
+                    tokio::time::sleep(Duration::from_millis(50 * tries)).await;
+                }
+                Err(error) => return Err(self.migration_error(error)),
+            }
+        }
+    }
+
+    fn migration_error(&self, error: sqlx::migrate::MigrateError) -> StoreError {
+        use sqlx::migrate::MigrateError;
+        let path = self.path.clone();
+        match error {
+            MigrateError::VersionMissing(_) | MigrateError::VersionTooNew(..) => {
+                StoreError::Foreign { path, reason: "it was made by a newer version of this program".to_owned() }
+            }
+            MigrateError::VersionMismatch(version) => {
+                StoreError::Foreign { path, reason: format!("its migration {version} differs from this program's") }
+            }
+            MigrateError::ExecuteMigration(source, _) | MigrateError::Execute(source) => {
+                let text = source.to_string();
+                if text.contains("already exists") {
+                    let reason = format!("{text}, and it is not ours; set DATABASE_URL to another file");
+                    return StoreError::Foreign { path, reason };
+                }
+                named(&path, "create its tables", source)
+            }
+            other => StoreError::Foreign { path, reason: other.to_string() },
+        }
+    }
+
+    /// Puts the database's name and what was being done to its errors.
+    fn error(&self, doing: &'static str) -> impl FnOnce(sqlx::Error) -> StoreError {
+        let path = self.path.clone();
+        move |source| named(&path, doing, source)
+    }
+}
+
+fn options(path: &Path) -> SqliteConnectOptions {
+    SqliteConnectOptions::new()
+        .filename(path)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Full)
+        .busy_timeout(BUSY_WAIT)
+        .foreign_keys(false)
+        .pragma("cache_size", format!("-{CACHE_KIB}"))
+        .pragma("wal_autocheckpoint", CHECKPOINT_PAGES.to_string())
+        .pragma("journal_size_limit", LOG_KEPT_BYTES.to_string())
+}
+
+/// The meaning of an error, by SQLite's primary result code.
+fn named(path: &Path, doing: &'static str, source: sqlx::Error) -> StoreError {
+    let path = path.to_owned();
+    match primary_code(&source) {
+        Some(libsqlite3_sys::SQLITE_FULL) => StoreError::DiskFull { path },
+        Some(libsqlite3_sys::SQLITE_READONLY) => StoreError::ReadOnly { path },
+        Some(libsqlite3_sys::SQLITE_CORRUPT) => StoreError::Corrupt { path, detail: source.to_string() },
+        Some(libsqlite3_sys::SQLITE_NOTADB) => {
+            StoreError::Foreign { path, reason: "the file is something else".to_owned() }
+        }
+        _ => StoreError::Other { path, doing, source },
+    }
+}
+
+fn opening(path: &Path, source: sqlx::Error) -> StoreError {
+    match named(path, "open", source) {
+        StoreError::Other { path, source, .. } => StoreError::Open { path, source },
+        other => other,
+    }
+}
+
+fn primary_code(error: &sqlx::Error) -> Option<i32> {
+    let code: i32 = error.as_database_error()?.code()?.parse().ok()?;
+    Some(code & 0xff)
+}
+
+fn is_busy(error: &sqlx::Error) -> bool {
+    matches!(primary_code(error), Some(libsqlite3_sys::SQLITE_BUSY | libsqlite3_sys::SQLITE_LOCKED))
+}

@@ -1,0 +1,110 @@
+//! Reading bars.
+
+use std::ops::RangeInclusive;
+
+use sqlx::Row;
+use sqlx::sqlite::SqliteRow;
+
+use super::SqliteStore;
+use super::ledger::{date, instant, unknown};
+use crate::model::{Bar, Prices, Session, Symbol, Timeframe, VwapMethod};
+use crate::store::{BarReader, SeriesStatus, StoreError, StoredBar};
+
+/// One scan in key order; only the totals of each day's series are sorted.
+const ALL_SERIES: &str = "
+SELECT n.symbol, s.dataset, t.timeframe, SUM(n.bars), MIN(n.first), MAX(n.last)
+FROM (SELECT symbol, timeframe_id, COUNT(*) AS bars, MIN(timestamp) AS first, MAX(timestamp) AS last
+      FROM bars GROUP BY day_id, symbol, timeframe_id) n
+JOIN symbols s ON s.symbol = n.symbol
+JOIN timeframes t ON t.timeframe_id = n.timeframe_id
+GROUP BY n.symbol, n.timeframe_id ORDER BY n.symbol, n.timeframe_id";
+
+/// A seek per day of the symbol's market.
+const SERIES_OF_ONE: &str = "
+SELECT s.symbol, s.dataset, t.timeframe, COUNT(*), MIN(b.timestamp), MAX(b.timestamp)
+FROM symbols s
+CROSS JOIN days d ON d.dataset = s.dataset
+CROSS JOIN bars b ON b.day_id = d.day_id AND b.symbol = s.symbol
+CROSS JOIN timeframes t ON t.timeframe_id = b.timeframe_id
+WHERE s.symbol = ?1 GROUP BY b.timeframe_id ORDER BY b.timeframe_id";
+
+impl BarReader for SqliteStore {
+    async fn bars(
+        &mut self,
+        symbol: &str,
+        timeframe: Timeframe,
+        range_ms: RangeInclusive<i64>,
+    ) -> Result<Vec<StoredBar>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT timestamp, open, high, low, close, volume, vwap, trades, session, vwap_method, session_date,
+                    end_timestamp, minutes
+             FROM historical_bars WHERE symbol = ?1 AND timeframe = ?2 AND timestamp BETWEEN ?3 AND ?4
+             ORDER BY timestamp",
+        )
+        .bind(symbol)
+        .bind(timeframe.as_str())
+        .bind(*range_ms.start())
+        .bind(*range_ms.end())
+        .fetch_all(&mut self.connection)
+        .await
+        .map_err(self.error("read bars"))?;
+        rows.iter().map(|row| stored_bar(timeframe, row)).collect()
+    }
+
+    async fn series(&mut self, symbols: Option<&[Symbol]>) -> Result<Vec<SeriesStatus>, StoreError> {
+        let rows = match symbols {
+            None => {
+                sqlx::query(ALL_SERIES).fetch_all(&mut self.connection).await.map_err(self.error("read the series"))?
+            }
+            Some(symbols) => {
+                let mut rows = Vec::new();
+                for symbol in symbols {
+                    let one = sqlx::query(SERIES_OF_ONE).bind(symbol.as_str()).fetch_all(&mut self.connection).await;
+                    rows.extend(one.map_err(self.error("read the series"))?);
+                }
+                rows
+            }
+        };
+        rows.iter().map(series_status).collect()
+    }
+}
+
+fn series_status(row: &SqliteRow) -> Result<SeriesStatus, StoreError> {
+    Ok(SeriesStatus {
+        symbol: row.get(0),
+        dataset: row.get::<&str, _>(1).parse().map_err(unknown)?,
+        timeframe: row.get::<&str, _>(2).parse().map_err(unknown)?,
+        bars: row.get::<i64, _>(3).try_into().unwrap_or(0),
+        first: instant(row.get(4))?,
+        last: instant(row.get(5))?,
+    })
+}
+
+fn stored_bar(timeframe: Timeframe, row: &SqliteRow) -> Result<StoredBar, StoreError> {
+    let session = match row.get::<&str, _>(8) {
+        "pre" => Session::Pre,
+        "regular" => Session::Regular,
+        "post" => Session::Post,
+        other => return Err(StoreError::Unknown(format!("`{other}` as a session"))),
+    };
+    let vwap_method = match row.get::<Option<&str>, _>(9) {
+        None => None,
+        Some("vendor") => Some(VwapMethod::Vendor),
+        Some("estimate") => Some(VwapMethod::Estimate),
+        Some(other) => return Err(StoreError::Unknown(format!("`{other}` as a VWAP method"))),
+    };
+    let prices = Prices::checked(row.get(1), row.get(2), row.get(3), row.get(4)).map_err(unknown)?;
+    let bar = Bar {
+        timeframe,
+        timestamp_ms: row.get(0),
+        end_timestamp_ms: row.get(11),
+        prices,
+        volume: row.get(5),
+        vwap: row.get(6),
+        vwap_method,
+        trades: row.get::<Option<i64>, _>(7).and_then(|trades| trades.try_into().ok()),
+        session,
+        minutes: row.get::<i64, _>(12).try_into().unwrap_or(u16::MAX),
+    };
+    Ok(StoredBar { bar, session_date: date(row.get(10))? })
+}

@@ -1,0 +1,297 @@
+//! Taking the bars of a day.
+
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
+use jiff::civil::Date;
+use sqlx::{AssertSqlSafe, Executor};
+
+use super::{OpenDay, SqliteStore, bulk, is_busy, named};
+use crate::model::{Bar, Dataset, Session, Timeframe, TimeframeSet, VwapMethod};
+use crate::store::{BarBatch, BarSink, DayCommit, DayState, Replace, StoreError};
+
+/// How long another process may hold the database before this one gives up. A full-market day takes seconds.
+const LONGEST_WAIT: Duration = Duration::from_mins(10);
+
+/// After how long a wait is said.
+const SAID_AFTER: Duration = Duration::from_secs(2);
+
+/// What bars have in common, by what they are found by.
+#[derive(Debug, Default)]
+pub(super) struct Shapes(HashMap<(Session, Option<VwapMethod>, i64), i64>);
+
+impl Shapes {
+    const fn key(bar: &Bar) -> (Session, Option<VwapMethod>, i64) {
+        (bar.session, bar.vwap_method, bar.end_timestamp_ms - bar.timestamp_ms)
+    }
+
+    /// The stored number of a bar's shape. `write` has made sure that there is one.
+    pub(super) fn id_of(&self, bar: &Bar) -> i64 {
+        self.0.get(&Self::key(bar)).copied().expect("Invariant: shapes are stored before the bars that have them")
+    }
+}
+
+impl BarSink for SqliteStore {
+    async fn begin_day(
+        &mut self,
+        dataset: Dataset,
+        date: Date,
+        waiting: impl FnOnce() + Send,
+    ) -> Result<DayState, StoreError> {
+        let since = Instant::now();
+        let mut waiting = Some(waiting);
+        loop {
+            match self.connection.execute("BEGIN IMMEDIATE").await {
+                Ok(_) => break,
+                Err(error) if is_busy(&error) => {
+                    if since.elapsed() > LONGEST_WAIT {
+                        let waited_seconds = LONGEST_WAIT.as_secs();
+                        return Err(StoreError::Busy { path: self.path.clone(), waited_seconds });
+                    }
+                    if since.elapsed() > SAID_AFTER
+                        && let Some(say) = waiting.take()
+                    {
+                        say();
+                    }
+                }
+                Err(error) => return Err(named(&self.path, "begin a day", error)),
+            }
+        }
+        let opened = self.open_day(dataset, date).await;
+        if opened.is_err() {
+            self.roll_back().await;
+        }
+        opened
+    }
+
+    async fn replace(&mut self, what: &Replace) -> Result<u64, StoreError> {
+        let day_id = self.day().day_id;
+        let timeframes: Vec<_> = what.timeframes.iter().map(|timeframe| (timeframe as u8).to_string()).collect();
+        let everything = TimeframeSet::of(Timeframe::ALL).minus(what.timeframes).is_empty();
+        let mut removed = 0;
+        match &what.symbols {
+            None if everything => {
+                let deleted = sqlx::query("DELETE FROM bars WHERE day_id = ?1").bind(day_id);
+                removed +=
+                    deleted.execute(&mut self.connection).await.map_err(self.error("remove a day"))?.rows_affected();
+                self.renumber().await?;
+            }
+            None => {
+                let sql = format!("DELETE FROM bars WHERE day_id = ?1 AND timeframe_id IN ({})", timeframes.join(","));
+                let deleted = sqlx::query(AssertSqlSafe(sql)).bind(day_id);
+                removed +=
+                    deleted.execute(&mut self.connection).await.map_err(self.error("remove bars"))?.rows_affected();
+            }
+            Some(symbols) => {
+                let sql = format!(
+                    "DELETE FROM bars WHERE day_id = ?1 AND symbol = ?2 AND timeframe_id IN ({})",
+                    timeframes.join(",")
+                );
+                for symbol in symbols {
+                    let deleted = sqlx::query(AssertSqlSafe(sql.clone())).bind(day_id).bind(symbol);
+                    let done = deleted.execute(&mut self.connection).await.map_err(self.error("remove bars"))?;
+                    removed += done.rows_affected();
+                }
+            }
+        }
+        Ok(removed)
+    }
+
+    async fn write(&mut self, batch: &BarBatch) -> Result<(), StoreError> {
+        self.store_symbols(batch).await?;
+        self.store_shapes(batch).await?;
+        let day_id = self.day().day_id;
+        let handle = self.connection.lock_handle().await.map_err(|e| named(&self.path, "write bars", e))?;
+        // The insert computes and writes for tens of milliseconds: other tasks of this thread move elsewhere.
+        let inserted = tokio::task::block_in_place(|| bulk::insert(handle, day_id, batch, &self.shapes));
+        inserted.map_err(|error| self.bulk_error(error))
+    }
+
+    async fn commit_day(&mut self, commit: &DayCommit) -> Result<(), StoreError> {
+        self.write_coverage(commit).await?;
+        self.write_ledger(commit).await?;
+        self.connection.execute("COMMIT").await.map_err(self.error("commit a day"))?;
+        self.open_day = None;
+        Ok(())
+    }
+
+    async fn abandon_day(&mut self) -> Result<(), StoreError> {
+        self.roll_back().await;
+        Ok(())
+    }
+}
+
+impl SqliteStore {
+    fn day(&self) -> &OpenDay {
+        self.open_day.as_ref().expect("Invariant: bars are written between `begin_day` and its end")
+    }
+
+    async fn open_day(&mut self, dataset: Dataset, date: Date) -> Result<DayState, StoreError> {
+        let state = self.read_states(dataset, date..=date).await?.remove(&date).unwrap_or_default();
+        let date = date.to_string();
+        let found: Option<i64> = sqlx::query_scalar("SELECT day_id FROM days WHERE dataset = ?1 AND session_date = ?2")
+            .bind(dataset.as_str())
+            .bind(&date)
+            .fetch_optional(&mut self.connection)
+            .await
+            .map_err(self.error("look up a day"))?;
+        let day_id = match found {
+            Some(day_id) => day_id,
+            None => self.number(dataset, &date).await?,
+        };
+        self.open_day = Some(OpenDay { dataset, date, day_id, state: state.clone() });
+        Ok(state)
+    }
+
+    async fn number(&mut self, dataset: Dataset, date: &str) -> Result<i64, StoreError> {
+        sqlx::query_scalar("INSERT INTO days (dataset, session_date) VALUES (?1, ?2) RETURNING day_id")
+            .bind(dataset.as_str())
+            .bind(date)
+            .fetch_one(&mut self.connection)
+            .await
+            .map_err(self.error("add a day"))
+    }
+
+    /// Gives an emptied day a new number, so that its bars are appended like those of a new day.
+    async fn renumber(&mut self) -> Result<(), StoreError> {
+        let (dataset, date, old) = (self.day().dataset, self.day().date.clone(), self.day().day_id);
+        let deleted = sqlx::query("DELETE FROM days WHERE day_id = ?1").bind(old);
+        deleted.execute(&mut self.connection).await.map_err(self.error("renumber a day"))?;
+        let day_id = self.number(dataset, &date).await?;
+        if let Some(day) = &mut self.open_day {
+            day.day_id = day_id;
+        }
+        Ok(())
+    }
+
+    async fn store_symbols(&mut self, batch: &BarBatch) -> Result<(), StoreError> {
+        let dataset = self.day().dataset.as_str();
+        for some in batch.symbols.chunks(200) {
+            let rows = vec!["(?,?)"; some.len()].join(",");
+            let sql = format!("INSERT OR IGNORE INTO symbols (symbol, dataset) VALUES {rows}");
+            let mut insert = sqlx::query(AssertSqlSafe(sql));
+            for (symbol, _) in some {
+                insert = insert.bind(&**symbol).bind(dataset);
+            }
+            insert.execute(&mut self.connection).await.map_err(self.error("add symbols"))?;
+        }
+        Ok(())
+    }
+
+    async fn store_shapes(&mut self, batch: &BarBatch) -> Result<(), StoreError> {
+        for bar in &batch.bars {
+            let key = Shapes::key(bar);
+            if self.shapes.0.contains_key(&key) {
+                continue;
+            }
+            let (session, method, duration_ms) = (key.0.as_str(), key.1.map(VwapMethod::as_str), key.2);
+            let found: Option<i64> = sqlx::query_scalar(
+                "SELECT shape_id FROM shapes WHERE session = ?1 AND vwap_method IS ?2 AND duration_ms = ?3",
+            )
+            .bind(session)
+            .bind(method)
+            .bind(duration_ms)
+            .fetch_optional(&mut self.connection)
+            .await
+            .map_err(self.error("look up a shape"))?;
+            let shape_id = match found {
+                Some(shape_id) => shape_id,
+                None => sqlx::query_scalar(
+                    "INSERT INTO shapes (session, vwap_method, duration_ms) VALUES (?1, ?2, ?3) RETURNING shape_id",
+                )
+                .bind(session)
+                .bind(method)
+                .bind(duration_ms)
+                .fetch_one(&mut self.connection)
+                .await
+                .map_err(self.error("add a shape"))?,
+            };
+            self.shapes.0.insert(key, shape_id);
+        }
+        Ok(())
+    }
+
+    /// Ends the transaction without a trace. An error here means that there is none to end.
+    async fn roll_back(&mut self) {
+        let _ = self.connection.execute("ROLLBACK").await;
+        self.open_day = None;
+        // Shapes added in the transaction are gone with it.
+        self.shapes = Shapes::default();
+    }
+
+    fn bulk_error(&self, error: bulk::BulkError) -> StoreError {
+        let path = self.path.clone();
+        match error.code {
+            libsqlite3_sys::SQLITE_FULL => StoreError::DiskFull { path },
+            libsqlite3_sys::SQLITE_CORRUPT => StoreError::Corrupt { path, detail: error.message },
+            _ => StoreError::Other { path, doing: "write bars", source: sqlx::Error::Protocol(error.message) },
+        }
+    }
+
+    async fn write_coverage(&mut self, commit: &DayCommit) -> Result<(), StoreError> {
+        let day = self.day();
+        let (dataset, date, state) = (day.dataset.as_str(), day.date.clone(), day.state.clone());
+        let everyone = ("*".to_owned(), commit.everyone, state.everyone);
+        let named = commit
+            .named
+            .iter()
+            .map(|(symbol, added)| (symbol.clone(), *added, state.named.get(symbol).copied().unwrap_or_default()));
+        for (symbol, added, before) in std::iter::once(everyone).chain(named) {
+            let now = before.union(added);
+            if now == before {
+                continue;
+            }
+            sqlx::query(
+                "INSERT INTO coverage (dataset, session_date, symbol, timeframes) VALUES (?1, ?2, ?3, ?4)
+                 ON CONFLICT DO UPDATE SET timeframes = excluded.timeframes",
+            )
+            .bind(dataset)
+            .bind(&date)
+            .bind(symbol)
+            .bind(now.to_string())
+            .execute(&mut self.connection)
+            .await
+            .map_err(self.error("write the coverage"))?;
+        }
+        Ok(())
+    }
+
+    async fn write_ledger(&mut self, commit: &DayCommit) -> Result<(), StoreError> {
+        let day = self.day();
+        let (dataset, date) = (day.dataset.as_str(), day.date.clone());
+        let all = !day.state.everyone.union(commit.everyone).is_empty();
+        for file in &commit.files {
+            let version = &file.version;
+            sqlx::query(
+                "INSERT INTO ingest_ledger (dataset, session_date, file, scope, object_key, etag, size_bytes,
+                     last_modified, rows_read, rows_rejected, symbols_seen, bars_written, outcome, detail, started_at,
+                     finished_at)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, 'loaded', NULL, ?13, ?14)
+                 ON CONFLICT DO UPDATE SET scope = excluded.scope, object_key = excluded.object_key,
+                     etag = excluded.etag, size_bytes = excluded.size_bytes, last_modified = excluded.last_modified,
+                     rows_read = excluded.rows_read, rows_rejected = excluded.rows_rejected,
+                     symbols_seen = excluded.symbols_seen, bars_written = excluded.bars_written,
+                     outcome = excluded.outcome, detail = NULL, started_at = excluded.started_at,
+                     finished_at = excluded.finished_at",
+            )
+            .bind(dataset)
+            .bind(&date)
+            .bind(file.kind.as_str())
+            .bind(if all { "all" } else { "symbols" })
+            .bind(&version.key)
+            .bind(&version.etag)
+            .bind(i64::try_from(version.size_bytes).unwrap_or(i64::MAX))
+            .bind(version.last_modified.map(jiff::Timestamp::as_millisecond))
+            .bind(i64::try_from(file.rows_read).unwrap_or(i64::MAX))
+            .bind(i64::try_from(file.rows_rejected).unwrap_or(i64::MAX))
+            .bind(i64::try_from(file.symbols_seen).unwrap_or(i64::MAX))
+            .bind(i64::try_from(file.bars_written).unwrap_or(i64::MAX))
+            .bind(commit.started_at.as_millisecond())
+            .bind(commit.finished_at.as_millisecond())
+            .execute(&mut self.connection)
+            .await
+            .map_err(self.error("write the ledger"))?;
+        }
+        Ok(())
+    }
+}

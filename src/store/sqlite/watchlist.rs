@@ -1,0 +1,70 @@
+//! The watchlist.
+
+use sqlx::Row;
+
+use super::SqliteStore;
+use super::ledger::{instant, unknown};
+use crate::model::Symbol;
+use crate::store::{StoreError, Watchlist, WatchlistEntry};
+
+impl Watchlist for SqliteStore {
+    async fn watchlist(&mut self) -> Result<Vec<WatchlistEntry>, StoreError> {
+        let rows =
+            sqlx::query("SELECT symbol, days_to_backfill, active, priority, added_at FROM watchlist ORDER BY symbol")
+                .fetch_all(&mut self.connection)
+                .await
+                .map_err(self.error("read the watchlist"))?;
+        rows.iter()
+            .map(|row| {
+                Ok(WatchlistEntry {
+                    symbol: Symbol::from_ticker(row.get(0)).map_err(unknown)?,
+                    days_to_backfill: row.get(1),
+                    active: row.get(2),
+                    priority: row.get(3),
+                    added_at: instant(row.get(4))?,
+                })
+            })
+            .collect()
+    }
+
+    async fn watch(&mut self, entries: &[WatchlistEntry]) -> Result<u64, StoreError> {
+        let mut added = 0;
+        for entry in entries {
+            let known: Option<i64> = sqlx::query_scalar("SELECT 1 FROM watchlist WHERE symbol = ?1")
+                .bind(entry.symbol.as_str())
+                .fetch_optional(&mut self.connection)
+                .await
+                .map_err(self.error("read the watchlist"))?;
+            added += u64::from(known.is_none());
+            sqlx::query(
+                "INSERT INTO watchlist (symbol, days_to_backfill, active, priority, added_at) VALUES (?1, ?2, ?3, ?4, ?5)
+                 ON CONFLICT DO UPDATE SET days_to_backfill = excluded.days_to_backfill, active = excluded.active,
+                     priority = excluded.priority",
+            )
+            .bind(entry.symbol.as_str())
+            .bind(entry.days_to_backfill)
+            .bind(entry.active)
+            .bind(entry.priority)
+            .bind(entry.added_at.as_millisecond())
+            .execute(&mut self.connection)
+            .await
+            .map_err(self.error("write the watchlist"))?;
+        }
+        Ok(added)
+    }
+
+    async fn unwatch(&mut self, symbols: &[Symbol]) -> Result<Vec<Symbol>, StoreError> {
+        let mut removed = Vec::new();
+        for symbol in symbols {
+            let done = sqlx::query("DELETE FROM watchlist WHERE symbol = ?1")
+                .bind(symbol.as_str())
+                .execute(&mut self.connection)
+                .await
+                .map_err(self.error("write the watchlist"))?;
+            if done.rows_affected() > 0 {
+                removed.push(symbol.clone());
+            }
+        }
+        Ok(removed)
+    }
+}
