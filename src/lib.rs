@@ -5,4 +5,5 @@
 
 pub mod ingest;
 pub mod model;
+pub mod net;
 pub mod store;
