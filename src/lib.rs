@@ -6,4 +6,5 @@
 pub mod aggregate;
 pub mod ingest;
 pub mod model;
+pub mod net;
 pub mod store;

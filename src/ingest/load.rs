@@ -76,7 +76,12 @@ enum Stop {
     Unwanted,
 }
 
-fn decode(day: FetchedDay, to: &Sender<Message>, reporter: &dyn Reporter, stop: &CancellationToken) -> Result<Decoded, Stop> {
+fn decode(
+    day: FetchedDay,
+    to: &Sender<Message>,
+    reporter: &dyn Reporter,
+    stop: &CancellationToken,
+) -> Result<Decoded, Stop> {
     let FetchedDay { mut job, minute, day: day_path, day_problem } = day;
     let dataset = job.request.dataset;
     let grid = DayGrid::new(dataset, job.date);
@@ -95,17 +100,37 @@ fn decode(day: FetchedDay, to: &Sender<Message>, reporter: &dyn Reporter, stop: 
         (_, None) => {}
     }
     if let Some(rows) = official.as_ref().filter(|rows| rows.odd_stamps > 0) {
-        decoded.notes.push(format!("{} rows of the day file are stamped with another date; the file's date counts", rows.odd_stamps));
+        decoded.notes.push(format!(
+            "{} rows of the day file are stamped with another date; the file's date counts",
+            rows.odd_stamps
+        ));
     }
 
-    let mut sender = BatchSender { job: &job, grid: &grid, official: official.take(), to, stop, batch: BarBatch::default(), rolled: 0, official_bars: 0 };
+    let mut sender = BatchSender {
+        job: &job,
+        grid: &grid,
+        official: official.take(),
+        to,
+        stop,
+        batch: BarBatch::default(),
+        rolled: 0,
+        official_bars: 0,
+    };
     sender.begin()?;
     let mut read = None;
-    if let (Some(file), Some(path)) = (&job.minute, &minute) {
+    if let Some(file) = &job.minute {
+        let Some(path) = &minute else {
+            let detail = "the day changed in the database while it was loaded; run the command again".to_owned();
+            return Err(Stop::Problem(Problem { outcome: Outcome::Failed, detail }, Box::new(decoded)));
+        };
         match read_minutes(path, &mut sender, reporter) {
             Ok(rows) => {
                 decoded.minute = Some(minute_report(file, &rows));
-                decoded.notes.extend(rows.merged_spellings.iter().map(|both| format!("{both} are the same symbol; their rows were merged")));
+                decoded.notes.extend(
+                    rows.merged_spellings
+                        .iter()
+                        .map(|both| format!("{both} are the same symbol; their rows were merged")),
+                );
                 read = Some(rows);
             }
             Err(ReadError::Unwanted) => return Err(Stop::Unwanted),
@@ -130,7 +155,8 @@ fn decode(day: FetchedDay, to: &Sender<Message>, reporter: &dyn Reporter, stop: 
         let mut verdict = check(dataset, &grid, &rows.census, official.as_ref());
         verdict.suspect.extend(job.short.clone());
         decoded = judge(&job, verdict, decoded)?;
-        decoded.absent = job.request.symbols.iter().flatten().filter(|ticker| !rows.census.has(ticker)).cloned().collect();
+        decoded.absent =
+            job.request.symbols.iter().flatten().filter(|ticker| !rows.census.has(ticker)).cloned().collect();
         decoded.files.push(loaded_file(file, rows.rows, rows.rejects.total(), rows.census.symbols, rolled));
     }
     if let (Some(file), Some(rows)) = (&job.day, &official) {

@@ -14,7 +14,5 @@ mod wanted;
 pub use crate::model::Outcome;
 pub use pipeline::{Concurrency, DatasetPlan, RunError, make_plan, run};
 pub use plan::{Accept, DayJob, DayPlan, Listing, Request, plan, plan_day};
-pub use report::{
-    DayReport, ObjectReport, RejectReason, RejectedRow, Rejects, Reporter, RunReport, SilentReporter,
-};
+pub use report::{DayReport, ObjectReport, RejectReason, RejectedRow, Rejects, Reporter, RunReport, SilentReporter};
 pub use wanted::Wanted;

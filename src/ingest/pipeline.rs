@@ -1,6 +1,7 @@
 //! Fetching, decoding and writing days: downloads and decoders in parallel, one writer, bounded in between.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
@@ -73,7 +74,11 @@ pub async fn make_plan(
     let range = request.listed_range();
     let minute = source.list(request.dataset, FileKind::Minute, range.clone(), reporter);
     let day = async {
-        if request.official_day { source.list(request.dataset, FileKind::Day, range.clone(), reporter).await } else { Ok(Vec::new()) }
+        if request.official_day {
+            source.list(request.dataset, FileKind::Day, range.clone(), reporter).await
+        } else {
+            Ok(Vec::new())
+        }
     };
     let (minute, day) = futures_util::future::try_join(minute, day).await?;
     let by_date = |files: Vec<DayFile>| files.into_iter().map(|file| (file.date, file)).collect();
@@ -132,8 +137,12 @@ struct Decoding {
     arriving: Arriving,
 }
 
+/// Where a day's minute file and day file are on this disk.
+#[derive(Clone)]
+struct DayPaths(Option<PathBuf>, Option<PathBuf>);
+
 enum Arriving {
-    Bars(mpsc::Receiver<Message>, Option<(std::path::PathBuf, Option<std::path::PathBuf>)>),
+    Bars(mpsc::Receiver<Message>, DayPaths),
     Problem(Problem),
 }
 
@@ -185,7 +194,11 @@ impl Run {
     }
 
     /// Writes one day; nothing is reported of a day that is abandoned because the run stops.
-    async fn write<S: Ledger + BarSink>(&mut self, day: Decoding, store: &mut S) -> Result<Option<DayReport>, RunError> {
+    async fn write<S: Ledger + BarSink>(
+        &mut self,
+        day: Decoding,
+        store: &mut S,
+    ) -> Result<Option<DayReport>, RunError> {
         let Decoding { dataset, date, started_at, arriving } = day;
         let (mut arriving, files) = match arriving {
             Arriving::Bars(arriving, files) => (arriving, files),
@@ -215,15 +228,17 @@ impl Run {
                         Ok(Begun::Settled(report)) => break Ok(Some(report)),
                         Ok(Begun::Changed(job)) => {
                             // Another process was here since the plan was made.
-                            let Some((minute, day)) = files.clone() else { break Ok(None) };
-                            arriving = self.decode_again(FetchedDay { job: *job, minute: Some(minute), day, day_problem: None });
+                            let DayPaths(minute, day) = files.clone();
+                            arriving = self.decode_again(FetchedDay { job: *job, minute, day, day_problem: None });
                             Ok(())
                         }
                         Err(error) => Err(error),
                     }
                 }
                 Some(Message::Bars(batch)) => store.write(&batch).await.map_err(RunError::from),
-                Some(Message::Whole(decoded)) => break self.commit(store, open.take(), *decoded, replaced, started_at).await.map(Some),
+                Some(Message::Whole(decoded)) => {
+                    break self.commit(store, open.take(), *decoded, replaced, started_at).await.map(Some);
+                }
                 Some(Message::Broken(problem, decoded)) => {
                     if open.take().is_some() {
                         store.abandon_day().await?;
@@ -234,11 +249,17 @@ impl Run {
                 // The decoder stopped because the run does, or it panicked.
                 None if self.stop.is_cancelled() => break Ok(None),
                 None => {
-                    let problem = Problem { outcome: Outcome::Failed, detail: "the decoder failed; please report this".to_owned() };
+                    let problem = Problem {
+                        outcome: Outcome::Failed,
+                        detail: "the decoder failed; please report this".to_owned(),
+                    };
                     if open.take().is_some() {
                         store.abandon_day().await?;
                     }
-                    break self.refuse(store, blank(dataset, date, problem.outcome), problem, started_at).await.map(Some);
+                    break self
+                        .refuse(store, blank(dataset, date, problem.outcome), problem, started_at)
+                        .await
+                        .map(Some);
                 }
             };
             if let Err(error) = step {
@@ -264,7 +285,7 @@ impl Run {
         }
         store.abandon_day().await?;
         let listing = Listing {
-            minute: job.listed_minute.iter().map(|file| (date, file.clone())).collect(),
+            minute: BTreeMap::from([(date, job.listed_minute.clone())]),
             day: job.day.iter().map(|file| (date, file.clone())).collect(),
         };
         Ok(match plan_day(&job.request, date, &listing, &state) {
@@ -316,7 +337,12 @@ impl Run {
         Ok(DayReport { detail: Some(detail), ..report })
     }
 
-    async fn remember_rate<S: Ledger>(&mut self, store: &mut S, everyone: bool, began: Instant) -> Result<(), StoreError> {
+    async fn remember_rate<S: Ledger>(
+        &mut self,
+        store: &mut S,
+        everyone: bool,
+        began: Instant,
+    ) -> Result<(), StoreError> {
         let bars = self.report.days.iter().map(|day| day.bars).sum();
         let file_bytes = std::mem::take(&mut self.file_bytes);
         if file_bytes == 0 || self.stop.is_cancelled() {
@@ -352,14 +378,15 @@ type Arrived = Result<(Decoding, u64), RunError>;
 impl Feeder {
     async fn feed(self, jobs: Vec<DayJob>, to_writer: mpsc::Sender<Arrived>) {
         let feeder = &self;
-        let fetched = stream::iter(jobs).map(|job| async move { feeder.fetch(job).await }).buffered(self.downloads.max(1));
+        let fetched =
+            stream::iter(jobs).map(|job| async move { feeder.fetch(job).await }).buffered(self.downloads.max(1));
         let mut fetched = std::pin::pin!(fetched);
         while let Some(next) = fetched.next().await {
             let sent = match next {
                 Ok((Ok(day), bytes, started_at)) => {
                     let Ok(permit) = Arc::clone(&self.decoders).acquire_owned().await else { break };
                     let (dataset, date) = (day.job.request.dataset, day.job.date);
-                    let files = day.minute.clone().map(|minute| (minute, day.day.clone()));
+                    let files = DayPaths(day.minute.clone(), day.day.clone());
                     let bars = decode_on_thread(day, &self.reporter, &self.stop, Some(permit));
                     let arriving = Arriving::Bars(bars, files);
                     to_writer.send(Ok((Decoding { dataset, date, started_at, arriving }, bytes))).await
@@ -377,13 +404,18 @@ impl Feeder {
     }
 
     #[expect(clippy::type_complexity, reason = "a day, or what became of it; named types would say no more")]
-    async fn fetch(&self, mut job: DayJob) -> Result<(Result<FetchedDay, (Dataset, Date, Problem)>, u64, Timestamp), RunError> {
+    async fn fetch(
+        &self,
+        mut job: DayJob,
+    ) -> Result<(Result<FetchedDay, (Dataset, Date, Problem)>, u64, Timestamp), RunError> {
         let started_at = Timestamp::now();
         let (dataset, date) = (job.request.dataset, job.date);
         let mut bytes = 0;
         let refused = *self.refused.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(boundary) = refused.filter(|boundary| date <= *boundary) {
-            let detail = format!("the vendor refuses {dataset} files up to {boundary}: your plan does not reach back so far, or has no {dataset}");
+            let detail = format!(
+                "the vendor refuses {dataset} files up to {boundary}: your plan does not reach back so far, or has no {dataset}"
+            );
             let problem = Problem { outcome: Outcome::NotEntitled, detail };
             return Ok((Err((dataset, date, problem)), 0, started_at));
         }
@@ -419,7 +451,7 @@ impl Feeder {
         mut file: DayFile,
         job: &mut DayJob,
         bytes: &mut u64,
-    ) -> Result<Result<std::path::PathBuf, Problem>, RunError> {
+    ) -> Result<Result<PathBuf, Problem>, RunError> {
         let mut tries = 0;
         loop {
             match self.source.fetch(&file, self.reporter.as_ref()).await {
@@ -431,7 +463,10 @@ impl Feeder {
                 Err(SourceError::Changed { .. }) if tries == 0 => {
                     tries += 1;
                     self.reporter.note(&format!("{} was replaced while it was read; reading the new one", file.key));
-                    let again = self.source.list(file.dataset, file.kind, file.date..=file.date, self.reporter.as_ref()).await?;
+                    let again = self
+                        .source
+                        .list(file.dataset, file.kind, file.date..=file.date, self.reporter.as_ref())
+                        .await?;
                     let Some(newer) = again.into_iter().next() else { continue };
                     *job = self.replan(job, newer.clone());
                     file = newer;

@@ -86,6 +86,8 @@ pub struct DayJob {
     pub minute: Option<DayFile>,
     /// The day file, if it is to be read.
     pub day: Option<DayFile>,
+    /// The minute file as listed, to be read or not.
+    pub listed_minute: DayFile,
     /// What to make of them.
     pub wanted: Wanted,
     /// What to remove first.
@@ -235,6 +237,7 @@ pub fn plan_day(request: &Arc<Request>, date: Date, listing: &Listing, state: &D
     Some(DayPlan::Load(Box::new(DayJob {
         request: Arc::clone(request),
         date,
+        listed_minute: minute.clone(),
         minute: Some(minute.clone()).filter(|_| reads(FileKind::Minute)),
         day: day.cloned().filter(|_| reads(FileKind::Day) || reads(FileKind::Minute)),
         replace: merge(replace.collect()),

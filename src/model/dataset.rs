@@ -33,6 +33,9 @@ pub enum FileKind {
 }
 
 impl FileKind {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::Minute, Self::Day];
+
     /// Second part of the vendor's object keys.
     pub const fn vendor_name(self) -> &'static str {
         match self {

@@ -58,6 +58,13 @@ impl DayState {
         self.everyone.union(self.named.get(ticker).copied().unwrap_or_default())
     }
 
+    /// Whether the same is stored, whatever was attempted meanwhile.
+    pub fn is_same_content(&self, other: &Self) -> bool {
+        self.everyone == other.everyone
+            && self.named == other.named
+            && FileKind::ALL.iter().all(|kind| self.loaded(*kind) == other.loaded(*kind))
+    }
+
     /// What the ledger says of a file.
     pub const fn file(&self, kind: FileKind) -> Option<&FileState> {
         match kind {

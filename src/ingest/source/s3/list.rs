@@ -1,0 +1,118 @@
+//! Asking the bucket which day files it has.
+
+use std::collections::{BTreeMap, HashSet};
+use std::ops::RangeInclusive;
+
+use aws_sdk_s3::types::Object;
+use futures_util::{StreamExt, TryStreamExt, stream};
+use jiff::Timestamp;
+use jiff::civil::Date;
+
+use super::S3Source;
+use crate::ingest::Reporter;
+use crate::ingest::source::{DayFile, FileKind, SourceError, key};
+use crate::model::Dataset;
+
+/// Years asked for at once.
+const YEARS_AT_ONCE: usize = 4;
+
+impl S3Source {
+    /// The day files of a range of dates, ascending.
+    ///
+    /// One prefix per year, and `start-after` in the first: a listing of five years is five requests, not a walk
+    /// through two decades.
+    pub async fn list(
+        &self,
+        dataset: Dataset,
+        kind: FileKind,
+        range: RangeInclusive<Date>,
+        reporter: &dyn Reporter,
+    ) -> Result<Vec<DayFile>, SourceError> {
+        if range.is_empty() {
+            return Ok(Vec::new());
+        }
+        let (first, last) = (*range.start(), *range.end());
+        let mut years = Vec::new();
+        for year in first.year()..=last.year() {
+            let year_start = Date::new(year, 1, 1).unwrap_or(first);
+            years.push(self.list_year(dataset, kind, year_start.max(first), last, reporter));
+        }
+        let pages: Vec<BTreeMap<Date, DayFile>> = stream::iter(years).buffered(YEARS_AT_ONCE).try_collect().await?;
+        Ok(pages.into_iter().flat_map(BTreeMap::into_values).collect())
+    }
+
+    /// The day files of the year of `first`, from it to `last`.
+    async fn list_year(
+        &self,
+        dataset: Dataset,
+        kind: FileKind,
+        first: Date,
+        last: Date,
+        reporter: &dyn Reporter,
+    ) -> Result<BTreeMap<Date, DayFile>, SourceError> {
+        let prefix = key::year_prefix(dataset, kind, first.year());
+        let start_after = (first.day_of_year() > 1).then(|| key::just_before(dataset, kind, first));
+        let mut found = BTreeMap::new();
+        let mut seen = HashSet::new();
+        let mut token: Option<String> = None;
+        loop {
+            let page = self.page(&prefix, start_after.as_deref(), token.as_deref(), reporter).await?;
+            for object in page.contents() {
+                let wanted = object.key().and_then(key::parse);
+                let Some((_, _, date)) =
+                    wanted.filter(|(d, k, date)| (*d, *k) == (dataset, kind) && (first..=last).contains(date))
+                else {
+                    continue;
+                };
+                found.insert(date, self.day_file(dataset, kind, date, object)?);
+            }
+            if !page.is_truncated().unwrap_or(false) {
+                return Ok(found);
+            }
+            let next = page.next_continuation_token().map(str::to_owned);
+            let fresh = next.as_ref().is_some_and(|next| seen.insert(next.clone()));
+            if !fresh {
+                let detail = "the listing says there is more, but not a new place to go on from".to_owned();
+                return Err(SourceError::Unexpected { object: self.object(&prefix), detail });
+            }
+            token = next;
+        }
+    }
+
+    async fn page(
+        &self,
+        prefix: &str,
+        start_after: Option<&str>,
+        token: Option<&str>,
+        reporter: &dyn Reporter,
+    ) -> Result<aws_sdk_s3::operation::list_objects_v2::ListObjectsV2Output, SourceError> {
+        let note = |text: &str| reporter.note(text);
+        let ask = || async {
+            let request = self.client.list_objects_v2().bucket(&self.bucket).prefix(prefix);
+            let request = match token {
+                // The token remembers where the first page began.
+                Some(token) => request.continuation_token(token),
+                None => request.set_start_after(start_after.map(str::to_owned)),
+            };
+            request.send().await.map_err(|error| self.failure(prefix, &error))
+        };
+        Ok(self.retry.run(&note, ask).await?)
+    }
+
+    fn day_file(&self, dataset: Dataset, kind: FileKind, date: Date, object: &Object) -> Result<DayFile, SourceError> {
+        let key = object.key().unwrap_or_default().to_owned();
+        let lacks = |what: &str| SourceError::Unexpected {
+            object: self.object(&key),
+            detail: format!("its listing has no {what}"),
+        };
+        let etag = object.e_tag().map(unquoted).filter(|etag| !etag.is_empty()).ok_or_else(|| lacks("ETag"))?;
+        let size_bytes = object.size().and_then(|size| u64::try_from(size).ok()).ok_or_else(|| lacks("size"))?;
+        let last_modified = object.last_modified().and_then(|at| Timestamp::from_second(at.secs()).ok());
+        Ok(DayFile { dataset, kind, date, size_bytes, etag: etag.to_owned(), last_modified, key })
+    }
+}
+
+/// An ETag as a bare token.
+pub(super) fn unquoted(etag: &str) -> &str {
+    etag.trim().trim_start_matches("W/").trim_matches('"')
+}
