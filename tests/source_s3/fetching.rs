@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use barkeep::ingest::source::{S3Options, SourceError};
 use barkeep::net::{Retry, RetryBudget, RetryPolicy};
 
-use super::server::{Reply, Server};
+use super::server::{Reply, Server, TRICKLE};
 use super::{Bench, ETAG, content, gzip, options};
 
 async fn refused(reply: Reply) -> (SourceError, Bench) {
@@ -162,6 +162,45 @@ async fn a_stalled_connection_is_given_up_and_resumed() {
     );
     assert_eq!(bench.fetch(900).await.unwrap(), body);
     assert_eq!(bench.ranges(), [None, Some((10, 899))]);
+}
+
+#[tokio::test]
+async fn a_silent_server_is_given_up_and_a_slow_one_is_not() {
+    let body = content(900);
+    let served = body.clone();
+    let server =
+        Server::start(
+            move |request, n| {
+                if n == 0 { Reply::silent() } else { Reply::asked(request, &served, ETAG).in_pieces_of(90) }
+            },
+        )
+        .await;
+    let options = S3Options { answer_timeout: 3 * TRICKLE, ..options(&server) };
+    let bench = Bench::with(server, options);
+    let started = Instant::now();
+    assert_eq!(bench.fetch(900).await.unwrap(), body);
+    assert!(started.elapsed() > 3 * TRICKLE + 9 * TRICKLE, "the body may take longer than the head");
+    assert_eq!(bench.ranges(), [None, None]);
+}
+
+#[tokio::test]
+async fn a_server_that_breaks_off_every_time_is_given_up_and_what_came_is_removed() {
+    let bench =
+        Bench::new(Server::start(|request, _| Reply::asked(request, &content(4500), ETAG).closed_after(10)).await);
+    let error = bench.fetch(4500).await.unwrap_err();
+    assert!(error.to_string().contains("broke off at byte"), "{error}");
+    assert!(error.to_string().contains("given up after 4 attempts"), "{error}");
+    assert!(bench.files().is_empty());
+}
+
+#[tokio::test]
+async fn a_server_that_speaks_no_tls_is_told_apart_from_silence() {
+    let server = Server::start(|_, _| Reply::new(200, "")).await;
+    let options = S3Options { endpoint: server.endpoint.replace("http:", "https:"), ..options(&server) };
+    let bench = Bench::with(server, options);
+    let error = bench.fetch(100).await.unwrap_err();
+    let SourceError::Unreachable { detail, .. } = &error else { panic!("{error:?}") };
+    assert!(detail.contains("https://127.0.0.1") && detail.contains("tls handshake"), "{detail}");
 }
 
 #[tokio::test]

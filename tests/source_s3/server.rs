@@ -38,7 +38,14 @@ enum Ending {
     Reset(usize),
     /// After so many bytes of the body nothing more comes.
     Stalled(usize),
+    /// The body comes in pieces of so many bytes, with a pause after each.
+    Trickled(usize),
+    /// Not even a head comes.
+    Silent,
 }
+
+/// Pause between the pieces of a body that trickles.
+pub const TRICKLE: Duration = Duration::from_millis(60);
 
 /// What goes back.
 #[derive(Debug, Clone)]
@@ -98,7 +105,19 @@ impl Reply {
         self
     }
 
+    pub fn in_pieces_of(mut self, bytes: usize) -> Self {
+        self.ending = Ending::Trickled(bytes);
+        self
+    }
+
+    pub fn silent() -> Self {
+        Self { ending: Ending::Silent, ..Self::new(200, "") }
+    }
+
     async fn send(self, mut to: TcpStream) -> std::io::Result<()> {
+        if self.ending == Ending::Silent {
+            tokio::time::sleep(Duration::from_secs(60)).await;
+        }
         let mut head = format!("HTTP/1.1 {} Scripted\r\nConnection: close\r\n", self.status);
         for (name, value) in &self.headers {
             head.push_str(&format!("{name}: {value}\r\n"));
@@ -108,11 +127,18 @@ impl Reply {
         let sent = match self.ending {
             Ending::Whole => self.body.len(),
             Ending::Closed(bytes) | Ending::Reset(bytes) | Ending::Stalled(bytes) => bytes,
+            Ending::Trickled(_) | Ending::Silent => 0,
         };
         to.write_all(&self.body[..sent]).await?;
         to.flush().await?;
         match self.ending {
-            Ending::Whole | Ending::Closed(_) => {}
+            Ending::Whole | Ending::Closed(_) | Ending::Silent => {}
+            Ending::Trickled(bytes) => {
+                for piece in self.body.chunks(bytes) {
+                    to.write_all(piece).await?;
+                    tokio::time::sleep(TRICKLE).await;
+                }
+            }
             Ending::Reset(_) => {
                 // A reset may overtake bytes the other side has not read yet.
                 tokio::time::sleep(Duration::from_millis(50)).await;
