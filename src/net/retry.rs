@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use futures_util::future::BoxFuture;
 use tokio::time::Instant;
 
 /// What an error says about trying again. Only this is asked: nobody else looks at status codes.
@@ -127,6 +128,7 @@ pub struct RetryError<E: std::error::Error + 'static> {
 }
 
 type Random = Box<dyn FnMut() -> f64 + Send>;
+type Sleep = Box<dyn Fn(Duration) -> BoxFuture<'static, ()> + Send + Sync>;
 
 /// A policy, a run's budget, and the dice. Clones share the budget.
 #[derive(Clone)]
@@ -134,6 +136,7 @@ pub struct Retry {
     policy: RetryPolicy,
     budget: Arc<RetryBudget>,
     random: Arc<Mutex<Random>>,
+    sleep: Arc<Sleep>,
 }
 
 impl fmt::Debug for Retry {
@@ -152,13 +155,25 @@ impl Retry {
     /// Retries after a policy, as long as the budget lasts.
     pub fn new(policy: RetryPolicy, budget: Arc<RetryBudget>) -> Self {
         let mut dice = fastrand::Rng::new();
-        Self { policy, budget, random: Arc::new(Mutex::new(Box::new(move || dice.f64()))) }
+        Self {
+            policy,
+            budget,
+            random: Arc::new(Mutex::new(Box::new(move || dice.f64()))),
+            sleep: Arc::new(Box::new(|wait| Box::pin(tokio::time::sleep(wait)))),
+        }
     }
 
     /// The same with other dice: a source of numbers from 0 to 1, by which each wait's ceiling is multiplied.
     #[must_use]
     pub fn with_random(mut self, random: impl FnMut() -> f64 + Send + 'static) -> Self {
         self.random = Arc::new(Mutex::new(Box::new(random)));
+        self
+    }
+
+    /// The same with another way to wait.
+    #[must_use]
+    pub fn with_sleep(mut self, sleep: impl Fn(Duration) -> BoxFuture<'static, ()> + Send + Sync + 'static) -> Self {
+        self.sleep = Arc::new(Box::new(sleep));
         self
     }
 
@@ -253,7 +268,7 @@ impl Attempts<'_> {
                 policy.attempts
             ));
         }
-        tokio::time::sleep(wait).await;
+        (self.retry.sleep)(wait).await;
         Ok(())
     }
 }
@@ -282,64 +297,83 @@ mod tests {
 
     const BUSY: NoLuck = NoLuck { transient: true, retry_after: None };
 
-    fn retry(random: f64, budget: u32) -> Retry {
-        Retry::new(RetryPolicy::default(), Arc::new(RetryBudget::new(budget))).with_random(move || random)
+    /// A retry whose waits take no time and are written down.
+    struct Bench {
+        retry: Retry,
+        waits: Arc<Mutex<Vec<u128>>>,
     }
 
-    async fn fail_always(retry: &Retry, error: NoLuck) -> (RetryError<NoLuck>, Vec<String>) {
-        let said = Mutex::new(Vec::new());
-        let note = |text: &str| said.lock().unwrap().push(text.to_owned());
-        let result: Result<(), _> = retry.run(&note, || std::future::ready(Err(error.clone()))).await;
-        (result.unwrap_err(), said.into_inner().unwrap())
+    impl Bench {
+        fn new(policy: RetryPolicy, random: f64, budget: u32) -> Self {
+            let waits: Arc<Mutex<Vec<u128>>> = Arc::default();
+            let log = Arc::clone(&waits);
+            let retry = Retry::new(policy, Arc::new(RetryBudget::new(budget))).with_random(move || random);
+            let retry = retry.with_sleep(move |wait| {
+                log.lock().unwrap().push(wait.as_millis());
+                Box::pin(std::future::ready(()))
+            });
+            Self { retry, waits }
+        }
+
+        /// The error, the waits in milliseconds, and what was said about them.
+        async fn fail(&self, error: NoLuck) -> (RetryError<NoLuck>, Vec<u128>, Vec<String>) {
+            let said = Mutex::new(Vec::new());
+            let note = |text: &str| said.lock().unwrap().push(text.to_owned());
+            let result: Result<(), _> = self.retry.run(&note, || std::future::ready(Err(error.clone()))).await;
+            let waits = std::mem::take(&mut *self.waits.lock().unwrap());
+            (result.unwrap_err(), waits, said.into_inner().unwrap())
+        }
     }
 
-    #[tokio::test(start_paused = true)]
+    fn usual(random: f64, budget: u32) -> Bench {
+        Bench::new(RetryPolicy::default(), random, budget)
+    }
+
+    #[tokio::test]
     async fn waits_double_and_the_error_tells_the_story() {
-        let (error, said) = fail_always(&retry(1.0, 100), BUSY).await;
-        assert_eq!(error.elapsed, Duration::from_millis(250 + 500 + 1000 + 2000 + 4000));
+        let (error, waits, said) = usual(1.0, 100).fail(BUSY).await;
+        assert_eq!(waits, [250, 500, 1000, 2000, 4000]);
         assert_eq!((error.attempts, error.gave_up), (6, GaveUp::Attempts));
-        assert_eq!(error.to_string(), "no luck (6 attempts in 7.8 s)");
         assert_eq!(said, ["no luck; trying again in 4 s (attempt 6 of 6)"], "only waits a person notices are told");
+        let error = RetryError { elapsed: Duration::from_millis(7750), ..error };
+        assert_eq!(error.to_string(), "no luck (6 attempts in 7.8 s)");
     }
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn waits_are_capped_and_scaled_by_the_dice() {
         let policy = RetryPolicy { attempts: 40, ..RetryPolicy::default() };
-        let retry = Retry::new(policy, Arc::default()).with_random(|| 0.5);
-        let (error, _) = fail_always(&retry, BUSY).await;
-        let doubling: u64 = (0..7).map(|n| 125 << n).sum();
-        assert_eq!(error.elapsed, Duration::from_millis(doubling + 32 * 10_000));
+        let (_, waits, _) = Bench::new(policy, 0.5, 100).fail(BUSY).await;
+        assert_eq!(waits[..8], [125, 250, 500, 1000, 2000, 4000, 8000, 10_000]);
+        assert!(waits.len() == 39 && waits[8..].iter().all(|wait| *wait == 10_000), "{waits:?}");
     }
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn what_stays_is_not_tried_again() {
-        let (error, _) = fail_always(&retry(1.0, 100), NoLuck { transient: false, retry_after: None }).await;
-        assert_eq!((error.attempts, error.elapsed, error.gave_up), (1, Duration::ZERO, GaveUp::Permanent));
+        let (error, waits, _) = usual(1.0, 100).fail(NoLuck { transient: false, retry_after: None }).await;
+        assert_eq!((error.attempts, error.gave_up, waits.len()), (1, GaveUp::Permanent, 0));
     }
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn a_server_says_how_long_within_reason() {
         let asks = |seconds| NoLuck { transient: true, retry_after: Some(Duration::from_secs(seconds)) };
-        assert_eq!(fail_always(&retry(0.0, 100), asks(7)).await.0.elapsed, Duration::from_secs(35));
-        assert_eq!(fail_always(&retry(0.0, 100), asks(9999)).await.0.elapsed, Duration::from_secs(600));
+        assert_eq!(usual(0.0, 100).fail(asks(7)).await.1, [7000; 5]);
+        assert_eq!(usual(0.0, 100).fail(asks(9999)).await.1, [120_000; 5]);
+        assert_eq!(usual(1.0, 100).fail(asks(0)).await.1, [250; 5], "not all in the same millisecond");
     }
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn the_budget_is_shared_and_successes_refill_it() {
-        let first = retry(1.0, 7);
-        let second = first.clone();
-        assert_eq!(fail_always(&first, BUSY).await.0.gave_up, GaveUp::Attempts);
-        let (error, _) = fail_always(&second, BUSY).await;
-        assert_eq!((error.gave_up, error.attempts), (GaveUp::Budget, 3));
-        let (error, _) = fail_always(&first, BUSY).await;
-        assert_eq!((error.gave_up, error.attempts, error.elapsed), (GaveUp::Budget, 1, Duration::ZERO));
-        for _ in 0..2 {
-            first.begin(&|_| ()).succeeded();
-        }
-        assert_eq!(fail_always(&second, BUSY).await.0.attempts, 2);
-        for _ in 0..100 {
-            first.begin(&|_| ()).succeeded();
-        }
-        assert_eq!(first.budget().left(), 7, "never above its capacity");
+        let first = usual(1.0, 7);
+        let second = Bench { retry: first.retry.clone(), waits: Arc::clone(&first.waits) };
+        assert_eq!(first.fail(BUSY).await.0.gave_up, GaveUp::Attempts);
+        let (error, waits, _) = second.fail(BUSY).await;
+        assert_eq!((error.gave_up, error.attempts, waits.len()), (GaveUp::Budget, 3, 2));
+        let (error, waits, _) = first.fail(BUSY).await;
+        assert_eq!((error.gave_up, error.attempts, waits.len()), (GaveUp::Budget, 1, 0));
+        let succeed = |times| (0..times).for_each(|_| first.retry.begin(&|_| ()).succeeded());
+        succeed(2);
+        assert_eq!(second.fail(BUSY).await.0.attempts, 2, "two successes are worth one retry");
+        succeed(100);
+        assert_eq!(first.retry.budget().left(), 7, "never above its capacity");
     }
 }

@@ -61,6 +61,16 @@ pub enum SourceError {
         /// Where it was looked for.
         endpoint: String,
     },
+    /// Somebody answers whose certificate this machine does not trust.
+    #[error(
+        "{endpoint} cannot be trusted ({detail}); check the address, and that this machine has root certificates (package ca-certificates) and the right time"
+    )]
+    Untrusted {
+        /// Who was asked.
+        endpoint: String,
+        /// What is wrong with the certificate.
+        detail: String,
+    },
     /// It may work later: the network broke, or the vendor was busy.
     #[error("{object}: {detail}{}", .tried.map_or_else(String::new, |tried| format!(" ({tried})")))]
     Unreachable {
@@ -144,6 +154,7 @@ impl SourceError {
             Self::Credentials { .. }
                 | Self::ClockSkew { .. }
                 | Self::NoSuchBucket { .. }
+                | Self::Untrusted { .. }
                 | Self::BadEndpoint { .. }
                 | Self::BadFolder { .. }
                 | Self::Disk { full: true, .. }

@@ -87,7 +87,7 @@ impl LocalSource {
             let version = Version::of(&path);
             let key = path.strip_prefix(&self.dir).unwrap_or(&path).to_string_lossy().into_owned();
             // A file that cannot be read fails by itself, when its turn comes, and stops no other day.
-            let Version { size_bytes, etag, last_modified } = version.unwrap_or_else(|_| Version::unreadable());
+            let Version { size_bytes, etag, last_modified } = version.unwrap_or_else(|_| Version::unreadable(&path));
             DayFile { dataset, kind, date, key, size_bytes, etag, last_modified }
         };
         Ok(found.into_iter().map(file).collect())
@@ -133,8 +133,9 @@ impl Version {
         Ok(Self { size_bytes, etag, last_modified })
     }
 
-    fn unreadable() -> Self {
-        Self { size_bytes: 0, etag: "gz:unreadable".to_owned(), last_modified: None }
+    fn unreadable(path: &Path) -> Self {
+        let size_bytes = fs::metadata(path).map_or(0, |about| about.len());
+        Self { size_bytes, etag: "gz:unreadable".to_owned(), last_modified: None }
     }
 }
 

@@ -42,6 +42,9 @@ const LATER_CODES: [&str; 9] = [
     "OperationAborted",
 ];
 
+/// How the TLS library begins its words about a certificate it refuses. Its error type is out of reach behind the SDK.
+const CERTIFICATE_WORDS: &str = "invalid peer certificate";
+
 /// Longest stretch of a vendor's words repeated in an error.
 const WORDS_KEPT: usize = 200;
 
@@ -82,7 +85,11 @@ impl S3Source {
                 SourceError::Unexpected { object, detail: chain(error) }
             }
             (SdkError::DispatchFailure(_), _) => {
-                SourceError::unreachable(&object, format!("no answer from {}: {}", self.endpoint, chain(error)))
+                let (endpoint, why) = (self.endpoint.clone(), chain(error));
+                match why.find(CERTIFICATE_WORDS) {
+                    Some(at) => SourceError::Untrusted { endpoint, detail: why[at..].to_owned() },
+                    None => SourceError::unreachable(&object, format!("no answer from {endpoint}: {why}")),
+                }
             }
             _ => SourceError::Unexpected { object, detail: chain(error) },
         }

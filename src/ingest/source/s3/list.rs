@@ -2,7 +2,13 @@
 
 use std::collections::{BTreeMap, HashSet};
 use std::ops::RangeInclusive;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
+use aws_sdk_s3::config::interceptors::AfterDeserializationInterceptorContextRef;
+use aws_sdk_s3::config::{ConfigBag, Intercept, RuntimeComponents};
+use aws_sdk_s3::error::BoxError;
+use aws_sdk_s3::operation::list_objects_v2::ListObjectsV2Output;
 use aws_sdk_s3::types::Object;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use jiff::Timestamp;
@@ -85,7 +91,7 @@ impl S3Source {
         start_after: Option<&str>,
         token: Option<&str>,
         reporter: &dyn Reporter,
-    ) -> Result<aws_sdk_s3::operation::list_objects_v2::ListObjectsV2Output, SourceError> {
+    ) -> Result<ListObjectsV2Output, SourceError> {
         let note = |text: &str| reporter.note(text);
         let ask = || async {
             let request = self.client.list_objects_v2().bucket(&self.bucket).prefix(prefix);
@@ -94,7 +100,13 @@ impl S3Source {
                 Some(token) => request.continuation_token(token),
                 None => request.set_start_after(start_after.map(str::to_owned)),
             };
-            request.send().await.map_err(|error| self.failure(prefix, &error))
+            let cut_off = CutOff::default();
+            let page = request.customize().interceptor(cut_off.clone()).send().await;
+            let page = page.map_err(|error| self.failure(prefix, &error))?;
+            if cut_off.0.load(Ordering::Relaxed) {
+                return Err(SourceError::unreachable(&self.object(prefix), "the listing ended early"));
+            }
+            Ok(page)
         };
         Ok(self.retry.run(&note, ask).await?)
     }
@@ -109,6 +121,28 @@ impl S3Source {
         let size_bytes = object.size().and_then(|size| u64::try_from(size).ok()).ok_or_else(|| lacks("size"))?;
         let last_modified = object.last_modified().and_then(|at| Timestamp::from_second(at.secs()).ok());
         Ok(DayFile { dataset, kind, date, size_bytes, etag: etag.to_owned(), last_modified, key })
+    }
+}
+
+/// Notices a listing that stops in the middle. The SDK takes what is there for all there is, and days that were not
+/// listed would pass for days the vendor lacks.
+#[derive(Debug, Clone, Default)]
+struct CutOff(Arc<AtomicBool>);
+
+impl Intercept for CutOff {
+    fn name(&self) -> &'static str {
+        "CutOff"
+    }
+
+    fn read_after_deserialization(
+        &self,
+        context: &AfterDeserializationInterceptorContextRef<'_>,
+        _components: &RuntimeComponents,
+        _settings: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let body = context.response().body().bytes().unwrap_or_default();
+        self.0.store(!body.trim_ascii_end().ends_with(b"ListBucketResult>"), Ordering::Relaxed);
+        Ok(())
     }
 }
 

@@ -4,6 +4,7 @@ mod answer;
 mod fetch;
 mod list;
 
+use std::fmt;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
@@ -66,7 +67,6 @@ impl Default for S3Options {
 }
 
 /// The vendor's bucket, ready to be asked.
-#[derive(Debug)]
 pub struct S3Source {
     client: Client,
     endpoint: String,
@@ -77,6 +77,20 @@ pub struct S3Source {
     retry: Retry,
     /// Cleared when the server was seen to ignore `Range`.
     does_ranges: AtomicBool,
+}
+
+impl fmt::Debug for S3Source {
+    /// Without the client: it prints pages, the access key's name among them.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("S3Source")
+            .field("endpoint", &self.endpoint)
+            .field("bucket", &self.bucket)
+            .field("part_size", &self.part_size)
+            .field("parts_at_once", &self.parts_at_once)
+            .field("stall_timeout", &self.stall_timeout)
+            .field("retry", &self.retry)
+            .finish_non_exhaustive()
+    }
 }
 
 impl S3Source {
