@@ -3,6 +3,8 @@
 //!
 //! `ARCHITECTURE.md` has the map of the modules and who may import whom.
 
+#![cfg_attr(not(test), warn(clippy::unwrap_used))]
+
 pub mod aggregate;
 pub mod ingest;
 pub mod model;

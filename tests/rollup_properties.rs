@@ -123,7 +123,7 @@ fn naive(dataset: Dataset, date: Date, timeframe: Timeframe, minutes: &[Minute])
         .into_iter()
         .map(|((start, end), (session, minutes))| {
             let weighed: Vec<_> = minutes.iter().filter(|m| m.volume > 0.0).collect();
-            let price = |m: &Minute| m.vwap.unwrap_or((m.prices.high + m.prices.low) / 2.0);
+            let price = |m: &Minute| m.vwap.unwrap_or(f64::midpoint(m.prices.high, m.prices.low));
             // The independent formula: the mean, corrected by the weighted deviations from the first price.
             let vwap = weighed.first().map(|first| {
                 let total: f64 = weighed.iter().map(|m| m.volume).sum();

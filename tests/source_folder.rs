@@ -122,7 +122,7 @@ fn how_long_to_keep_is_read_from_words() {
     for (text, keep) in [
         ("24h", hours(24)),
         ("7d", hours(7 * 24)),
-        (" 90m ", CacheKeep::Age(Duration::from_secs(5400))),
+        (" 90m ", CacheKeep::Age(Duration::from_mins(90))),
         ("20GB", CacheKeep::Size(20_000_000_000)),
         ("500 mb", CacheKeep::Size(500_000_000)),
         ("1GiB", CacheKeep::Size(1 << 30)),
@@ -161,7 +161,7 @@ fn age(path: &Path, hours: u64) {
 }
 
 fn is_old(path: &Path) -> bool {
-    fs::metadata(path).unwrap().modified().unwrap().elapsed().unwrap() > Duration::from_secs(3600)
+    fs::metadata(path).unwrap().modified().unwrap().elapsed().unwrap() > Duration::from_hours(1)
 }
 
 #[test]

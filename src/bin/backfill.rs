@@ -1,5 +1,5 @@
-use barkeep::ingest::source::*;
-use barkeep::ingest::*;
+use barkeep::ingest::source::{LocalSource, Source};
+use barkeep::ingest::{Accept, Concurrency, Outcome, Request, SilentReporter, make_plan, run};
 use barkeep::store::sqlite::SqliteStore;
 use std::sync::Arc;
 #[tokio::main]

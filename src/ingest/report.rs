@@ -31,7 +31,7 @@ pub enum RejectReason {
 }
 
 impl RejectReason {
-    /// The snake_case word.
+    /// The word in `--json` and tables.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::FieldCount => "field_count",

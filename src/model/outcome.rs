@@ -46,7 +46,7 @@ impl Outcome {
         Self::Failed,
     ];
 
-    /// The snake_case word.
+    /// The word in `--json`, tables and the ledger.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Loaded => "loaded",

@@ -40,7 +40,7 @@ impl Default for RetryPolicy {
             attempts: 6,
             base: Duration::from_millis(250),
             cap: Duration::from_secs(20),
-            retry_after_cap: Duration::from_secs(120),
+            retry_after_cap: Duration::from_mins(2),
         }
     }
 }

@@ -116,7 +116,7 @@ impl Reply {
 
     async fn send(self, mut to: TcpStream) -> std::io::Result<()> {
         if self.ending == Ending::Silent {
-            tokio::time::sleep(Duration::from_secs(60)).await;
+            tokio::time::sleep(Duration::from_mins(1)).await;
         }
         let mut head = format!("HTTP/1.1 {} Scripted\r\nConnection: close\r\n", self.status);
         for (name, value) in &self.headers {
@@ -144,7 +144,7 @@ impl Reply {
                 tokio::time::sleep(Duration::from_millis(50)).await;
                 to.set_zero_linger()?;
             }
-            Ending::Stalled(_) => tokio::time::sleep(Duration::from_secs(60)).await,
+            Ending::Stalled(_) => tokio::time::sleep(Duration::from_mins(1)).await,
         }
         Ok(())
     }

@@ -76,7 +76,7 @@ pub(super) struct Rows<R> {
     bounds: Vec<(usize, usize)>,
     quoted: ByteRecord,
     unquoted: Vec<u8>,
-    rows: u64,
+    count: u64,
     rejects: Rejects,
 }
 
@@ -96,7 +96,7 @@ impl<R: Read> Rows<R> {
         let columns = Columns::bind(dataset, &header)?;
         let bounds = Vec::with_capacity(columns.count);
         let quoted = ByteRecord::new();
-        Ok(Self { lines, columns, bounds, quoted, unquoted: Vec::new(), rows: 0, rejects: Rejects::default() })
+        Ok(Self { lines, columns, bounds, quoted, unquoted: Vec::new(), count: 0, rejects: Rejects::default() })
     }
 
     /// The next row with as many fields as the header; others are rejected on the way.
@@ -104,7 +104,7 @@ impl<R: Read> Rows<R> {
     pub(super) fn next(&mut self) -> Result<Option<Row<'_>>, DecodeError> {
         loop {
             let Some(line) = self.lines.next()? else { return Ok(None) };
-            self.rows += 1;
+            self.count += 1;
             self.bounds.clear();
             let mut from = 0;
             for comma in memchr_iter(b',', line) {
@@ -142,22 +142,22 @@ impl<R: Read> Rows<R> {
 
     /// Rows so far, bad ones included.
     pub(super) const fn count(&self) -> u64 {
-        self.rows
+        self.count
     }
 
     /// Ends the file: the count of rows and the rejects, unless there are too many.
     pub(super) fn finish(self) -> Result<(u64, Rejects), DecodeError> {
         let rejected = self.rejects.total();
         #[expect(clippy::cast_precision_loss, reason = "a share needs no more than 53 bits")]
-        let share = rejected as f64 / self.rows.max(1) as f64;
+        let share = rejected as f64 / self.count.max(1) as f64;
         if share > MAX_REJECTED_SHARE {
             let reasons: Vec<_> = self.rejects.counts.iter().map(|(why, n)| format!("{n} {}", why.as_str())).collect();
             let first = self.rejects.first.first();
             let first = first.map_or(String::new(), |row| format!("; the first is line {}: {}", row.line, row.text));
             let reasons = reasons.join(", ") + &first;
-            return Err(DecodeError::TooManyRejects { rejected, rows: self.rows, reasons });
+            return Err(DecodeError::TooManyRejects { rejected, rows: self.count, reasons });
         }
-        Ok((self.rows, self.rejects))
+        Ok((self.count, self.rejects))
     }
 }
 

@@ -85,7 +85,7 @@ impl fmt::Display for CacheKeep {
 const STALE_TEMP: Duration = Duration::from_secs(HOUR);
 
 /// Files used this recently may be about to be opened, by this process or another one.
-const IN_USE: Duration = Duration::from_secs(600);
+const IN_USE: Duration = Duration::from_mins(10);
 
 /// A directory of fetched objects. Several processes may share it: files appear whole, by rename, under a name that
 /// says which version they are.
@@ -119,7 +119,7 @@ impl Cache {
     pub fn get(&self, file: &DayFile) -> Option<PathBuf> {
         let path = self.path(file);
         let found = fs::metadata(&path).ok().filter(|found| found.is_file() && found.len() == file.size_bytes)?;
-        if found.modified().is_ok_and(|at| at.elapsed().is_ok_and(|age| age > Duration::from_secs(60))) {
+        if found.modified().is_ok_and(|at| at.elapsed().is_ok_and(|age| age > Duration::from_mins(1))) {
             // In a cache that cannot be written the copy is as good; it only looks older than it is.
             let _ = File::options().append(true).open(&path).and_then(|file| file.set_modified(SystemTime::now()));
         }

@@ -48,6 +48,7 @@ pub(super) fn insert(
                 (_, Some(few)) => few,
                 _ => unreachable!("Invariant: every row has a statement"),
             };
+            #[expect(clippy::cast_possible_truncation, clippy::cast_possible_wrap, reason = "at most ROWS × COLUMNS")]
             let column = |place: usize| (row % ROWS * COLUMNS + place + 1) as c_int;
             statement.bind_int(column(0), day_id)?;
             statement.bind_text(column(1), symbol)?;

@@ -1,6 +1,6 @@
 //! Taking the bars of a day.
 
-use std::collections::HashMap;
+use std::cell::Cell;
 use std::time::{Duration, Instant};
 
 use jiff::civil::Date;
@@ -16,18 +16,35 @@ const LONGEST_WAIT: Duration = Duration::from_mins(10);
 /// After how long a wait is said.
 const SAID_AFTER: Duration = Duration::from_secs(2);
 
-/// What bars have in common, by what they are found by.
+type Shape = (Session, Option<VwapMethod>, i64);
+
+/// The stored shapes and their numbers. There are a few dozen, and neighbouring bars mostly share one, so a list that
+/// is searched from the last hit beats a map.
 #[derive(Debug, Default)]
-pub(super) struct Shapes(HashMap<(Session, Option<VwapMethod>, i64), i64>);
+pub(super) struct Shapes {
+    known: Vec<(Shape, i64)>,
+    last: Cell<usize>,
+}
 
 impl Shapes {
-    const fn key(bar: &Bar) -> (Session, Option<VwapMethod>, i64) {
+    const fn shape(bar: &Bar) -> Shape {
         (bar.session, bar.vwap_method, bar.end_timestamp_ms - bar.timestamp_ms)
+    }
+
+    fn find(&self, shape: Shape) -> Option<i64> {
+        if let Some((known, id)) = self.known.get(self.last.get())
+            && *known == shape
+        {
+            return Some(*id);
+        }
+        let place = self.known.iter().position(|(known, _)| *known == shape)?;
+        self.last.set(place);
+        Some(self.known[place].1)
     }
 
     /// The stored number of a bar's shape. `write` has made sure that there is one.
     pub(super) fn id_of(&self, bar: &Bar) -> i64 {
-        self.0.get(&Self::key(bar)).copied().expect("Invariant: shapes are stored before the bars that have them")
+        self.find(Self::shape(bar)).expect("Invariant: shapes are stored before the bars that have them")
     }
 }
 
@@ -180,8 +197,8 @@ impl SqliteStore {
 
     async fn store_shapes(&mut self, batch: &BarBatch) -> Result<(), StoreError> {
         for bar in &batch.bars {
-            let key = Shapes::key(bar);
-            if self.shapes.0.contains_key(&key) {
+            let key = Shapes::shape(bar);
+            if self.shapes.find(key).is_some() {
                 continue;
             }
             let (session, method, duration_ms) = (key.0.as_str(), key.1.map(VwapMethod::as_str), key.2);
@@ -206,7 +223,7 @@ impl SqliteStore {
                 .await
                 .map_err(self.error("add a shape"))?,
             };
-            self.shapes.0.insert(key, shape_id);
+            self.shapes.known.push((key, shape_id));
         }
         Ok(())
     }
