@@ -3,6 +3,8 @@
 //!
 //! `ARCHITECTURE.md` has the map of the modules and who may import whom.
 
+pub mod cli;
+pub mod config;
 pub mod ingest;
 pub mod model;
 pub mod store;

@@ -35,6 +35,11 @@ impl Settings {
                 from_file(inputs, "decoders", |file| file.decoders),
                 inputs.cores.max(1),
             )?,
+            // Not from `.env`: it is about the terminal, not the project.
+            color: match inputs.environment.get(env::NO_COLOR) {
+                Some(_) => Sourced::new(false, Origin::Environment(env::NO_COLOR)),
+                None => Sourced::new(true, Origin::Default),
+            },
             now: now(inputs)?,
         })
     }

@@ -189,6 +189,16 @@ fn the_clock_can_be_set_in_sandbox_builds() {
 }
 
 #[test]
+fn colour_is_left_out_on_request_of_the_environment() {
+    let mut inputs = inputs();
+    inputs.dotenv = Variables::of([(env::NO_COLOR, "1")]);
+    assert!(Settings::resolve(&inputs).unwrap().color.value);
+    inputs.environment = Variables::of([(env::NO_COLOR, "1")]);
+    let color = Settings::resolve(&inputs).unwrap().color;
+    assert_eq!(color, Sourced::new(false, Origin::Environment("NO_COLOR")));
+}
+
+#[test]
 fn no_secret_is_shown() {
     let mut inputs = inputs();
     inputs.environment = Variables::of([

@@ -23,6 +23,8 @@ pub struct Settings {
     pub downloads: Sourced<usize>,
     /// Threads that decode files, at least 1.
     pub decoders: Sourced<usize>,
+    /// Whether bars may be coloured.
+    pub color: Sourced<bool>,
     /// The time taken for now.
     pub now: Sourced<Timestamp>,
 }

@@ -61,6 +61,7 @@ impl Settings {
             SettingRow::of("cache_keep", &self.cache_keep, &self.cache_keep.value),
             SettingRow::of("downloads", &self.downloads, self.downloads.value),
             SettingRow::of("decoders", &self.decoders, self.decoders.value),
+            SettingRow::of("color", &self.color, self.color.value),
             SettingRow::of("now", &self.now, self.now.value),
         ]);
         rows
