@@ -6,6 +6,8 @@
 #![cfg_attr(not(test), warn(clippy::unwrap_used))]
 
 pub mod aggregate;
+pub mod cli;
+pub mod config;
 pub mod ingest;
 pub mod model;
 pub mod net;

@@ -1,0 +1,382 @@
+//! What can be typed. Nothing is computed here: see [`super::Request`] for what it means.
+
+use std::path::PathBuf;
+
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use clap::{Args as ClapArgs, Parser, Subcommand};
+use clap_complete::Shell;
+use jiff::civil::Date;
+
+use super::dates::parse_date;
+use crate::config::{Flags, Secret};
+use crate::model::{Dataset, Timeframe};
+
+/// Fills a table of price bars, `historical_bars`, from the vendor's bulk files, and keeps it filled.
+#[derive(Debug, Parser)]
+#[command(name = "backfill", version, arg_required_else_help = true, after_help = TOP_HELP)]
+pub struct Args {
+    /// Flags every command has.
+    #[command(flatten)]
+    pub global: GlobalArgs,
+    /// What to do; may be left out with `--show-settings`.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+const TOP_HELP: &str = "\
+Start here:
+  backfill s3 --days=90                      the last 90 days of the watchlist (or of SPY QQQ IWM DIA)
+  backfill s3 --days=365 --symbol=AAPL       a year of one symbol
+  backfill bars AAPL --timeframe=day         look at what was loaded
+  backfill status                            what is loaded, for which days
+
+Settings come from flags, then the environment, then .env in the working directory, then barkeep/config.toml (in the
+working directory or in ~/.config), then defaults. Keys of the vendor's S3 service are read from
+MASSIVE_S3_ACCESS_KEY_ID and MASSIVE_S3_SECRET_ACCESS_KEY, never from a file but .env.
+
+Exit codes: 0 all done; 1 failed; 2 wrong usage; 3 finished, but days or symbols are missing (they are listed);
+130 or 143 interrupted. Results go to stdout, everything else to stderr.";
+
+/// Flags every command has.
+#[derive(Debug, Clone, Default, PartialEq, Eq, ClapArgs)]
+#[command(next_help_heading = "Everywhere")]
+pub struct GlobalArgs {
+    /// Where bars are kept, such as sqlite:bars.db [default: barkeep/barkeep.db in the user's data directory].
+    #[arg(long, global = true, value_name = "URL")]
+    pub database_url: Option<Secret>,
+    /// Print one JSON object instead of text.
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// Say nothing but errors and what is missing.
+    #[arg(long, global = true)]
+    pub quiet: bool,
+    /// Print every setting, its value and where it came from, and do nothing else. Secrets are not shown.
+    #[arg(long, global = true)]
+    pub show_settings: bool,
+    /// Read this settings file instead of barkeep/config.toml.
+    #[arg(long, global = true, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+}
+
+/// What to do.
+#[derive(Debug, Clone, PartialEq, Eq, Subcommand)]
+pub enum Command {
+    /// Load bars from the vendor's bulk files, one file per market and trading day.
+    ///
+    /// Days that are loaded already are not fetched again, unless the vendor has replaced their file. Stop it whenever
+    /// you like: a day is loaded completely or not at all, and running the same command again goes on where it ended.
+    #[command(after_help = S3_HELP)]
+    S3(IngestArgs),
+    /// Show bars that are loaded.
+    #[command(after_help = BARS_HELP)]
+    Bars(BarsArgs),
+    /// Show what is loaded: symbols, timeframes, first and last bars, days with gaps.
+    #[command(after_help = STATUS_HELP)]
+    Status(StatusArgs),
+    /// The symbols that are loaded when none is named.
+    Watchlist(WatchlistArgs),
+    /// Print a script that teaches your shell to complete flags.
+    #[command(after_help = COMPLETIONS_HELP)]
+    Completions(CompletionsArgs),
+}
+
+const S3_HELP: &str = "\
+Examples:
+  backfill s3 --days=90                                   the watchlist, or SPY QQQ IWM DIA when it is empty
+  backfill s3 --symbol=AAPL --symbol=SPX --days=30        a stock and an index (SPX means I:SPX; stock:DJI the stock)
+  backfill s3 --symbols=@tickers.txt --from=2024-01-01    a list of symbols since a date
+  backfill s3 --all --from=2024-07-01 --to=2024-07-31     every stock
+  backfill s3 --all --dataset=crypto --timeframes=1h,day --dry-run
+  backfill s3 --source=/mnt/mirror --days=10              from a folder instead of the bucket
+
+Without --days and --from the last 90 days are loaded. A list file has one symbol per line, or several with commas;
+`#` starts a comment.";
+
+const BARS_HELP: &str = "\
+Examples:
+  backfill bars AAPL                                      day bars
+  backfill bars AAPL --timeframe=5m --from=2024-07-11 --to=2024-07-11
+  backfill bars X:BTCUSD --timeframe=1h --limit=100 --csv > btc.csv";
+
+const STATUS_HELP: &str = "\
+Examples:
+  backfill status                                         everything
+  backfill status --symbol=AAPL --json                    one symbol, for a program";
+
+const COMPLETIONS_HELP: &str = "\
+Examples:
+  backfill completions bash > ~/.local/share/bash-completion/completions/backfill
+  backfill completions zsh > ~/.zfunc/_backfill
+  backfill completions fish > ~/.config/fish/completions/backfill.fish";
+
+/// Flags of a command that loads bars.
+#[derive(Debug, Clone, Default, PartialEq, Eq, ClapArgs)]
+pub struct IngestArgs {
+    /// Which bars.
+    #[command(flatten)]
+    pub selection: SelectionArgs,
+    /// How.
+    #[command(flatten)]
+    pub source: SourceArgs,
+}
+
+/// Which bars are to be loaded.
+#[derive(Debug, Clone, Default, PartialEq, Eq, ClapArgs)]
+#[command(next_help_heading = "What to load")]
+pub struct SelectionArgs {
+    /// This many calendar days, up to and with the last finished session [default: 90].
+    #[arg(long, value_name = "N", conflicts_with_all = ["from", "to"])]
+    pub days: Option<u32>,
+    /// From this date on (inclusive, YYYY-MM-DD).
+    #[arg(long, value_name = "DATE", value_parser = parse_date)]
+    pub from: Option<Date>,
+    /// Up to and with this date; with --from only [default: the last finished session].
+    #[arg(long, value_name = "DATE", value_parser = parse_date, requires = "from")]
+    pub to: Option<Date>,
+    /// A symbol; may be given several times. Case matters (BACpA).
+    #[arg(long, value_name = "S")]
+    pub symbol: Vec<String>,
+    /// Symbols with commas between, or @ and the name of a file that lists them.
+    #[arg(long, value_name = "A,B,C|@FILE")]
+    pub symbols: Vec<String>,
+    /// Every symbol of the dataset.
+    #[arg(long, conflicts_with_all = ["symbol", "symbols"])]
+    pub all: bool,
+    /// The market [default: what the symbols say; stocks with --all].
+    #[arg(long, value_parser = dataset_parser())]
+    pub dataset: Option<Dataset>,
+    /// Lengths of bars to make, with commas between: 1m 5m 15m 1h 4h day [default: all of them; without 1m with --all].
+    #[arg(long, value_name = "LIST")]
+    pub timeframes: Option<String>,
+    /// Do not load the vendor's own day bars (day_official) beside the ones made from minutes.
+    #[arg(long)]
+    pub no_official_day: bool,
+    /// Print what would be loaded (files, bytes, days, symbols) and do nothing.
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Load days again that are loaded already, and ask again for days the plan did not include.
+    #[arg(long)]
+    pub force: bool,
+    /// Load suspect days too: those of the dates given, or all of them.
+    #[arg(long, value_name = "DATE,…", num_args = 0..=1, require_equals = true, default_missing_value = "all")]
+    pub accept: Option<String>,
+}
+
+/// Where files come from and how they are handled.
+#[derive(Debug, Clone, Default, PartialEq, Eq, ClapArgs)]
+#[command(next_help_heading = "How to load")]
+pub struct SourceArgs {
+    /// Read a local mirror of the bucket instead of the bucket. Settings file: source.
+    #[arg(long, value_name = "DIR")]
+    pub source: Option<PathBuf>,
+    /// Where fetched files are kept [default: barkeep in the user's cache directory].
+    #[arg(long, value_name = "DIR")]
+    pub cache_dir: Option<PathBuf>,
+    /// How long fetched files are kept: a time (24h, 30d), a size (20GB), or forever [default: 24h].
+    #[arg(long, value_name = "TIME|SIZE|forever")]
+    pub cache_keep: Option<String>,
+    /// Files to fetch at the same time [default: 12].
+    #[arg(long, value_name = "N")]
+    pub downloads: Option<u64>,
+    /// Threads that decode files [default: processor cores].
+    #[arg(long, value_name = "N")]
+    pub decoders: Option<u64>,
+}
+
+/// Flags of `bars`.
+#[derive(Debug, Clone, PartialEq, Eq, ClapArgs)]
+pub struct BarsArgs {
+    /// The symbol. Case matters.
+    pub symbol: String,
+    /// Length of the bars; day_official is the vendor's own day bar.
+    #[arg(long, value_parser = timeframe_parser(), default_value = "day")]
+    pub timeframe: Timeframe,
+    /// From this trading date on (inclusive, YYYY-MM-DD) [default: the first there is].
+    #[arg(long, value_name = "DATE", value_parser = parse_date)]
+    pub from: Option<Date>,
+    /// Up to and with this trading date [default: the last there is].
+    #[arg(long, value_name = "DATE", value_parser = parse_date)]
+    pub to: Option<Date>,
+    /// Print CSV instead of a table.
+    #[arg(long)]
+    pub csv: bool,
+    /// Print only the last N of them.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub limit: Option<u64>,
+}
+
+/// Flags of `status`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, ClapArgs)]
+pub struct StatusArgs {
+    /// Only this symbol; may be given several times.
+    #[arg(long, value_name = "S")]
+    pub symbol: Vec<String>,
+    /// Only this market.
+    #[arg(long, value_parser = dataset_parser())]
+    pub dataset: Option<Dataset>,
+}
+
+/// `watchlist` and what to do with it.
+#[derive(Debug, Clone, PartialEq, Eq, ClapArgs)]
+pub struct WatchlistArgs {
+    /// What to do with it.
+    #[command(subcommand)]
+    pub command: WatchlistCommand,
+}
+
+/// What to do with the watchlist.
+#[derive(Debug, Clone, PartialEq, Eq, Subcommand)]
+pub enum WatchlistCommand {
+    /// Put symbols on the watchlist, or change how they are kept.
+    #[command(after_help = "Example:\n  backfill watchlist add AAPL MSFT I:SPX --days-to-backfill=365")]
+    Add(WatchlistAddArgs),
+    /// Take symbols off the watchlist. Their bars stay.
+    Remove(WatchlistRemoveArgs),
+    /// Show the watchlist.
+    List,
+}
+
+/// Flags of `watchlist add`.
+#[derive(Debug, Clone, PartialEq, Eq, ClapArgs)]
+pub struct WatchlistAddArgs {
+    /// The symbols. Case matters.
+    #[arg(required = true, value_name = "SYMBOL")]
+    pub symbols: Vec<String>,
+    /// How many calendar days of bars each is to have.
+    #[arg(long, value_name = "N", default_value_t = 90, value_parser = clap::value_parser!(u32).range(1..=36_500))]
+    pub days_to_backfill: u32,
+    /// Symbols with a higher number are loaded first.
+    #[arg(long, value_name = "N", default_value_t = 0, allow_negative_numbers = true)]
+    pub priority: i32,
+}
+
+/// Flags of `watchlist remove`.
+#[derive(Debug, Clone, PartialEq, Eq, ClapArgs)]
+pub struct WatchlistRemoveArgs {
+    /// The symbols. Case matters.
+    #[arg(required = true, value_name = "SYMBOL")]
+    pub symbols: Vec<String>,
+}
+
+/// Flags of `completions`.
+#[derive(Debug, Clone, PartialEq, Eq, ClapArgs)]
+pub struct CompletionsArgs {
+    /// The shell.
+    pub shell: Shell,
+}
+
+impl Args {
+    /// The flags that are settings.
+    pub fn flags(&self) -> Flags {
+        let source = match &self.command {
+            Some(Command::S3(ingest)) => ingest.source.clone(),
+            _ => SourceArgs::default(),
+        };
+        Flags {
+            database_url: self.global.database_url.clone(),
+            config: self.global.config.clone(),
+            source: source.source,
+            cache_dir: source.cache_dir,
+            cache_keep: source.cache_keep,
+            downloads: source.downloads,
+            decoders: source.decoders,
+        }
+    }
+}
+
+fn dataset_parser() -> impl TypedValueParser<Value = Dataset> {
+    PossibleValuesParser::new(Dataset::ALL.map(Dataset::as_str)).try_map(|word| word.parse::<Dataset>())
+}
+
+fn timeframe_parser() -> impl TypedValueParser<Value = Timeframe> {
+    PossibleValuesParser::new(Timeframe::ALL.map(Timeframe::as_str)).try_map(|word| word.parse::<Timeframe>())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    fn parse(line: &str) -> Result<Args, clap::Error> {
+        Args::try_parse_from(line.split_whitespace())
+    }
+
+    fn ingest(line: &str) -> IngestArgs {
+        match parse(line).unwrap().command {
+            Some(Command::S3(ingest)) => ingest,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn the_definition_is_sound() {
+        Args::command().debug_assert();
+    }
+
+    #[test]
+    fn accept_stands_alone_or_with_dates() {
+        assert_eq!(ingest("backfill s3").selection.accept, None);
+        assert_eq!(ingest("backfill s3 --accept").selection.accept.as_deref(), Some("all"));
+        let dates = "2024-07-01,2024-07-02";
+        assert_eq!(ingest(&format!("backfill s3 --accept={dates}")).selection.accept.as_deref(), Some(dates));
+    }
+
+    #[test]
+    fn settings_flags_are_handed_on() {
+        let line = "backfill s3 --source=m --cache-dir=c --cache-keep=1h --downloads=1 --decoders=2 --config=f --quiet \
+                    --database-url=a.db";
+        let flags = parse(line).unwrap().flags();
+        let expected = Flags {
+            database_url: Some(Secret::new("a.db")),
+            config: Some("f".into()),
+            source: Some("m".into()),
+            cache_dir: Some("c".into()),
+            cache_keep: Some("1h".into()),
+            downloads: Some(1),
+            decoders: Some(2),
+        };
+        assert_eq!(flags, expected);
+    }
+
+    #[test]
+    fn flags_that_exclude_each_other_are_refused() {
+        for line in [
+            "backfill s3 --days=3 --from=2024-01-01",
+            "backfill s3 --days=3 --to=2024-01-01",
+            "backfill s3 --to=2024-01-01",
+            "backfill s3 --all --symbol=A",
+            "backfill s3 --all --symbols=A",
+            "backfill s3 --dataset=futures",
+            "backfill s3 --from=20240101",
+            "backfill s3 --days=-1",
+            "backfill bars",
+            "backfill bars A --timeframe=2m",
+            "backfill bars A --limit=0",
+            "backfill watchlist",
+            "backfill watchlist add",
+            "backfill watchlist add A --days-to-backfill=0",
+            "backfill completions tcsh",
+            "backfill",
+        ] {
+            assert_eq!(parse(line).unwrap_err().exit_code(), 2, "{line}");
+        }
+    }
+
+    #[test]
+    fn the_rest_is_read_as_it_is_typed() {
+        assert!(parse("backfill --show-settings").unwrap().command.is_none());
+        let Some(Command::Bars(bars)) = parse("backfill bars X --timeframe=day_official --limit=5").unwrap().command
+        else {
+            panic!("bars")
+        };
+        assert_eq!((bars.timeframe, bars.limit), (Timeframe::DayOfficial, Some(5)));
+        let Some(Command::Watchlist(watchlist)) = parse("backfill watchlist add A B --priority=-1").unwrap().command
+        else {
+            panic!("watchlist")
+        };
+        let added = WatchlistAddArgs { symbols: vec!["A".into(), "B".into()], days_to_backfill: 90, priority: -1 };
+        assert_eq!(watchlist.command, WatchlistCommand::Add(added));
+        assert_eq!(ingest("backfill s3 --dataset=crypto --all").selection.dataset, Some(Dataset::Crypto));
+    }
+}

@@ -1,0 +1,31 @@
+//! The command line: what can be typed, what it means, and how results look. The only place that knows a terminal.
+
+mod args;
+mod dates;
+mod exit;
+pub mod format;
+mod output;
+mod progress;
+mod request;
+mod signals;
+mod summary;
+mod symbols;
+mod table;
+mod totals;
+
+pub use args::{
+    Args, BarsArgs, Command, CompletionsArgs, GlobalArgs, IngestArgs, SelectionArgs, SourceArgs, StatusArgs,
+    WatchlistAddArgs, WatchlistArgs, WatchlistCommand, WatchlistRemoveArgs,
+};
+pub use dates::{DateError, DateRule};
+pub use exit::{CliError, Exit, finish};
+pub use output::{Body, effective_settings, print_completions, print_json, print_run, print_settings};
+pub use progress::{PlainReporter, TerminalReporter, reporter};
+pub use request::{
+    Accept, BarsFormat, BarsRequest, Named, Request, RequestError, STARTER_SET, Selection, StatusRequest, Wanted,
+};
+pub use signals::Signals;
+pub use summary::{exit_code, gaps, summary};
+pub use symbols::{SymbolListError, read_symbols};
+pub use table::{Align, Table};
+pub use totals::{MissingSymbol, Totals};

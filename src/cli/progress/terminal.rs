@@ -1,0 +1,117 @@
+//! Progress bars.
+
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use super::{day_line, rows_per_second, was_work};
+use crate::cli::format::printable;
+use crate::ingest::{DayReport, Reporter};
+
+/// Two bars: bytes fetched, days loaded. Days and notes scroll above them; the bars go when it is dropped.
+#[derive(Debug)]
+pub struct TerminalReporter {
+    bars: MultiProgress,
+    fetch: ProgressBar,
+    load: ProgressBar,
+    rows: AtomicU64,
+    started: OnceLock<Instant>,
+}
+
+impl TerminalReporter {
+    /// Draws there, in colour if asked to.
+    pub fn new(target: ProgressDrawTarget, color: bool) -> Self {
+        let bars = MultiProgress::with_draw_target(target);
+        let (bar, prefix) = if color { ("{bar:28.cyan/blue}", "{prefix:5.bold}") } else { ("{bar:28}", "{prefix:5}") };
+        let style = |facts: &str| {
+            ProgressStyle::with_template(&format!("{prefix} [{bar}] {facts}"))
+                .expect("Invariant: the template is written correctly")
+                .progress_chars("=> ")
+        };
+        let add =
+            |name: &'static str, facts: &str| bars.add(ProgressBar::new(0).with_prefix(name).with_style(style(facts)));
+        let fetch = add("fetch", "{decimal_bytes}/{decimal_total_bytes} at {decimal_bytes_per_sec}, ETA {eta}");
+        let load = add("load", "{pos}/{len} days, {msg}, ETA {eta}");
+        load.set_message(rows_per_second(0, Duration::ZERO));
+        Self { bars, fetch, load, rows: AtomicU64::new(0), started: OnceLock::new() }
+    }
+
+    fn elapsed(&self) -> Duration {
+        self.started.get().map(Instant::elapsed).unwrap_or_default()
+    }
+
+    fn say(&self, line: &str) {
+        // A terminal that went away is no reason to stop loading.
+        let _ = self.bars.println(printable(line));
+    }
+}
+
+impl Reporter for TerminalReporter {
+    fn start(&self, days: u64, bytes: u64) {
+        self.fetch.inc_length(bytes);
+        self.load.inc_length(days);
+        for bar in [&self.fetch, &self.load] {
+            if self.started.get().is_none() {
+                // What came before (listing, planning) is no part of the rates.
+                bar.reset_elapsed();
+                bar.reset_eta();
+            }
+            bar.enable_steady_tick(Duration::from_millis(250));
+        }
+        self.started.get_or_init(Instant::now);
+    }
+
+    fn fetched(&self, bytes: u64) {
+        self.fetch.inc(bytes);
+    }
+
+    fn decoded(&self, rows: u64) {
+        let rows = self.rows.fetch_add(rows, Ordering::Relaxed) + rows;
+        self.load.set_message(rows_per_second(rows, self.elapsed()));
+    }
+
+    fn day_done(&self, day: &DayReport) {
+        if was_work(day.outcome) {
+            self.load.inc(1);
+            self.say(&day_line(day));
+        }
+    }
+
+    fn note(&self, message: &str) {
+        self.say(message);
+    }
+}
+
+impl Drop for TerminalReporter {
+    fn drop(&mut self) {
+        self.fetch.finish_and_clear();
+        self.load.finish_and_clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::summary::testing::day;
+    use crate::ingest::Outcome;
+
+    #[test]
+    fn bars_count_the_work_announced() {
+        for color in [false, true] {
+            let reporter = TerminalReporter::new(ProgressDrawTarget::hidden(), color);
+            reporter.start(1, 100);
+            reporter.start(2, 50);
+            reporter.fetched(70);
+            reporter.decoded(10);
+            reporter.note("waiting");
+            for outcome in [Outcome::Loaded, Outcome::Missing, Outcome::Unchanged, Outcome::NotDue] {
+                reporter.day_done(&day("2024-07-11", outcome));
+            }
+            assert_eq!((reporter.fetch.position(), reporter.fetch.length()), (70, Some(150)));
+            assert_eq!((reporter.load.position(), reporter.load.length()), (2, Some(3)));
+            assert!(reporter.load.message().ends_with(" rows/s"));
+        }
+    }
+}

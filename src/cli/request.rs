@@ -1,0 +1,306 @@
+//! What was typed, as something that can be done.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::RangeInclusive;
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+
+use super::args::{BarsArgs, SelectionArgs, StatusArgs};
+use super::dates::{DateError, DateRule, parse_date};
+use super::symbols::{SymbolListError, read_symbols};
+use crate::model::{Dataset, Symbol, SymbolError, Timeframe, TimeframeError, TimeframeSet};
+
+/// Loaded when nothing is named and the watchlist is empty.
+pub const STARTER_SET: [&str; 4] = ["SPY", "QQQ", "IWM", "DIA"];
+
+/// What a command to load bars asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Request {
+    /// Which symbols were named.
+    pub named: Named,
+    /// Which dates were named.
+    pub dates: DateRule,
+    /// The time that decides what is finished and what is future.
+    pub now: Timestamp,
+    /// Lengths of bars to roll up; never empty.
+    pub timeframes: TimeframeSet,
+    /// Load what is loaded already, too.
+    pub force: bool,
+    /// Which suspect days to load.
+    pub accept: Accept,
+    /// Load the vendor's own day bars, too.
+    pub official_day: bool,
+    /// Only say what would be loaded.
+    pub dry_run: bool,
+}
+
+/// Which symbols were named.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Named {
+    /// `--all`.
+    All(Dataset),
+    /// These, sorted, each once, at least one.
+    Symbols(Vec<Symbol>),
+    /// None: the watchlist, or the part of it that belongs to a dataset.
+    Watchlist(Option<Dataset>),
+}
+
+/// Which suspect days are loaded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Accept {
+    /// None of them.
+    None,
+    /// All of them.
+    All,
+    /// Those of these dates.
+    Dates(BTreeSet<Date>),
+}
+
+/// What to load of one dataset.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Selection {
+    /// The dataset.
+    pub dataset: Dataset,
+    /// Its symbols.
+    pub wanted: Wanted,
+    /// Calendar dates, both ends included.
+    pub dates: RangeInclusive<Date>,
+}
+
+/// Symbols of one dataset.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Wanted {
+    /// Every one there is.
+    All,
+    /// These, sorted, each once, at least one.
+    Symbols(Vec<Symbol>),
+}
+
+/// A request that cannot be meant: wrong usage.
+#[derive(Debug, thiserror::Error)]
+pub enum RequestError {
+    /// Wrong symbols.
+    #[error(transparent)]
+    Symbols(#[from] SymbolListError),
+    /// Wrong dates.
+    #[error(transparent)]
+    Dates(#[from] DateError),
+    /// A timeframe that does not exist.
+    #[error("--timeframes: {0}")]
+    Timeframe(#[from] TimeframeError),
+    /// The vendor's day bars among the timeframes.
+    #[error(
+        "--timeframes: day_official is not made from minutes; it is the vendor's own day bar, loaded beside the others \
+         unless --no-official-day is given: leave it out of the list"
+    )]
+    OfficialDay,
+    /// No timeframes.
+    #[error("--timeframes: the list is empty; name some of 1m 5m 15m 1h 4h day, or leave the flag out")]
+    NoTimeframes,
+    /// A date of `--accept` that is none.
+    #[error("--accept: `{text}` is {problem} (several with commas; no value at all accepts every date)")]
+    Accept {
+        /// What was given.
+        text: String,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// Nothing named, and nothing on the watchlist to take instead.
+    #[error(
+        "no symbol is named, and the watchlist has none of {0}: name some with --symbol=S or --symbols=a,b,c, put some on \
+         the list with `backfill watchlist add S`, or load everything with --all"
+    )]
+    NothingWatched(Dataset),
+    /// Exchanged ends of `bars`.
+    #[error("--from={from} lies after --to={to}: exchange them")]
+    Backwards {
+        /// First date.
+        from: Date,
+        /// Last date.
+        to: Date,
+    },
+    /// Two forms at once. (Not left to clap, which overlooks it when `--json` stands before the command.)
+    #[error("--csv and --json exclude each other: give one of them")]
+    CsvAndJson,
+    /// A wrong symbol of `bars`.
+    #[error(transparent)]
+    Symbol(#[from] SymbolError),
+}
+
+impl Request {
+    /// Checks what was typed. List files are read; nothing else is.
+    pub fn new(args: &SelectionArgs, now: Timestamp) -> Result<Self, RequestError> {
+        let request = Self {
+            named: named(args)?,
+            dates: DateRule::of(args.days, args.from, args.to)?,
+            now,
+            timeframes: timeframes(args.timeframes.as_deref(), args.all)?,
+            force: args.force,
+            accept: accept(args.accept.as_deref())?,
+            official_day: !args.no_official_day,
+            dry_run: args.dry_run,
+        };
+        // Wrong dates are wrong usage and found here, before a database is opened, for all datasets known by now.
+        match &request.named {
+            Named::Watchlist(dataset) => {
+                request.dates.dates(dataset.unwrap_or(Dataset::Stocks), now)?;
+            }
+            Named::All(_) | Named::Symbols(_) => {
+                request.selections(&[])?;
+            }
+        }
+        Ok(request)
+    }
+
+    /// What to load of each dataset, with the watchlist for an answer when nothing was named; and what to say first
+    /// when the starter set stands in for it.
+    pub fn selections(&self, watchlist: &[Symbol]) -> Result<(Vec<Selection>, Option<String>), RequestError> {
+        let selection = |dataset, wanted| {
+            let dates = self.dates.dates(dataset, self.now)?;
+            Ok::<_, RequestError>(Selection { dataset, wanted, dates })
+        };
+        let (symbols, note) = match &self.named {
+            Named::All(dataset) => return Ok((vec![selection(*dataset, Wanted::All)?], None)),
+            Named::Symbols(symbols) => (symbols.clone(), None),
+            Named::Watchlist(dataset) => watched(watchlist, *dataset)?,
+        };
+        let mut by_dataset: BTreeMap<Dataset, BTreeSet<Symbol>> = BTreeMap::new();
+        for symbol in symbols {
+            by_dataset.entry(symbol.dataset()).or_default().insert(symbol);
+        }
+        let selections = by_dataset
+            .into_iter()
+            .map(|(dataset, symbols)| selection(dataset, Wanted::Symbols(symbols.into_iter().collect())))
+            .collect::<Result<_, _>>()?;
+        Ok((selections, note))
+    }
+}
+
+fn named(args: &SelectionArgs) -> Result<Named, RequestError> {
+    if args.all {
+        return Ok(Named::All(args.dataset.unwrap_or(Dataset::Stocks)));
+    }
+    if args.symbol.is_empty() && args.symbols.is_empty() {
+        return Ok(Named::Watchlist(args.dataset));
+    }
+    Ok(Named::Symbols(read_symbols("--symbol", &args.symbol, &args.symbols, args.dataset)?))
+}
+
+fn watched(watchlist: &[Symbol], dataset: Option<Dataset>) -> Result<(Vec<Symbol>, Option<String>), RequestError> {
+    let of_dataset = |symbol: &&Symbol| dataset.is_none_or(|dataset| symbol.dataset() == dataset);
+    let watched: Vec<_> = watchlist.iter().filter(of_dataset).cloned().collect();
+    if !watched.is_empty() {
+        return Ok((watched, None));
+    }
+    match dataset {
+        Some(dataset) if dataset != Dataset::Stocks || !watchlist.is_empty() => {
+            Err(RequestError::NothingWatched(dataset))
+        }
+        _ => {
+            let symbols = STARTER_SET.into_iter().map(Symbol::from_ticker).collect::<Result<_, _>>()?;
+            let note = format!(
+                "No symbol named and the watchlist is empty: taking {}. Name others with --symbol=S or --symbols=a,b,c, \
+                 keep them with `backfill watchlist add S`, or take every symbol with --all.",
+                STARTER_SET.join(" ")
+            );
+            Ok((symbols, Some(note)))
+        }
+    }
+}
+
+fn timeframes(list: Option<&str>, all: bool) -> Result<TimeframeSet, RequestError> {
+    let rolled = TimeframeSet::of(Timeframe::ROLLED);
+    let Some(list) = list else {
+        // Minutes of a whole market are most of its bars, and few who ask for all of it need them.
+        return Ok(if all { rolled.minus(TimeframeSet::of([Timeframe::M1])) } else { rolled });
+    };
+    let set: TimeframeSet = list.parse()?;
+    if set.contains(Timeframe::DayOfficial) {
+        return Err(RequestError::OfficialDay);
+    }
+    if set.is_empty() {
+        return Err(RequestError::NoTimeframes);
+    }
+    Ok(set)
+}
+
+fn accept(value: Option<&str>) -> Result<Accept, RequestError> {
+    match value {
+        None => Ok(Accept::None),
+        Some("all") => Ok(Accept::All),
+        Some(dates) => dates
+            .split(',')
+            .map(|text| parse_date(text).map_err(|problem| RequestError::Accept { text: text.to_owned(), problem }))
+            .collect::<Result<_, _>>()
+            .map(Accept::Dates),
+    }
+}
+
+/// What `bars` asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BarsRequest {
+    /// The symbol.
+    pub symbol: Symbol,
+    /// Length of its bars.
+    pub timeframe: Timeframe,
+    /// First trading date; `None` for the first there is.
+    pub from: Option<Date>,
+    /// Last trading date; `None` for the last there is.
+    pub to: Option<Date>,
+    /// Only the last so many.
+    pub limit: Option<u64>,
+    /// How they are printed.
+    pub format: BarsFormat,
+}
+
+/// How bars are printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BarsFormat {
+    /// Aligned columns.
+    Table,
+    /// Comma-separated values with a header.
+    Csv,
+    /// One JSON object.
+    Json,
+}
+
+impl BarsRequest {
+    /// Checks what was typed, `--json` included.
+    pub fn new(args: &BarsArgs, json: bool) -> Result<Self, RequestError> {
+        let format = match (args.csv, json) {
+            (true, true) => return Err(RequestError::CsvAndJson),
+            (true, false) => BarsFormat::Csv,
+            (false, true) => BarsFormat::Json,
+            (false, false) => BarsFormat::Table,
+        };
+        if let (Some(from), Some(to)) = (args.from, args.to)
+            && from > to
+        {
+            return Err(RequestError::Backwards { from, to });
+        }
+        let symbol = Symbol::from_command_line(&args.symbol)?;
+        Ok(Self { symbol, timeframe: args.timeframe, from: args.from, to: args.to, limit: args.limit, format })
+    }
+}
+
+/// What `status` asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StatusRequest {
+    /// Only these symbols; all when empty.
+    pub symbols: Vec<Symbol>,
+    /// Only this dataset.
+    pub dataset: Option<Dataset>,
+}
+
+impl StatusRequest {
+    /// Checks what was typed.
+    pub fn new(args: &StatusArgs) -> Result<Self, RequestError> {
+        let symbols = read_symbols("--symbol", &args.symbol, &[], args.dataset)?;
+        Ok(Self { symbols, dataset: args.dataset })
+    }
+}
+
+#[cfg(test)]
+#[path = "request_tests.rs"]
+mod tests;

@@ -1,0 +1,100 @@
+//! Ctrl-C and SIGTERM.
+
+use std::io;
+use std::sync::{Arc, OnceLock};
+
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+use super::Exit;
+
+/// Hears Ctrl-C and SIGTERM. The first asks the run to stop where nothing is lost, the second ends it at once.
+#[derive(Debug, Clone, Default)]
+pub struct Signals {
+    first: Arc<OnceLock<Exit>>,
+    stop: CancellationToken,
+    end: CancellationToken,
+}
+
+impl Signals {
+    /// Starts to listen; `say` gets a line for people each time. Must be called inside a tokio runtime.
+    pub fn listen(say: impl Fn(&str) + Send + 'static) -> io::Result<Self> {
+        let mut interrupts = signal(SignalKind::interrupt())?;
+        let mut terminations = signal(SignalKind::terminate())?;
+        let signals = Self::default();
+        let heard = signals.clone();
+        tokio::spawn(async move {
+            loop {
+                let exit = tokio::select! {
+                    Some(()) = interrupts.recv() => Exit::Interrupted,
+                    Some(()) = terminations.recv() => Exit::Terminated,
+                    else => return,
+                };
+                say(heard.hear(exit));
+            }
+        });
+        Ok(signals)
+    }
+
+    /// Takes note of a signal; what to say about it.
+    fn hear(&self, exit: Exit) -> &'static str {
+        if self.first.set(exit).is_ok() {
+            self.stop.cancel();
+            "stopping: the day in hand is finished or left as it was, nothing half-loaded stays; once more to end at once"
+        } else {
+            self.end.cancel();
+            "ending at once"
+        }
+    }
+
+    /// Cancelled by the first signal: stop where nothing is lost.
+    pub const fn stop(&self) -> &CancellationToken {
+        &self.stop
+    }
+
+    /// The exit code of the first signal, if there was one.
+    pub fn exit(&self) -> Option<Exit> {
+        self.first.get().copied()
+    }
+
+    /// Runs a command to its end, or to the second signal, whose exit is returned as the error. The caller then returns
+    /// from `main` without waiting for threads that still work.
+    pub async fn run<T>(&self, command: impl Future<Output = T>) -> Result<T, Exit> {
+        tokio::select! {
+            result = command => Ok(result),
+            () = self.end.cancelled() => Err(self.exit().unwrap_or(Exit::Interrupted)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::pending;
+    use std::process::Command;
+    use std::sync::mpsc;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn the_first_signal_stops_and_the_second_ends() {
+        let signals = Signals::default();
+        assert_eq!(signals.run(async { 7 }).await, Ok(7));
+        assert!(signals.hear(Exit::Terminated).starts_with("stopping"));
+        assert!(signals.stop().is_cancelled());
+        assert_eq!(signals.run(async { 7 }).await, Ok(7), "the run may still end in its own way");
+        assert_eq!(signals.hear(Exit::Interrupted), "ending at once");
+        assert_eq!(signals.run(pending::<()>()).await, Err(Exit::Terminated), "the first one is remembered");
+    }
+
+    #[tokio::test]
+    async fn real_signals_are_heard() {
+        let (say, said) = mpsc::channel();
+        let signals = Signals::listen(move |line| say.send(line.to_owned()).unwrap()).unwrap();
+        let kill = format!("kill -TERM {}", std::process::id());
+        assert!(Command::new("sh").args(["-c", &kill]).status().unwrap().success());
+        signals.stop().cancelled().await;
+        assert_eq!(signals.exit(), Some(Exit::Terminated));
+        tokio::task::yield_now().await;
+        assert!(said.recv().unwrap().starts_with("stopping"));
+    }
+}

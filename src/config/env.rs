@@ -1,0 +1,51 @@
+//! Every environment variable that is read, named once. The same names work in a `.env` file in the working directory,
+//! except [`NO_COLOR`].
+
+/// Where the bars are kept: `sqlite:PATH`. Flag `--database-url`, settings file `database_url`.
+pub const DATABASE_URL: &str = "DATABASE_URL";
+/// Address of the vendor's S3 service. Settings file `s3.endpoint`.
+pub const MASSIVE_S3_ENDPOINT: &str = "MASSIVE_S3_ENDPOINT";
+/// The vendor's bucket. Settings file `s3.bucket`.
+pub const MASSIVE_S3_BUCKET: &str = "MASSIVE_S3_BUCKET";
+/// Access key id of the vendor's S3 service (not the REST API key). Never in the settings file.
+pub const MASSIVE_S3_ACCESS_KEY_ID: &str = "MASSIVE_S3_ACCESS_KEY_ID";
+/// Secret that belongs to [`MASSIVE_S3_ACCESS_KEY_ID`]. Never in the settings file.
+pub const MASSIVE_S3_SECRET_ACCESS_KEY: &str = "MASSIVE_S3_SECRET_ACCESS_KEY";
+/// Folder of fetched files. Flag `--cache-dir`, settings file `cache_dir`.
+pub const BARKEEP_CACHE_DIR: &str = "BARKEEP_CACHE_DIR";
+/// The time to take for now (RFC 3339), for tests and simulations.
+#[cfg(feature = "sandbox")]
+pub const BARKEEP_NOW: &str = "BARKEEP_NOW";
+/// Access key id taken when the `MASSIVE_S3_…` pair is not set.
+pub const AWS_ACCESS_KEY_ID: &str = "AWS_ACCESS_KEY_ID";
+/// Secret that belongs to [`AWS_ACCESS_KEY_ID`].
+pub const AWS_SECRET_ACCESS_KEY: &str = "AWS_SECRET_ACCESS_KEY";
+/// Session token that belongs to [`AWS_ACCESS_KEY_ID`], if it is a temporary key.
+pub const AWS_SESSION_TOKEN: &str = "AWS_SESSION_TOKEN";
+/// Named profile of the AWS credentials file, taken when neither pair of keys is set.
+pub const AWS_PROFILE: &str = "AWS_PROFILE";
+/// AWS credentials file to look [`AWS_PROFILE`] up in, instead of `~/.aws/credentials`.
+pub const AWS_SHARED_CREDENTIALS_FILE: &str = "AWS_SHARED_CREDENTIALS_FILE";
+/// AWS configuration file to look [`AWS_PROFILE`] up in, instead of `~/.aws/config`.
+pub const AWS_CONFIG_FILE: &str = "AWS_CONFIG_FILE";
+/// Set to anything: no colour in progress bars. Environment only.
+pub const NO_COLOR: &str = "NO_COLOR";
+
+/// All of them.
+pub const ALL: &[&str] = &[
+    DATABASE_URL,
+    MASSIVE_S3_ENDPOINT,
+    MASSIVE_S3_BUCKET,
+    MASSIVE_S3_ACCESS_KEY_ID,
+    MASSIVE_S3_SECRET_ACCESS_KEY,
+    BARKEEP_CACHE_DIR,
+    #[cfg(feature = "sandbox")]
+    BARKEEP_NOW,
+    AWS_ACCESS_KEY_ID,
+    AWS_SECRET_ACCESS_KEY,
+    AWS_SESSION_TOKEN,
+    AWS_PROFILE,
+    AWS_SHARED_CREDENTIALS_FILE,
+    AWS_CONFIG_FILE,
+    NO_COLOR,
+];

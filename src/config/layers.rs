@@ -1,0 +1,83 @@
+//! What settings are made from.
+
+use std::path::{Path, PathBuf};
+use std::thread;
+
+use etcetera::base_strategy::{BaseStrategy, Xdg};
+use jiff::Timestamp;
+
+use super::{ConfigError, Secret, SettingsFile, Variables};
+
+/// Settings given as flags.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Flags {
+    /// `--database-url`; not shown, as people put passwords into such addresses.
+    pub database_url: Option<Secret>,
+    /// `--config`: the settings file to read.
+    pub config: Option<PathBuf>,
+    /// `--source`.
+    pub source: Option<PathBuf>,
+    /// `--cache-dir`.
+    pub cache_dir: Option<PathBuf>,
+    /// `--cache-keep`.
+    pub cache_keep: Option<String>,
+    /// `--downloads`.
+    pub downloads: Option<u64>,
+    /// `--decoders`.
+    pub decoders: Option<u64>,
+}
+
+/// The user's directories, by the XDG rules on every system.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Directories {
+    /// Where settings are.
+    pub config: PathBuf,
+    /// Where data is kept.
+    pub data: PathBuf,
+    /// Where data is kept that can be fetched again.
+    pub cache: PathBuf,
+}
+
+impl Directories {
+    /// Those of the user; `None` when there is no home directory, which matters only if one of them is needed.
+    pub fn of_user() -> Option<Self> {
+        let xdg = Xdg::new().ok()?;
+        Some(Self { config: xdg.config_dir(), data: xdg.data_dir(), cache: xdg.cache_dir() })
+    }
+}
+
+/// Everything settings are made from, so that nothing is read from the process while they are.
+#[derive(Debug, Clone)]
+pub struct Inputs {
+    /// Flags.
+    pub flags: Flags,
+    /// The process environment.
+    pub environment: Variables,
+    /// The `.env` file of the working directory.
+    pub dotenv: Variables,
+    /// The settings file.
+    pub file: Option<SettingsFile>,
+    /// The user's directories.
+    pub directories: Option<Directories>,
+    /// Processor cores.
+    pub cores: usize,
+    /// The system clock.
+    pub clock: Timestamp,
+}
+
+impl Inputs {
+    /// Reads the environment, `.env` and the settings file for a process with these flags.
+    pub fn gather(flags: Flags, working_dir: &Path) -> Result<Self, ConfigError> {
+        let directories = Directories::of_user();
+        let config_dir = directories.as_ref().map(|directories| directories.config.as_path());
+        Ok(Self {
+            environment: Variables::of_process()?,
+            dotenv: Variables::of_dotenv(&working_dir.join(".env"))?,
+            file: SettingsFile::find(flags.config.as_deref(), working_dir, config_dir)?,
+            flags,
+            directories,
+            cores: thread::available_parallelism().map_or(1, usize::from),
+            clock: Timestamp::now(),
+        })
+    }
+}

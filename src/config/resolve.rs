@@ -1,0 +1,225 @@
+//! Flags over environment over `.env` over settings file over defaults.
+
+use std::path::{Path, PathBuf};
+
+use url::Url;
+
+use super::{
+    AccessKey, AwsProfile, ConfigError, Credentials, DatabaseUrl, FileSettings, Inputs, Origin, S3Settings, Secret,
+    Settings, Sourced, env,
+};
+
+const DEFAULT_ENDPOINT: &str = "https://files.massive.com";
+const DEFAULT_BUCKET: &str = "flatfiles";
+const DEFAULT_CACHE_KEEP: &str = "24h";
+const DEFAULT_DOWNLOADS: usize = 12;
+/// More files or threads at once than any machine gains from; a number above it is a slip of the finger.
+const MOST_AT_ONCE: u64 = 256;
+
+impl Settings {
+    /// Settles every setting.
+    pub fn resolve(inputs: &Inputs) -> Result<Self, ConfigError> {
+        Ok(Self {
+            database: database(inputs)?,
+            source: source(inputs)?,
+            s3: s3(inputs)?,
+            cache_dir: cache_dir(inputs)?,
+            cache_keep: cache_keep(inputs)?,
+            downloads: at_once(
+                inputs.flags.downloads.map(|n| Sourced::new(n, Origin::Flag("--downloads"))),
+                from_file(inputs, "downloads", |file| file.downloads),
+                DEFAULT_DOWNLOADS,
+            )?,
+            decoders: at_once(
+                inputs.flags.decoders.map(|n| Sourced::new(n, Origin::Flag("--decoders"))),
+                from_file(inputs, "decoders", |file| file.decoders),
+                inputs.cores.max(1),
+            )?,
+            // Not from `.env`: it is about the terminal, not the project.
+            color: match inputs.environment.get(env::NO_COLOR) {
+                Some(_) => Sourced::new(false, Origin::Environment(env::NO_COLOR)),
+                None => Sourced::new(true, Origin::Default),
+            },
+            now: now(inputs)?,
+        })
+    }
+}
+
+fn variable(inputs: &Inputs, name: &'static str) -> Option<Sourced<String>> {
+    let of = |value: &str, origin| Sourced::new(value.to_owned(), origin);
+    let environment = inputs.environment.get(name).map(|value| of(value, Origin::Environment(name)));
+    environment.or_else(|| inputs.dotenv.get(name).map(|value| of(value, Origin::DotEnv(name))))
+}
+
+fn from_file<T>(
+    inputs: &Inputs,
+    key: &'static str,
+    get: impl FnOnce(&FileSettings) -> Option<T>,
+) -> Option<Sourced<T>> {
+    let file = inputs.file.as_ref()?;
+    let value = get(&file.settings)?;
+    Some(Sourced::new(value, Origin::File { path: file.path.clone(), key }))
+}
+
+fn database(inputs: &Inputs) -> Result<Sourced<DatabaseUrl>, ConfigError> {
+    let named = inputs
+        .flags
+        .database_url
+        .clone()
+        .map(|url| Sourced::new(url, Origin::Flag("--database-url")))
+        .or_else(|| variable(inputs, env::DATABASE_URL).map(|url| url.map(Secret::new)))
+        .or_else(|| from_file(inputs, "database_url", |file| file.database_url.clone()));
+    if let Some(Sourced { value, origin }) = named {
+        return match value.expose().parse() {
+            Ok(database) => Ok(Sourced::new(database, origin)),
+            Err(source) => Err(ConfigError::Database { origin, source }),
+        };
+    }
+    let directories = inputs
+        .directories
+        .as_ref()
+        .ok_or(ConfigError::NoHome { what: "the database", instead: "--database-url=sqlite:PATH or DATABASE_URL" })?;
+    Ok(Sourced::new(DatabaseUrl::Sqlite(directories.data.join("barkeep/barkeep.db")), Origin::Default))
+}
+
+fn source(inputs: &Inputs) -> Result<Option<Sourced<PathBuf>>, ConfigError> {
+    let flag = inputs.flags.source.clone().map(|dir| Sourced::new(dir, Origin::Flag("--source")));
+    let named = flag.or_else(|| from_file(inputs, "source", |file| file.source.clone()));
+    named.map(|dir| folder(dir, "the folder that mirrors the bucket")).transpose()
+}
+
+fn cache_dir(inputs: &Inputs) -> Result<Sourced<PathBuf>, ConfigError> {
+    let named = inputs
+        .flags
+        .cache_dir
+        .clone()
+        .map(|dir| Sourced::new(dir, Origin::Flag("--cache-dir")))
+        .or_else(|| variable(inputs, env::BARKEEP_CACHE_DIR).map(|dir| dir.map(PathBuf::from)))
+        .or_else(|| from_file(inputs, "cache_dir", |file| file.cache_dir.clone()));
+    if let Some(dir) = named {
+        return folder(dir, "a folder for fetched files");
+    }
+    let directories = inputs
+        .directories
+        .as_ref()
+        .ok_or(ConfigError::NoHome { what: "fetched files", instead: "--cache-dir=DIR or BARKEEP_CACHE_DIR" })?;
+    Ok(Sourced::new(directories.cache.join("barkeep"), Origin::Default))
+}
+
+fn folder(dir: Sourced<PathBuf>, what: &str) -> Result<Sourced<PathBuf>, ConfigError> {
+    if dir.value == Path::new("") {
+        return Err(ConfigError::Value {
+            origin: dir.origin,
+            problem: format!("is empty: name {what}, or leave it out"),
+        });
+    }
+    Ok(dir)
+}
+
+fn cache_keep(inputs: &Inputs) -> Result<Sourced<String>, ConfigError> {
+    let flag = inputs.flags.cache_keep.clone().map(|keep| Sourced::new(keep, Origin::Flag("--cache-keep")));
+    let named = flag.or_else(|| from_file(inputs, "cache_keep", |file| file.cache_keep.clone()));
+    let keep = named.unwrap_or_else(|| Sourced::new(DEFAULT_CACHE_KEEP.to_owned(), Origin::Default));
+    if keep.value.trim().is_empty() {
+        let problem = "is empty: name a time such as 24h, a size such as 20GB, or forever".to_owned();
+        return Err(ConfigError::Value { origin: keep.origin, problem });
+    }
+    Ok(keep)
+}
+
+fn at_once(
+    flag: Option<Sourced<u64>>,
+    file: Option<Sourced<u64>>,
+    default: usize,
+) -> Result<Sourced<usize>, ConfigError> {
+    let Some(Sourced { value, origin }) = flag.or(file) else {
+        return Ok(Sourced::new(default, Origin::Default));
+    };
+    match usize::try_from(value) {
+        Ok(number) if (1..=MOST_AT_ONCE).contains(&value) => Ok(Sourced::new(number, origin)),
+        _ => Err(ConfigError::Value { origin, problem: format!("{value} is not between 1 and {MOST_AT_ONCE}") }),
+    }
+}
+
+fn s3(inputs: &Inputs) -> Result<S3Settings, ConfigError> {
+    let endpoint = variable(inputs, env::MASSIVE_S3_ENDPOINT)
+        .or_else(|| from_file(inputs, "s3.endpoint", |file| file.s3.endpoint.clone()))
+        .unwrap_or_else(|| Sourced::new(DEFAULT_ENDPOINT.to_owned(), Origin::Default));
+    let bucket = variable(inputs, env::MASSIVE_S3_BUCKET)
+        .or_else(|| from_file(inputs, "s3.bucket", |file| file.s3.bucket.clone()))
+        .unwrap_or_else(|| Sourced::new(DEFAULT_BUCKET.to_owned(), Origin::Default));
+    if bucket.value.is_empty() || bucket.value.contains(|c: char| c == '/' || c.is_whitespace()) {
+        let problem = format!("`{}` is not the name of a bucket (the vendor's is {DEFAULT_BUCKET})", bucket.value);
+        return Err(ConfigError::Value { origin: bucket.origin, problem });
+    }
+    Ok(S3Settings { endpoint: checked_endpoint(endpoint)?, bucket, credentials: credentials(inputs)? })
+}
+
+/// The address is never repeated in a message: a user name and password may be in it.
+fn checked_endpoint(endpoint: Sourced<String>) -> Result<Sourced<String>, ConfigError> {
+    let problem = match Url::parse(&endpoint.value) {
+        Ok(url) if !matches!(url.scheme(), "http" | "https") => "is not an http or https address",
+        Ok(url) if !url.username().is_empty() || url.password().is_some() => {
+            "has a user name or password in it: keys belong into MASSIVE_S3_ACCESS_KEY_ID and \
+             MASSIVE_S3_SECRET_ACCESS_KEY"
+        }
+        Ok(url) if url.query().is_some() || url.fragment().is_some() => "has a `?` or `#` part, which S3 cannot have",
+        Ok(_) => return Ok(endpoint.map(|text| text.trim_end_matches('/').to_owned())),
+        Err(_) => "is not an http or https address",
+    };
+    let problem = format!("the S3 endpoint {problem} (the vendor's is {DEFAULT_ENDPOINT})");
+    Err(ConfigError::Value { origin: endpoint.origin, problem })
+}
+
+fn credentials(inputs: &Inputs) -> Result<Option<Credentials>, ConfigError> {
+    if let Some(key) = key(inputs, env::MASSIVE_S3_ACCESS_KEY_ID, env::MASSIVE_S3_SECRET_ACCESS_KEY)? {
+        return Ok(Some(Credentials::Key(key)));
+    }
+    if let Some(mut key) = key(inputs, env::AWS_ACCESS_KEY_ID, env::AWS_SECRET_ACCESS_KEY)? {
+        key.session_token = variable(inputs, env::AWS_SESSION_TOKEN).map(|token| token.map(Secret::new));
+        return Ok(Some(Credentials::Key(key)));
+    }
+    let path = |name| variable(inputs, name).map(|path| path.map(PathBuf::from));
+    Ok(variable(inputs, env::AWS_PROFILE).map(|name| {
+        Credentials::Profile(AwsProfile {
+            name,
+            credentials_file: path(env::AWS_SHARED_CREDENTIALS_FILE),
+            config_file: path(env::AWS_CONFIG_FILE),
+        })
+    }))
+}
+
+fn key(inputs: &Inputs, id_name: &'static str, secret_name: &'static str) -> Result<Option<AccessKey>, ConfigError> {
+    match (variable(inputs, id_name), variable(inputs, secret_name)) {
+        (Some(id), Some(secret)) => Ok(Some(AccessKey { id, secret: secret.map(Secret::new), session_token: None })),
+        (Some(id), None) => Err(ConfigError::HalfAKey { present: id_name, origin: id.origin, absent: secret_name }),
+        (None, Some(secret)) => {
+            Err(ConfigError::HalfAKey { present: secret_name, origin: secret.origin, absent: id_name })
+        }
+        (None, None) => Ok(None),
+    }
+}
+
+#[cfg(feature = "sandbox")]
+fn now(inputs: &Inputs) -> Result<Sourced<jiff::Timestamp>, ConfigError> {
+    let Some(Sourced { value, origin }) = variable(inputs, env::BARKEEP_NOW) else {
+        return Ok(Sourced::new(inputs.clock, Origin::Default));
+    };
+    match value.parse() {
+        Ok(now) => Ok(Sourced::new(now, origin)),
+        Err(_) => {
+            let problem = format!("`{value}` is not a time: write it like 2024-07-12T15:00:00Z");
+            Err(ConfigError::Value { origin, problem })
+        }
+    }
+}
+
+#[cfg(not(feature = "sandbox"))]
+#[expect(clippy::unnecessary_wraps, reason = "the build with the test clock can fail here")]
+fn now(inputs: &Inputs) -> Result<Sourced<jiff::Timestamp>, ConfigError> {
+    Ok(Sourced::new(inputs.clock, Origin::Default))
+}
+
+#[cfg(test)]
+#[path = "resolve_tests.rs"]
+mod tests;

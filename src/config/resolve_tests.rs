@@ -1,0 +1,216 @@
+use super::*;
+use crate::config::{Directories, Flags, SettingsFile, Variables};
+
+const FILE: &str = "/etc/c.toml";
+
+fn inputs() -> Inputs {
+    Inputs {
+        flags: Flags::default(),
+        environment: Variables::default(),
+        dotenv: Variables::default(),
+        file: None,
+        directories: Some(Directories {
+            config: "/home/u/.config".into(),
+            data: "/home/u/.local/share".into(),
+            cache: "/home/u/.cache".into(),
+        }),
+        cores: 4,
+        clock: "2024-07-12T15:00:00Z".parse().unwrap(),
+    }
+}
+
+fn file(text: &str) -> Option<SettingsFile> {
+    Some(SettingsFile::parse(Path::new(FILE), text).unwrap())
+}
+
+fn in_file(key: &'static str) -> Origin {
+    Origin::File { path: FILE.into(), key }
+}
+
+#[test]
+fn defaults_are_enough() {
+    let settings = Settings::resolve(&inputs()).unwrap();
+    assert_eq!(settings.database.value.to_string(), "sqlite:/home/u/.local/share/barkeep/barkeep.db");
+    assert_eq!(settings.cache_dir, Sourced::new("/home/u/.cache/barkeep".into(), Origin::Default));
+    assert_eq!(settings.s3.endpoint.value, "https://files.massive.com");
+    assert_eq!(settings.s3.bucket.value, "flatfiles");
+    assert_eq!(settings.s3.credentials, None);
+    assert_eq!((settings.downloads.value, settings.decoders.value), (12, 4));
+    assert_eq!((settings.cache_keep.value.as_str(), settings.source), ("24h", None));
+    assert_eq!(settings.now.value, inputs().clock);
+}
+
+#[test]
+fn flags_come_before_environment_before_dotenv_before_file() {
+    let mut inputs = inputs();
+    let database = |inputs: &Inputs| {
+        let database = Settings::resolve(inputs).unwrap().database;
+        (database.value.to_string(), database.origin)
+    };
+    inputs.file = file("database_url = 'sqlite:file.db'");
+    assert_eq!(database(&inputs), ("sqlite:file.db".into(), in_file("database_url")));
+    inputs.dotenv = Variables::of([(env::DATABASE_URL, "sqlite:dotenv.db")]);
+    assert_eq!(database(&inputs), ("sqlite:dotenv.db".into(), Origin::DotEnv("DATABASE_URL")));
+    inputs.environment = Variables::of([(env::DATABASE_URL, "sqlite:env.db")]);
+    assert_eq!(database(&inputs), ("sqlite:env.db".into(), Origin::Environment("DATABASE_URL")));
+    inputs.flags.database_url = Some(Secret::new("sqlite:flag.db"));
+    assert_eq!(database(&inputs), ("sqlite:flag.db".into(), Origin::Flag("--database-url")));
+}
+
+#[test]
+fn every_flag_and_key_reaches_its_setting() {
+    let mut inputs = inputs();
+    inputs.file = file(
+        "source = 'm'\ncache_dir = 'c'\ncache_keep = '1h'\ndownloads = 1\ndecoders = 2\n\
+         s3.endpoint = 'http://h:1/'\ns3.bucket = 'b'",
+    );
+    let settings = Settings::resolve(&inputs).unwrap();
+    assert_eq!(settings.source, Some(Sourced::new("m".into(), in_file("source"))));
+    assert_eq!(settings.cache_dir, Sourced::new("c".into(), in_file("cache_dir")));
+    assert_eq!(settings.cache_keep, Sourced::new("1h".into(), in_file("cache_keep")));
+    assert_eq!(settings.downloads, Sourced::new(1, in_file("downloads")));
+    assert_eq!(settings.decoders, Sourced::new(2, in_file("decoders")));
+    assert_eq!(settings.s3.endpoint, Sourced::new("http://h:1".into(), in_file("s3.endpoint")));
+    assert_eq!(settings.s3.bucket, Sourced::new("b".into(), in_file("s3.bucket")));
+    inputs.flags = Flags {
+        source: Some("fm".into()),
+        cache_dir: Some("fc".into()),
+        cache_keep: Some("2h".into()),
+        downloads: Some(5),
+        decoders: Some(6),
+        ..Flags::default()
+    };
+    let settings = Settings::resolve(&inputs).unwrap();
+    assert_eq!(settings.source, Some(Sourced::new("fm".into(), Origin::Flag("--source"))));
+    assert_eq!(settings.cache_dir, Sourced::new("fc".into(), Origin::Flag("--cache-dir")));
+    assert_eq!(settings.cache_keep, Sourced::new("2h".into(), Origin::Flag("--cache-keep")));
+    assert_eq!((settings.downloads.value, settings.decoders.value), (5, 6));
+}
+
+#[test]
+fn the_vendors_key_comes_before_aws_keys_before_a_profile() {
+    let mut inputs = inputs();
+    let mut pairs = vec![(env::AWS_PROFILE, "massive"), (env::AWS_CONFIG_FILE, "/aws/config")];
+    let mut with = |more: &[(&'static str, &'static str)]| {
+        pairs.extend_from_slice(more);
+        inputs.environment = Variables::of(pairs.iter().copied());
+        Settings::resolve(&inputs).unwrap().s3.credentials
+    };
+    let Some(Credentials::Profile(profile)) = with(&[]) else { panic!("a profile") };
+    assert_eq!((profile.name.value.as_str(), profile.credentials_file), ("massive", None));
+    assert_eq!(profile.config_file.map(|file| file.value), Some("/aws/config".into()));
+    let aws = [(env::AWS_ACCESS_KEY_ID, "A"), (env::AWS_SECRET_ACCESS_KEY, "sa"), (env::AWS_SESSION_TOKEN, "token")];
+    let Some(Credentials::Key(key)) = with(&aws) else { panic!("a key") };
+    assert_eq!((key.id.value.as_str(), key.secret.value.expose()), ("A", "sa"));
+    assert_eq!(key.session_token.unwrap().value.expose(), "token");
+    let own = [(env::MASSIVE_S3_ACCESS_KEY_ID, "M"), (env::MASSIVE_S3_SECRET_ACCESS_KEY, "sm")];
+    let Some(Credentials::Key(key)) = with(&own) else { panic!("a key") };
+    assert_eq!((key.id.value.as_str(), key.secret.value.expose(), key.session_token), ("M", "sm", None));
+}
+
+#[test]
+fn what_cannot_be_is_refused_by_name() {
+    type Change = fn(&mut Inputs);
+    let cases: &[(Change, &str)] = &[
+        (
+            |i| i.flags.database_url = Some(Secret::new("postgres://u:hunter2@h/d")),
+            "flag --database-url: PostgreSQL is not supported: this build stores bars in a SQLite file; use sqlite:PATH",
+        ),
+        (
+            |i| i.dotenv = Variables::of([(env::DATABASE_URL, "mysql://u:hunter2@h/d")]),
+            ".env DATABASE_URL: `mysql` databases are not supported: this build stores bars in a SQLite file; use \
+             sqlite:PATH",
+        ),
+        (
+            |i| i.environment = Variables::of([(env::MASSIVE_S3_ENDPOINT, "files.massive.com")]),
+            "environment MASSIVE_S3_ENDPOINT: the S3 endpoint is not an http or https address (the vendor's is \
+             https://files.massive.com)",
+        ),
+        (
+            |i| i.environment = Variables::of([(env::MASSIVE_S3_ENDPOINT, "https://u:hunter2@h")]),
+            "environment MASSIVE_S3_ENDPOINT: the S3 endpoint has a user name or password in it: keys belong into \
+             MASSIVE_S3_ACCESS_KEY_ID and MASSIVE_S3_SECRET_ACCESS_KEY (the vendor's is https://files.massive.com)",
+        ),
+        (
+            |i| i.environment = Variables::of([(env::MASSIVE_S3_ENDPOINT, "https://h/?key=hunter2")]),
+            "environment MASSIVE_S3_ENDPOINT: the S3 endpoint has a `?` or `#` part, which S3 cannot have (the \
+             vendor's is https://files.massive.com)",
+        ),
+        (
+            |i| i.file = file("s3.bucket = 'flatfiles/us'"),
+            "s3.bucket in /etc/c.toml: `flatfiles/us` is not the name of a bucket (the vendor's is flatfiles)",
+        ),
+        (
+            |i| i.environment = Variables::of([(env::MASSIVE_S3_SECRET_ACCESS_KEY, "hunter2")]),
+            "MASSIVE_S3_SECRET_ACCESS_KEY is set (environment MASSIVE_S3_SECRET_ACCESS_KEY) but \
+             MASSIVE_S3_ACCESS_KEY_ID is not: set both or neither",
+        ),
+        (
+            |i| i.dotenv = Variables::of([(env::AWS_ACCESS_KEY_ID, "A")]),
+            "AWS_ACCESS_KEY_ID is set (.env AWS_ACCESS_KEY_ID) but AWS_SECRET_ACCESS_KEY is not: set both or neither",
+        ),
+        (|i| i.flags.downloads = Some(0), "flag --downloads: 0 is not between 1 and 256"),
+        (|i| i.file = file("decoders = 1000"), "decoders in /etc/c.toml: 1000 is not between 1 and 256"),
+        (
+            |i| i.flags.cache_keep = Some(" ".into()),
+            "flag --cache-keep: is empty: name a time such as 24h, a size such as 20GB, or forever",
+        ),
+        (
+            |i| i.flags.source = Some("".into()),
+            "flag --source: is empty: name the folder that mirrors the bucket, or leave it out",
+        ),
+        (
+            |i| i.directories = None,
+            "there is no home directory (HOME is not set) to keep the database in: name a place with \
+             --database-url=sqlite:PATH or DATABASE_URL",
+        ),
+    ];
+    for (change, message) in cases {
+        let mut inputs = inputs();
+        change(&mut inputs);
+        let error = Settings::resolve(&inputs).unwrap_err();
+        assert_eq!(error.to_string(), *message);
+        assert!(!format!("{error:?} {inputs:?}").contains("hunter2"));
+    }
+}
+
+#[cfg(feature = "sandbox")]
+#[test]
+fn the_clock_can_be_set_in_sandbox_builds() {
+    let mut inputs = inputs();
+    inputs.environment = Variables::of([(env::BARKEEP_NOW, "2024-01-02T03:04:05Z")]);
+    let now = Settings::resolve(&inputs).unwrap().now;
+    assert_eq!(now, Sourced::new("2024-01-02T03:04:05Z".parse().unwrap(), Origin::Environment("BARKEEP_NOW")));
+    inputs.environment = Variables::of([(env::BARKEEP_NOW, "yesterday")]);
+    assert_eq!(
+        Settings::resolve(&inputs).unwrap_err().to_string(),
+        "environment BARKEEP_NOW: `yesterday` is not a time: write it like 2024-07-12T15:00:00Z"
+    );
+}
+
+#[test]
+fn colour_is_left_out_on_request_of_the_environment() {
+    let mut inputs = inputs();
+    inputs.dotenv = Variables::of([(env::NO_COLOR, "1")]);
+    assert!(Settings::resolve(&inputs).unwrap().color.value);
+    inputs.environment = Variables::of([(env::NO_COLOR, "1")]);
+    let color = Settings::resolve(&inputs).unwrap().color;
+    assert_eq!(color, Sourced::new(false, Origin::Environment("NO_COLOR")));
+}
+
+#[test]
+fn no_secret_is_shown() {
+    let mut inputs = inputs();
+    inputs.environment = Variables::of([
+        (env::AWS_ACCESS_KEY_ID, "AKID"),
+        (env::AWS_SECRET_ACCESS_KEY, "hunter2"),
+        (env::AWS_SESSION_TOKEN, "hunter2-token"),
+    ]);
+    let settings = Settings::resolve(&inputs).unwrap();
+    let rows = settings.rows();
+    let row = |name| rows.iter().find(|row| row.name == name).unwrap();
+    assert_eq!(row("s3 access key id").value, "AKID");
+    assert_eq!(row("s3 secret access key").value, "set, not shown");
+    assert_eq!(row("s3 session token").origin, "environment AWS_SESSION_TOKEN");
+    assert!(!format!("{settings:?} {settings:#?} {rows:?} {inputs:?}").contains("hunter2"));
+}
