@@ -1,0 +1,108 @@
+//! The commands: settings in, library called, results out.
+
+mod bars;
+mod s3;
+mod status;
+mod watchlist;
+
+use std::io::{self, IsTerminal};
+use std::path::Path;
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use super::{Args, CliError, Command, Exit, Signals, finish, print_completions, print_settings};
+use crate::config::{DatabaseUrl, Inputs, Settings};
+use crate::store::sqlite::SqliteStore;
+
+/// The whole of `backfill`: reads the command line, does what it says, and says how it ended.
+pub fn backfill() -> ExitCode {
+    let args = match Args::try_parse() {
+        Ok(args) => args,
+        Err(error) => {
+            // Help and version go to stdout and are no failure; the rest is wrong usage.
+            let _ = error.print();
+            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(Exit::Usage.code()));
+        }
+    };
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return finish(Err(CliError::failed(error)), &mut io::stderr()),
+    };
+    let result = runtime.block_on(execute(&args));
+    // Threads that still decode, after a second Ctrl-C, are not waited for.
+    runtime.shutdown_background();
+    finish(result, &mut io::stderr())
+}
+
+async fn execute(args: &Args) -> Result<Exit, CliError> {
+    let settings = settings(args)?;
+    let Some(command) = args.command.as_ref().filter(|_| !args.global.show_settings) else {
+        print_settings(&mut io::stdout().lock(), &settings, args.global.json)?;
+        return Ok(Exit::Done);
+    };
+    let context = Context { settings, json: args.global.json, quiet: args.global.quiet };
+    match command {
+        Command::S3(ingest) => {
+            let signals = Signals::listen(|line| warn(line))?;
+            signals.run(s3::run(ingest, &context, &signals)).await.unwrap_or_else(Ok)
+        }
+        Command::Bars(bars) => bars::run(bars, &context).await,
+        Command::Status(status) => status::run(status, &context).await,
+        Command::Watchlist(watchlist) => watchlist::run(&watchlist.command, &context).await,
+        Command::Completions(completions) => {
+            print_completions(&mut io::stdout().lock(), completions.shell)?;
+            Ok(Exit::Done)
+        }
+    }
+}
+
+/// What every command has.
+struct Context {
+    settings: Settings,
+    json: bool,
+    quiet: bool,
+}
+
+impl Context {
+    fn database_file(&self) -> &Path {
+        let DatabaseUrl::Sqlite(path) = &self.settings.database.value;
+        path
+    }
+
+    /// The database, made if it is not there; its place is said when it is made.
+    async fn store(&self) -> Result<SqliteStore, CliError> {
+        let path = self.database_file();
+        let is_new = !path.exists();
+        let store = SqliteStore::open(path).await.map_err(store_error)?;
+        if is_new && !self.quiet {
+            warn(&format!("new database: {}", path.display()));
+        }
+        Ok(store)
+    }
+
+    /// The database, if there is one: looking at nothing must not make a file.
+    async fn existing_store(&self) -> Result<Option<SqliteStore>, CliError> {
+        SqliteStore::open_existing(self.database_file()).await.map_err(store_error)
+    }
+
+    fn has_terminal() -> bool {
+        io::stderr().is_terminal()
+    }
+}
+
+fn settings(args: &Args) -> Result<Settings, CliError> {
+    let working_dir = std::env::current_dir()?;
+    Ok(Settings::resolve(&Inputs::gather(args.flags(), &working_dir)?)?)
+}
+
+fn store_error(error: crate::store::StoreError) -> CliError {
+    CliError::failed(error)
+}
+
+/// A line for the person at the terminal.
+fn warn(line: &str) {
+    use io::Write;
+    // Nobody is left to be told that telling failed.
+    let _ = writeln!(io::stderr(), "{line}");
+}
