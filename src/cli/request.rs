@@ -301,6 +301,11 @@ impl StatusRequest {
     }
 }
 
+/// The symbols of `watchlist add` and `watchlist remove`, sorted, each once.
+pub fn watchlist_symbols(typed: &[String]) -> Result<Vec<Symbol>, RequestError> {
+    Ok(read_symbols("watchlist", typed, &[], None)?)
+}
+
 #[cfg(test)]
 #[path = "request_tests.rs"]
 mod tests;

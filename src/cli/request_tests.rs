@@ -128,6 +128,13 @@ fn what_cannot_be_meant_is_refused() {
 }
 
 #[test]
+fn watchlist_symbols_are_those_of_the_command_line() {
+    let typed = |names: &[&str]| watchlist_symbols(&names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>());
+    assert_eq!(typed(&["SPX", "A", "A"]).unwrap(), symbols(&["A", "I:SPX"]));
+    assert_eq!(typed(&["F:ES"]).unwrap_err().to_string(), "watchlist: `F:ES`: futures are not supported");
+}
+
+#[test]
 fn bars_and_status_name_what_they_show() {
     let bars = |line: &str, json| {
         let Command::Bars(args) = command(line) else { panic!("bars") };
