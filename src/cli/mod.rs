@@ -30,4 +30,4 @@ pub use signals::Signals;
 pub use summary::{exit_code, gaps, summary};
 pub use symbols::SymbolListError;
 pub use table::{Align, Table};
-pub use totals::{MissingSymbol, Totals};
+pub use totals::{MissingSymbol, SometimesAbsent, Totals};

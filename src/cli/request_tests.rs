@@ -82,6 +82,15 @@ fn timeframes_depend_on_how_much_is_asked_for() {
 }
 
 #[test]
+fn dates_without_a_symbol_are_judged_when_the_watchlist_is_known() {
+    let saturday_in_london = "2024-07-13T01:00:00Z".parse().unwrap();
+    let Command::S3(args) = command("s3 --from=2024-07-13") else { panic!("s3") };
+    let request = Request::new(&args.selection, saturday_in_london).unwrap();
+    assert!(request.selections(&symbols(&["X:BTCUSD"])).is_ok());
+    assert!(request.selections(&symbols(&["AAPL"])).is_err());
+}
+
+#[test]
 fn switches_are_taken_over() {
     let plain = request("").unwrap();
     assert_eq!((plain.force, plain.dry_run, plain.official_day, plain.accept), (false, false, true, Accept::None));
