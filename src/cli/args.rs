@@ -8,12 +8,13 @@ use clap_complete::Shell;
 use jiff::civil::Date;
 
 use super::dates::parse_date;
+use super::help;
 use crate::config::{Flags, Secret};
 use crate::model::{Dataset, Timeframe};
 
 /// Fills a table of price bars, `historical_bars`, from the vendor's bulk files, and keeps it filled.
 #[derive(Debug, Parser)]
-#[command(name = "backfill", version, arg_required_else_help = true, after_help = TOP_HELP)]
+#[command(name = "backfill", version, arg_required_else_help = true, after_help = help::TOP)]
 pub struct Args {
     /// Flags every command has.
     #[command(flatten)]
@@ -22,20 +23,6 @@ pub struct Args {
     #[command(subcommand)]
     pub command: Option<Command>,
 }
-
-const TOP_HELP: &str = "\
-Start here:
-  backfill s3 --days=90                      the last 90 days of the watchlist (or of SPY QQQ IWM DIA)
-  backfill s3 --days=365 --symbol=AAPL       a year of one symbol
-  backfill bars AAPL --timeframe=day         look at what was loaded
-  backfill status                            what is loaded, for which days
-
-Settings come from flags, then the environment, then .env in the working directory, then barkeep/config.toml (in the
-working directory or in ~/.config), then defaults. Keys of the vendor's S3 service are read from
-MASSIVE_S3_ACCESS_KEY_ID and MASSIVE_S3_SECRET_ACCESS_KEY, never from a file but .env.
-
-Exit codes: 0 all done; 1 failed; 2 wrong usage; 3 finished, but days or symbols are missing (they are listed);
-130 or 143 interrupted. Results go to stdout, everything else to stderr.";
 
 /// Flags every command has.
 #[derive(Debug, Clone, Default, PartialEq, Eq, ClapArgs)]
@@ -65,49 +52,20 @@ pub enum Command {
     ///
     /// Days that are loaded already are not fetched again, unless the vendor has replaced their file. Stop it whenever
     /// you like: a day is loaded completely or not at all, and running the same command again goes on where it ended.
-    #[command(after_help = S3_HELP)]
+    #[command(after_help = help::S3)]
     S3(IngestArgs),
     /// Show bars that are loaded.
-    #[command(after_help = BARS_HELP)]
+    #[command(after_help = help::BARS)]
     Bars(BarsArgs),
     /// Show what is loaded: symbols, timeframes, first and last bars, days with gaps.
-    #[command(after_help = STATUS_HELP)]
+    #[command(after_help = help::STATUS)]
     Status(StatusArgs),
     /// The symbols that are loaded when none is named.
     Watchlist(WatchlistArgs),
     /// Print a script that teaches your shell to complete flags.
-    #[command(after_help = COMPLETIONS_HELP)]
+    #[command(after_help = help::COMPLETIONS)]
     Completions(CompletionsArgs),
 }
-
-const S3_HELP: &str = "\
-Examples:
-  backfill s3 --days=90                                   the watchlist, or SPY QQQ IWM DIA when it is empty
-  backfill s3 --symbol=AAPL --symbol=SPX --days=30        a stock and an index (SPX means I:SPX; stock:DJI the stock)
-  backfill s3 --symbols=@tickers.txt --from=2024-01-01    a list of symbols since a date
-  backfill s3 --all --from=2024-07-01 --to=2024-07-31     every stock
-  backfill s3 --all --dataset=crypto --timeframes=1h,day --dry-run
-  backfill s3 --source=/mnt/mirror --days=10              from a folder instead of the bucket
-
-Without --days and --from the last 90 days are loaded. A list file has one symbol per line, or several with commas;
-`#` starts a comment.";
-
-const BARS_HELP: &str = "\
-Examples:
-  backfill bars AAPL                                      day bars
-  backfill bars AAPL --timeframe=5m --from=2024-07-11 --to=2024-07-11
-  backfill bars X:BTCUSD --timeframe=1h --limit=100 --csv > btc.csv";
-
-const STATUS_HELP: &str = "\
-Examples:
-  backfill status                                         everything
-  backfill status --symbol=AAPL --json                    one symbol, for a program";
-
-const COMPLETIONS_HELP: &str = "\
-Examples:
-  backfill completions bash > ~/.local/share/bash-completion/completions/backfill
-  backfill completions zsh > ~/.zfunc/_backfill
-  backfill completions fish > ~/.config/fish/completions/backfill.fish";
 
 /// Flags of a command that loads bars.
 #[derive(Debug, Clone, Default, PartialEq, Eq, ClapArgs)]
@@ -228,7 +186,7 @@ pub struct WatchlistArgs {
 #[derive(Debug, Clone, PartialEq, Eq, Subcommand)]
 pub enum WatchlistCommand {
     /// Put symbols on the watchlist, or change how they are kept.
-    #[command(after_help = "Example:\n  backfill watchlist add AAPL MSFT I:SPX --days-to-backfill=365")]
+    #[command(after_help = help::WATCHLIST_ADD)]
     Add(WatchlistAddArgs),
     /// Take symbols off the watchlist. Their bars stay.
     Remove(WatchlistRemoveArgs),

@@ -111,7 +111,7 @@ impl From<io::Error> for CliError {
 
 impl From<ConfigError> for CliError {
     fn from(error: ConfigError) -> Self {
-        Self::usage(error).with_hint("`backfill --show-settings` shows every setting and where it comes from")
+        Self::usage(error)
     }
 }
 
@@ -156,8 +156,7 @@ mod tests {
         assert_eq!(error.exit(), Exit::Usage);
         assert_eq!(
             error.to_string(),
-            "error: environment variable DATABASE_URL is not valid UTF-8: set it again as plain text\n\
-             hint: `backfill --show-settings` shows every setting and where it comes from\n"
+            "error: environment variable DATABASE_URL is not valid UTF-8: set it again as plain text\n"
         );
         assert_eq!(CliError::from(RequestError::NoTimeframes).exit().code(), 2);
         assert_eq!(CliError::from(anyhow!("x")).exit().code(), 1);

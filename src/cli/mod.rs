@@ -4,6 +4,7 @@ mod args;
 mod dates;
 mod exit;
 pub mod format;
+mod help;
 mod output;
 mod progress;
 mod request;
@@ -23,9 +24,10 @@ pub use output::{Body, effective_settings, print_completions, print_json, print_
 pub use progress::{PlainReporter, TerminalReporter, reporter};
 pub use request::{
     Accept, BarsFormat, BarsRequest, Named, Request, RequestError, STARTER_SET, Selection, StatusRequest, Wanted,
+    watchlist_symbols,
 };
 pub use signals::Signals;
 pub use summary::{exit_code, gaps, summary};
-pub use symbols::{SymbolListError, read_symbols};
+pub use symbols::SymbolListError;
 pub use table::{Align, Table};
-pub use totals::{MissingSymbol, Totals};
+pub use totals::{MissingSymbol, SometimesAbsent, Totals};

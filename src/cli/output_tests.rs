@@ -15,7 +15,12 @@ fn settings() -> Settings {
         ]),
         dotenv: Variables::of([(env::DATABASE_URL, "sqlite:bars.db")]),
         file: None,
-        directories: Some(Directories { config: "/c".into(), data: "/d".into(), cache: "/e".into() }),
+        directories: Some(Directories {
+            home: "/h".into(),
+            config: "/c".into(),
+            data: "/d".into(),
+            cache: "/e".into(),
+        }),
         cores: 4,
         clock: "2024-07-12T15:00:00Z".parse().unwrap(),
     };

@@ -143,8 +143,14 @@ impl Request {
         };
         // Wrong dates are wrong usage and found here, before a database is opened, for all datasets known by now.
         match &request.named {
-            Named::Watchlist(dataset) => {
-                request.dates.dates(dataset.unwrap_or(Dataset::Stocks), now)?;
+            Named::Watchlist(Some(dataset)) => {
+                request.dates.dates(*dataset, now)?;
+            }
+            // Whose dates they are is known only with the watchlist; wrong for sure are those no dataset has.
+            Named::Watchlist(None) => {
+                if Dataset::ALL.into_iter().all(|dataset| request.dates.dates(dataset, now).is_err()) {
+                    request.dates.dates(Dataset::Stocks, now)?;
+                }
             }
             Named::All(_) | Named::Symbols(_) => {
                 request.selections(&[])?;
@@ -299,6 +305,11 @@ impl StatusRequest {
         let symbols = read_symbols("--symbol", &args.symbol, &[], args.dataset)?;
         Ok(Self { symbols, dataset: args.dataset })
     }
+}
+
+/// The symbols of `watchlist add` and `watchlist remove`, sorted, each once.
+pub fn watchlist_symbols(typed: &[String]) -> Result<Vec<Symbol>, RequestError> {
+    Ok(read_symbols("watchlist", typed, &[], None)?)
 }
 
 #[cfg(test)]

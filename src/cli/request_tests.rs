@@ -82,6 +82,15 @@ fn timeframes_depend_on_how_much_is_asked_for() {
 }
 
 #[test]
+fn dates_without_a_symbol_are_judged_when_the_watchlist_is_known() {
+    let saturday_in_london = "2024-07-13T01:00:00Z".parse().unwrap();
+    let Command::S3(args) = command("s3 --from=2024-07-13") else { panic!("s3") };
+    let request = Request::new(&args.selection, saturday_in_london).unwrap();
+    assert!(request.selections(&symbols(&["X:BTCUSD"])).is_ok());
+    assert!(request.selections(&symbols(&["AAPL"])).is_err());
+}
+
+#[test]
 fn switches_are_taken_over() {
     let plain = request("").unwrap();
     assert_eq!((plain.force, plain.dry_run, plain.official_day, plain.accept), (false, false, true, Accept::None));
@@ -125,6 +134,13 @@ fn what_cannot_be_meant_is_refused() {
     assert_eq!(selected("--dataset=crypto", &["A"]), Err(nothing.to_owned()));
     assert_eq!(selected("--dataset=crypto", &[]), Err(nothing.to_owned()));
     assert!(selected("--dataset=stocks", &["X:BTCUSD"]).is_err(), "somebody who watches only crypto");
+}
+
+#[test]
+fn watchlist_symbols_are_those_of_the_command_line() {
+    let typed = |names: &[&str]| watchlist_symbols(&names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>());
+    assert_eq!(typed(&["SPX", "A", "A"]).unwrap(), symbols(&["A", "I:SPX"]));
+    assert_eq!(typed(&["F:ES"]).unwrap_err().to_string(), "watchlist: `F:ES`: futures are not supported");
 }
 
 #[test]

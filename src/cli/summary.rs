@@ -8,8 +8,8 @@ use super::table::{Align, Table};
 use super::totals::{Totals, files};
 use crate::ingest::{DayReport, Outcome, Rejects, RunReport};
 
-/// Notes printed; more are counted.
-const NOTES_SHOWN: usize = 20;
+/// Lines of a list of notes that are printed; more are counted.
+const LINES_SHOWN: usize = 20;
 
 /// How a run that was carried out ends. `signal` is the exit code of the signal that stopped it, if one did.
 pub fn exit_code(run: &RunReport, signal: Option<Exit>) -> Exit {
@@ -59,7 +59,7 @@ pub fn summary(run: &RunReport) -> String {
         push(&mut text, format_args!("{rows} lost to another row of the same symbol and minute\n"));
     }
     rejects(&mut text, run, &totals);
-    notes(&mut text, run);
+    notes(&mut text, run, &totals);
     text.push_str(&gaps(run));
     text
 }
@@ -150,26 +150,31 @@ fn rejects(text: &mut String, run: &RunReport, totals: &Totals) {
     }
 }
 
-fn notes(text: &mut String, run: &RunReport) {
-    let missing = Totals::of(run).missing_symbols;
-    let mut lines = Vec::new();
-    for day in &run.days {
-        let said = |note: &str| format!("  {} {}: {}\n", day.date, day.dataset, printable(note));
-        lines.extend(day.notes.iter().map(|note| said(note)));
-        let told_below = |symbol: &&String| missing.iter().any(|m| m.dataset == day.dataset && m.symbol == **symbol);
-        let absent: Vec<_> =
-            day.absent_symbols.iter().filter(|symbol| !told_below(symbol)).map(String::as_str).collect();
-        if day.outcome == Outcome::Loaded && !absent.is_empty() {
-            lines.push(said(&format!("no row of {}", absent.join(" "))));
+fn notes(text: &mut String, run: &RunReport, totals: &Totals) {
+    let of_day = |day: &DayReport, note: &str| format!("{} {}: {}", day.date, day.dataset, printable(note));
+    let said = run.days.iter().flat_map(|day| day.notes.iter().map(move |note| of_day(day, note)));
+    list(text, "notes", said.collect());
+    let absent = totals.sometimes_absent.iter().map(|absent| {
+        let (symbol, days) = (printable(&absent.symbol), counted(absent.days, "day"));
+        match absent.days {
+            1 => format!("{symbol}: {}", absent.first),
+            _ => format!("{symbol}: {days}, {} to {}", absent.first, absent.last),
         }
-    }
+    });
+    list(text, "symbols without trades on some days", absent.collect());
+}
+
+/// A heading and the first lines of a list.
+fn list(text: &mut String, heading: &str, lines: Vec<String>) {
     if lines.is_empty() {
         return;
     }
-    text.push_str("\nnotes:\n");
-    lines.iter().take(NOTES_SHOWN).for_each(|line| text.push_str(line));
-    if lines.len() > NOTES_SHOWN {
-        push(text, format_args!("  and {} more; --json has all of them\n", lines.len() - NOTES_SHOWN));
+    push(text, format_args!("\n{heading}:\n"));
+    for line in lines.iter().take(LINES_SHOWN) {
+        push(text, format_args!("  {line}\n"));
+    }
+    if lines.len() > LINES_SHOWN {
+        push(text, format_args!("  and {} more; --json has all of them\n", lines.len() - LINES_SHOWN));
     }
 }
 

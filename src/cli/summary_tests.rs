@@ -57,8 +57,8 @@ loaded      2
 
 2 rows read, 0 rejected; 2 bars written; 1.9 MB fetched; 4.250s
 
-notes:
-  2024-07-10 stocks: no row of IPO
+symbols without trades on some days:
+  IPO: 2024-07-10
 
 missing symbols:
   SPYY: not in stocks on any of 2 days

@@ -44,7 +44,7 @@ pub enum SymbolListError {
 
 /// The symbols typed with a flag or argument and in lists (`a,b,c` or `@file`), sorted, each once. They must belong to
 /// the dataset, if one is given.
-pub fn read_symbols(
+pub(super) fn read_symbols(
     flag: &'static str,
     typed: &[String],
     lists: &[String],

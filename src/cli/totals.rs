@@ -1,7 +1,8 @@
 //! A run in numbers.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
+use jiff::civil::Date;
 use serde::Serialize;
 
 use crate::ingest::{DayReport, ObjectReport, Outcome, RejectReason, RunReport};
@@ -16,6 +17,21 @@ pub struct MissingSymbol {
     pub symbol: String,
     /// In how many days it was looked for.
     pub days: u64,
+}
+
+/// A wanted symbol that some of the run's files have and others lack.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SometimesAbsent {
+    /// The dataset.
+    pub dataset: Dataset,
+    /// The symbol.
+    pub symbol: String,
+    /// On how many days it is absent.
+    pub days: u64,
+    /// The first of them.
+    pub first: Date,
+    /// The last of them.
+    pub last: Date,
 }
 
 /// A run in numbers: the `totals` of `--json`.
@@ -45,6 +61,9 @@ pub struct Totals {
     pub interrupted: bool,
     /// Wanted symbols that no day has.
     pub missing_symbols: Vec<MissingSymbol>,
+    /// Wanted symbols that some days have and others lack; `--json` has them with the days.
+    #[serde(skip)]
+    pub sometimes_absent: Vec<SometimesAbsent>,
 }
 
 /// The files of a day that were read.
@@ -55,11 +74,13 @@ pub(super) fn files(day: &DayReport) -> impl Iterator<Item = &ObjectReport> {
 impl Totals {
     /// Adds up a run.
     pub fn of(run: &RunReport) -> Self {
+        let (missing_symbols, sometimes_absent) = absent_symbols(&run.days);
         let mut totals = Self {
             bytes_fetched: run.bytes_fetched,
             seconds: (run.elapsed.as_secs_f64() * 1000.0).round() / 1000.0,
             interrupted: run.interrupted,
-            missing_symbols: missing_symbols(&run.days),
+            missing_symbols,
+            sometimes_absent,
             ..Self::default()
         };
         for day in &run.days {
@@ -90,26 +111,34 @@ impl Totals {
     }
 }
 
-/// Symbols that every day of their dataset lacks, loaded now or before. A symbol that some day has is real: that it did not
-/// trade on others is no gap.
-fn missing_symbols(days: &[DayReport]) -> Vec<MissingSymbol> {
-    let mut absent: BTreeMap<Dataset, (u64, BTreeSet<&str>)> = BTreeMap::new();
+/// Wanted symbols that every day lacks, loaded now or before, and those that only some days lack: these are real, and that they
+/// did not trade on others is no gap.
+fn absent_symbols(days: &[DayReport]) -> (Vec<MissingSymbol>, Vec<SometimesAbsent>) {
+    let mut looked_at: BTreeMap<Dataset, u64> = BTreeMap::new();
+    let mut absent: BTreeMap<(Dataset, &str), SometimesAbsent> = BTreeMap::new();
     for day in days.iter().filter(|day| matches!(day.outcome, Outcome::Loaded | Outcome::Unchanged)) {
-        let of_day = || day.absent_symbols.iter().map(String::as_str);
-        absent
-            .entry(day.dataset)
-            .and_modify(|(days, symbols)| {
-                let of_day: BTreeSet<_> = of_day().collect();
-                symbols.retain(|symbol| of_day.contains(symbol));
-                *days += 1;
-            })
-            .or_insert_with(|| (1, of_day().collect()));
+        *looked_at.entry(day.dataset).or_default() += 1;
+        for symbol in &day.absent_symbols {
+            let entry = absent.entry((day.dataset, symbol)).or_insert_with(|| SometimesAbsent {
+                dataset: day.dataset,
+                symbol: symbol.clone(),
+                days: 0,
+                first: day.date,
+                last: day.date,
+            });
+            entry.days += 1;
+            entry.last = day.date;
+        }
     }
-    let mut missing = Vec::new();
-    for (dataset, (days, symbols)) in absent {
-        missing.extend(symbols.into_iter().map(|symbol| MissingSymbol { dataset, symbol: symbol.to_owned(), days }));
+    let (mut missing, mut sometimes) = (Vec::new(), Vec::new());
+    for ((dataset, _), absent) in absent {
+        if looked_at.get(&dataset) == Some(&absent.days) {
+            missing.push(MissingSymbol { dataset, symbol: absent.symbol, days: absent.days });
+        } else {
+            sometimes.push(absent);
+        }
     }
-    missing
+    (missing, sometimes)
 }
 
 #[cfg(test)]
@@ -129,6 +158,10 @@ mod tests {
         days[1].absent_symbols = vec!["SPYY".into()];
         days[3].absent_symbols = vec!["SPYY".into(), "GONE".into()];
         let missing = MissingSymbol { dataset: Dataset::Stocks, symbol: "SPYY".into(), days: 3 };
-        assert_eq!(Totals::of(&run(days)).missing_symbols, [missing]);
+        let totals = Totals::of(&run(days));
+        assert_eq!(totals.missing_symbols, [missing]);
+        let sometimes: Vec<_> =
+            totals.sometimes_absent.iter().map(|absent| (absent.symbol.as_str(), absent.days)).collect();
+        assert_eq!(sometimes, [("GONE", 1), ("NEW", 1)]);
     }
 }

@@ -30,6 +30,8 @@ pub struct Flags {
 /// The user's directories, by the XDG rules on every system.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Directories {
+    /// What `~` stands for.
+    pub home: PathBuf,
     /// Where settings are.
     pub config: PathBuf,
     /// Where data is kept.
@@ -42,7 +44,12 @@ impl Directories {
     /// Those of the user; `None` when there is no home directory, which matters only if one of them is needed.
     pub fn of_user() -> Option<Self> {
         let xdg = Xdg::new().ok()?;
-        Some(Self { config: xdg.config_dir(), data: xdg.data_dir(), cache: xdg.cache_dir() })
+        Some(Self {
+            home: xdg.home_dir().to_owned(),
+            config: xdg.config_dir(),
+            data: xdg.data_dir(),
+            cache: xdg.cache_dir(),
+        })
     }
 }
 

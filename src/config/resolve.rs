@@ -71,7 +71,7 @@ fn database(inputs: &Inputs) -> Result<Sourced<DatabaseUrl>, ConfigError> {
         .or_else(|| from_file(inputs, "database_url", |file| file.database_url.clone()));
     if let Some(Sourced { value, origin }) = named {
         return match value.expose().parse() {
-            Ok(database) => Ok(Sourced::new(database, origin)),
+            Ok(DatabaseUrl::Sqlite(path)) => Ok(Sourced::new(DatabaseUrl::Sqlite(at_home(inputs, path)), origin)),
             Err(source) => Err(ConfigError::Database { origin, source }),
         };
     }
@@ -85,7 +85,7 @@ fn database(inputs: &Inputs) -> Result<Sourced<DatabaseUrl>, ConfigError> {
 fn source(inputs: &Inputs) -> Result<Option<Sourced<PathBuf>>, ConfigError> {
     let flag = inputs.flags.source.clone().map(|dir| Sourced::new(dir, Origin::Flag("--source")));
     let named = flag.or_else(|| from_file(inputs, "source", |file| file.source.clone()));
-    named.map(|dir| folder(dir, "the folder that mirrors the bucket")).transpose()
+    named.map(|dir| folder(inputs, dir, "the folder that mirrors the bucket")).transpose()
 }
 
 fn cache_dir(inputs: &Inputs) -> Result<Sourced<PathBuf>, ConfigError> {
@@ -97,7 +97,7 @@ fn cache_dir(inputs: &Inputs) -> Result<Sourced<PathBuf>, ConfigError> {
         .or_else(|| variable(inputs, env::BARKEEP_CACHE_DIR).map(|dir| dir.map(PathBuf::from)))
         .or_else(|| from_file(inputs, "cache_dir", |file| file.cache_dir.clone()));
     if let Some(dir) = named {
-        return folder(dir, "a folder for fetched files");
+        return folder(inputs, dir, "a folder for fetched files");
     }
     let directories = inputs
         .directories
@@ -106,14 +106,23 @@ fn cache_dir(inputs: &Inputs) -> Result<Sourced<PathBuf>, ConfigError> {
     Ok(Sourced::new(directories.cache.join("barkeep"), Origin::Default))
 }
 
-fn folder(dir: Sourced<PathBuf>, what: &str) -> Result<Sourced<PathBuf>, ConfigError> {
+fn folder(inputs: &Inputs, dir: Sourced<PathBuf>, what: &str) -> Result<Sourced<PathBuf>, ConfigError> {
     if dir.value == Path::new("") {
         return Err(ConfigError::Value {
             origin: dir.origin,
             problem: format!("is empty: name {what}, or leave it out"),
         });
     }
-    Ok(dir)
+    Ok(dir.map(|path| at_home(inputs, path)))
+}
+
+/// A path with `~/` at its start put into the home directory: no shell has done so in a settings file, nor behind the `=` of
+/// a flag.
+fn at_home(inputs: &Inputs, path: PathBuf) -> PathBuf {
+    match (path.strip_prefix("~"), &inputs.directories) {
+        (Ok(below), Some(directories)) => directories.home.join(below),
+        _ => path,
+    }
 }
 
 fn cache_keep(inputs: &Inputs) -> Result<Sourced<String>, ConfigError> {
@@ -215,7 +224,6 @@ fn now(inputs: &Inputs) -> Result<Sourced<jiff::Timestamp>, ConfigError> {
 }
 
 #[cfg(not(feature = "sandbox"))]
-#[expect(clippy::unnecessary_wraps, reason = "the build with the test clock can fail here")]
 fn now(inputs: &Inputs) -> Result<Sourced<jiff::Timestamp>, ConfigError> {
     Ok(Sourced::new(inputs.clock, Origin::Default))
 }

@@ -10,6 +10,7 @@ fn inputs() -> Inputs {
         dotenv: Variables::default(),
         file: None,
         directories: Some(Directories {
+            home: "/home/u".into(),
             config: "/home/u/.config".into(),
             data: "/home/u/.local/share".into(),
             cache: "/home/u/.cache".into(),
@@ -55,6 +56,16 @@ fn flags_come_before_environment_before_dotenv_before_file() {
     assert_eq!(database(&inputs), ("sqlite:env.db".into(), Origin::Environment("DATABASE_URL")));
     inputs.flags.database_url = Some(Secret::new("sqlite:flag.db"));
     assert_eq!(database(&inputs), ("sqlite:flag.db".into(), Origin::Flag("--database-url")));
+}
+
+#[test]
+fn a_tilde_is_the_home_directory() {
+    let mut inputs = inputs();
+    inputs.file = file("database_url = 'sqlite:~/bars.db'\ncache_dir = '~/c'\nsource = '~other/m'");
+    let settings = Settings::resolve(&inputs).unwrap();
+    assert_eq!(settings.database.value.to_string(), "sqlite:/home/u/bars.db");
+    assert_eq!(settings.cache_dir.value, Path::new("/home/u/c"));
+    assert_eq!(settings.source.unwrap().value, Path::new("~other/m"));
 }
 
 #[test]

@@ -1,0 +1,88 @@
+//! What `--help` says below the flags. Lines of examples fit 80 columns; paragraphs are one line each, which clap wraps.
+
+/// Of `backfill`.
+pub(super) const TOP: &str = "\
+Start here:
+  backfill s3 --days=90                   the last 90 days of the watchlist
+  backfill s3 --days=365 --symbol=AAPL    a year of one symbol
+  backfill bars AAPL                      look at what was loaded
+  backfill status                         what is loaded, for which days
+
+Settings come from flags, then the environment, then .env in the working directory, then barkeep/config.toml (in the \
+working directory, else in ~/.config), then defaults. Keys of the vendor's S3 service are read from \
+MASSIVE_S3_ACCESS_KEY_ID and MASSIVE_S3_SECRET_ACCESS_KEY, in the environment or .env.
+
+Results go to stdout, everything else to stderr. Exit codes:
+  0         all done
+  1         failed
+  2         wrong usage
+  3         finished, but days or symbols are missing (they are listed)
+  130, 143  interrupted; run the same command again to go on";
+
+/// Of `s3`.
+pub(super) const S3: &str = "\
+Examples:
+  backfill s3 --days=90                       the watchlist
+  backfill s3 --symbol=AAPL --symbol=SPX      a stock and an index
+  backfill s3 --symbols=@my.txt --from=2024-01-01
+  backfill s3 --all --from=2024-07-01 --to=2024-07-31
+  backfill s3 --all --dataset=crypto --timeframes=1h,day --dry-run
+  backfill s3 --source=/mnt/mirror --days=10  from a folder, not the bucket
+
+With no symbol named, the watchlist is loaded, or SPY QQQ IWM DIA when it is empty. SPX NDX VIX RUT DJI mean the indices \
+(I:SPX …); a stock of such a name is stock:DJI. A list file has one symbol per line, or several with commas; `#` starts a \
+comment.";
+
+/// Of `bars`.
+pub(super) const BARS: &str = "\
+Examples:
+  backfill bars AAPL
+  backfill bars AAPL --timeframe=5m --from=2024-07-11 --to=2024-07-11
+  backfill bars X:BTCUSD --timeframe=1h --limit=100 --csv > btc.csv";
+
+/// Of `status`.
+pub(super) const STATUS: &str = "\
+Examples:
+  backfill status                         everything
+  backfill status --symbol=AAPL --json    one symbol, for a program";
+
+/// Of `completions`.
+pub(super) const COMPLETIONS: &str = "\
+Examples:
+  source <(backfill completions bash)                      in ~/.bashrc
+  backfill completions zsh > ~/.zfunc/_backfill
+  backfill completions fish > ~/.config/fish/completions/backfill.fish";
+
+/// Of `watchlist add`.
+pub(super) const WATCHLIST_ADD: &str = "\
+Example:
+  backfill watchlist add AAPL MSFT I:SPX --days-to-backfill=365";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn examples_fit_a_terminal() {
+        for help in [TOP, S3, BARS, STATUS, COMPLETIONS, WATCHLIST_ADD] {
+            for line in help.lines().filter(|line| line.starts_with(' ')) {
+                assert!(line.chars().count() <= 80, "{line}");
+            }
+        }
+    }
+
+    /// Examples in help are what people type first: each must be understood.
+    #[test]
+    fn examples_are_valid() {
+        use clap::Parser;
+        let helps = [TOP, S3, BARS, STATUS, COMPLETIONS, WATCHLIST_ADD];
+        let lines = helps.into_iter().flat_map(str::lines).map(str::trim).filter(|line| line.starts_with("backfill"));
+        for line in lines {
+            // Two spaces begin the comment, `>` the shell's part.
+            let typed = line.split("  ").next().unwrap_or_default().split('>').next().unwrap_or_default();
+            if let Err(error) = crate::cli::Args::try_parse_from(typed.split_whitespace()) {
+                panic!("{line}: {error}");
+            }
+        }
+    }
+}
