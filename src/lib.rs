@@ -5,4 +5,6 @@
 
 pub mod ingest;
 pub mod model;
+#[cfg(feature = "sandbox")]
+pub mod sandbox;
 pub mod store;
