@@ -141,7 +141,7 @@ fn indices(size: MarketSize) -> Vec<Instrument> {
             pace: 12.0 * trait_of(key, 2) + 0.3,
             lot: 0.0,
             // Some are published in cents, some with all digits their computation gives.
-            tick: if key % 3 == 0 || base == 0.0 { UNIT / 100 } else { 1 },
+            tick: if key.is_multiple_of(3) || base == 0.0 { UNIT / 100 } else { 1 },
             ticker,
             key,
             base,

@@ -125,7 +125,7 @@ impl Walker<'_> {
         let regular = || path.minutes.iter().filter(|minute| (start..end).contains(&minute.minute));
         let open = regular().next().unwrap_or(first).open;
         let auction = path.minutes.iter().find(|minute| Some(minute.minute) == self.hours.auction);
-        let close = auction.map_or_else(|| regular().last().unwrap_or(last).close, |auction| auction.open);
+        let close = auction.map_or_else(|| regular().next_back().unwrap_or(last).close, |auction| auction.open);
         let volume: i64 = path.minutes.iter().map(|minute| minute.volume).sum();
         let unseen = if self.dataset == Dataset::Stocks { volume / 1000 / UNIT * UNIT } else { 0 };
         Some(Minute {
