@@ -40,7 +40,7 @@ FILE in the options about defects is a date (2026-10-01: the stocks' minute file
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Make day files in a directory that looks like the vendor's bucket
-    Generate(GenerateArgs),
+    Generate(Box<GenerateArgs>),
     /// Make what is missing, then serve the directory by S3 until stopped
     Serve(Box<ServeArgs>),
 }

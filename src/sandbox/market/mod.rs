@@ -36,7 +36,7 @@ pub enum MarketSize {
     Tiny,
     /// 400 stocks, about 70 000 minutes a day.
     Default,
-    /// 10 000 stocks, about 1.7 million minutes and 25 MB packed a day: the vendor's own size.
+    /// 10 000 stocks, about 1.7 million minutes and 23 MB packed a day: the vendor's own size.
     Full,
 }
 

@@ -86,7 +86,7 @@ pub(super) const POPULAR: [(&str, f64); 120] = [
     ("SNAP", 7.2),
     ("PINS", 36.0),
     ("RBLX", 118.0),
-    ("U", 38.0),
+    ("BRK.B", 490.0),
     ("PYPL", 69.0),
     ("AFRM", 80.0),
     ("UPST", 66.0),
@@ -127,7 +127,7 @@ pub(super) const POPULAR: [(&str, f64); 120] = [
 /// Names that break what is careless with names: class shares, preferreds, rights, warrants, units, when-issued stock,
 /// names that read as nothing, truth or numbers, names equal but for case, and the exchanges' test tickers.
 pub(super) const AWKWARD: [&str; 44] = [
-    "BRK.B", "BRK.A", "NA", "TRUE", "NAN", "INF", "NULL", "AA", "AApB", "AAAP", "A", "BACpA", "BACpL", "BApA", "CpP",
+    "LEN.B", "BRK.A", "NA", "TRUE", "NAN", "INF", "NULL", "AA", "AApB", "AAAP", "A", "BACpA", "BACpL", "BApA", "CpP",
     "BCpC", "BCPC", "ALpA", "ALPA", "NMCOr", "BCATrw", "GEVw", "NE.WS.A", "NE.WS", "ACHR.WS", "PSTH.U", "BF.A", "BF.B",
     "MOG.A", "NAN.WD", "FALSE", "NONE", "ON", "ALL", "KEY", "ZVZZT", "ZXZZT", "ZXIET", "ZTEST", "ZTST", "ZZK",
     "PTEST.X", "YYJ.TEST", "CTEST",

@@ -60,7 +60,7 @@ fn file_order(ticker: &str) -> (&str, &str) {
 /// Transactions per minute of the instrument at this place (0 busiest to 1 quietest) of its market: a few hundred names
 /// trade in every minute, most in a few minutes a day.
 fn pace_at(place: f64) -> f64 {
-    (6.0 - 11.3 * place.powf(0.6)).exp()
+    (6.0 - 12.1 * place.powf(0.6)).exp()
 }
 
 fn stocks(size: MarketSize) -> Vec<Instrument> {
@@ -73,9 +73,9 @@ fn stocks(size: MarketSize) -> Vec<Instrument> {
         let pace =
             if size == MarketSize::Tiny { pace_at(0.3 * rank as f64 / count) } else { pace_at(rank as f64 / count) };
         Instrument {
-            daily_change: 0.006 + 0.022 * trait_of(key, 2),
+            daily_change: stock_change(key),
             pace,
-            lot: (9_000.0 / base).clamp(15.0, 600.0),
+            lot: (30_000.0 / base).clamp(40.0, 800.0),
             tick: if base < 1.5 { UNIT / 10_000 } else { UNIT / 100 },
             ticker,
             key,
@@ -83,6 +83,11 @@ fn stocks(size: MarketSize) -> Vec<Instrument> {
         }
     };
     names.into_iter().enumerate().map(stock).collect()
+}
+
+/// Typical change of a stock from day to day.
+fn stock_change(key: u64) -> f64 {
+    0.006 + 0.022 * trait_of(key, 2)
 }
 
 /// Names from the busiest to the quietest, with a price where one is known.
@@ -189,7 +194,7 @@ fn options(size: MarketSize, date: Date, seed: u64) -> Vec<Instrument> {
             ticker: (*name).to_owned(),
             key: hash_text(name),
             base: *base,
-            daily_change: 0.006 + 0.022 * trait_of(hash_text(name), 2),
+            daily_change: stock_change(hash_text(name)),
             pace: 1.0,
             lot: 1.0,
             tick: UNIT / 100,
@@ -222,7 +227,7 @@ fn contract(root: &str, spot: f64, expiry: Date, years: f64, right: char, strike
     Instrument {
         key: hash_text(&ticker),
         base: (intrinsic + time_value).max(0.03),
-        daily_change: 0.12,
+        daily_change: 0.03,
         pace: 6.0 * (-0.05 * rank as f64 - 60.0 * distance.abs() - 3.0 * years).exp(),
         lot: 6.0,
         tick: UNIT / 100,

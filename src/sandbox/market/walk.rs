@@ -67,11 +67,14 @@ impl Walker<'_> {
     }
 
     fn walk_phases(&self, path: &mut Path<'_>, open: f64, close: f64) {
+        let step = path.step;
         for (phase, from, target) in
             [(Phase::Pre, path.at, open), (Phase::Regular, open, close), (Phase::Post, close, close)]
         {
             let Some(end) = self.hours.end_of(phase) else { continue };
             path.at = from;
+            // Outside regular hours prices move less per minute.
+            path.step = if phase == Phase::Regular { step } else { step * 0.3 };
             if phase == Phase::Post {
                 self.auction(path, close);
             }
@@ -177,8 +180,10 @@ impl Path<'_> {
         let (open, high, low) = if transactions == 1 {
             (close, close, close)
         } else {
-            let open = self.ticks(from);
-            let reach = self.step * UNIT as f64 * 0.6;
+            // The first trade is near the last one before, rarely at it.
+            let near = from + self.chance.normal() * self.step * 0.2;
+            let open = self.ticks(near);
+            let reach = self.step * UNIT as f64;
             let tick = self.instrument.tick as f64;
             let above = (self.chance.unit() * reach / tick) as i64 * self.instrument.tick;
             let below = (self.chance.unit() * reach / tick) as i64 * self.instrument.tick;
@@ -195,10 +200,8 @@ impl Path<'_> {
     }
 
     fn transactions(&mut self, pace: f64) -> u32 {
-        if pace < 0.05 {
-            return 1;
-        }
-        1 + (pace * self.chance.exponential()).min(1e6) as u32
+        // Trades come in clusters: where there is one, there are more.
+        1 + ((pace + 0.8) * self.chance.exponential()).min(1e6) as u32
     }
 
     /// The price as printed: on the grid but for some trades between bid and ask.
@@ -206,11 +209,11 @@ impl Path<'_> {
         let on_grid = self.ticks(price);
         let cents = self.dataset == Dataset::Stocks && self.instrument.tick == UNIT / 100;
         let bits = self.chance.draw();
-        if !cents || !bits.is_multiple_of(12) {
+        if !cents || !bits.is_multiple_of(7) {
             return on_grid;
         }
         // Midpoints end in half a cent; a few retail prints in hundredths of a cent.
-        let part = if bits.is_multiple_of(60) { i64::from(bits >> 8) % 100 * UNIT / 10_000 } else { UNIT / 200 };
+        let part = if bits.is_multiple_of(21) { i64::from(bits >> 8) % 100 * UNIT / 10_000 } else { UNIT / 200 };
         on_grid + part % (UNIT / 100)
     }
 
@@ -238,7 +241,7 @@ impl Path<'_> {
                 ((mean * (0.3 + 1.4 * self.chance.unit())) as i64).max(i64::from(many))
             }
         };
-        let has_fraction = self.fractional && bits % 1000 < (4 * transactions).min(500);
+        let has_fraction = self.fractional && bits % 1000 < (100 + 12 * transactions).min(850);
         // Six places: a millionth of a share is a hundred units.
         let fraction = if has_fraction { i64::from(self.chance.draw() % 1_000_000) * (UNIT / 1_000_000) } else { 0 };
         shares * UNIT + fraction
