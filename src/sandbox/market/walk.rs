@@ -48,7 +48,7 @@ impl Walker<'_> {
         let yesterday = previous_trading_date(self.dataset, self.date);
         let previous_close = level(instrument, self.seed, yesterday);
         let close = level(instrument, self.seed, self.date);
-        let purpose = [self.seed, instrument.key, day_number(self.date), u64::from(self.version)];
+        let purpose = [self.seed, instrument.key, day_number(self.date)];
         let mut path = Path {
             chance: Chance::of(&purpose),
             instrument,
@@ -62,6 +62,9 @@ impl Walker<'_> {
         // Overnight news: part of the day's way is made before the open.
         let open = previous_close + (close - previous_close) * path.chance.unit() * 0.8;
         self.walk_phases(&mut path, open, close);
+        if self.version > 1 {
+            self.restate(&mut path);
+        }
         let day = self.day_row(&mut path, previous_close);
         Story { minutes: path.minutes, day }
     }
@@ -114,6 +117,36 @@ impl Walker<'_> {
         path.minutes.push(Minute { minute, open: price, close, high: close, low: price, volume, transactions });
     }
 
+    /// What the vendor changes in a file it publishes again: late trades come in, and a few minutes outside regular hours
+    /// go. The official prices and the range of the day stay, so that the day file need not be replaced with it.
+    fn restate(&self, path: &mut Path<'_>) {
+        let mut chance = Chance::of(&[self.seed, path.instrument.key, day_number(self.date), u64::from(self.version)]);
+        let regular = self.regular();
+        let auction = self.hours.auction;
+        path.minutes.retain(|minute| {
+            let stays = regular.contains(&minute.minute) || Some(minute.minute) == auction;
+            stays || !chance.happens(0.02)
+        });
+        let last = path.minutes.iter().rev().find(|minute| regular.contains(&minute.minute)).map(|last| last.minute);
+        for minute in path.minutes.iter_mut().filter(|_| chance.happens(0.2)) {
+            minute.transactions += 1;
+            minute.volume += match self.dataset {
+                Dataset::Stocks => 100 * UNIT,
+                Dataset::Crypto => minute.volume / 10 + 1,
+                Dataset::Options | Dataset::Forex | Dataset::Indices => UNIT,
+            };
+            if Some(minute.minute) != last {
+                minute.close = minute.low;
+            }
+        }
+    }
+
+    /// The minutes of regular hours; all of them in markets without sessions.
+    fn regular(&self) -> std::ops::Range<u16> {
+        let start = self.hours.spans.iter().find(|span| span.phase == Phase::Regular).map_or(0, |span| span.from);
+        start..self.hours.end_of(Phase::Regular).unwrap_or(u16::MAX)
+    }
+
     /// Official open and close, high and low of regular hours, volume of the whole date and a little that never was in a
     /// minute. A few names that did not trade have a row without volume.
     fn day_row(&self, path: &mut Path<'_>, previous_close: f64) -> Option<Minute> {
@@ -123,9 +156,8 @@ impl Walker<'_> {
         let (Some(first), Some(last)) = (path.minutes.first(), path.minutes.last()) else {
             return path.chance.happens(0.3).then_some(quiet);
         };
-        let start = self.hours.spans.iter().find(|span| span.phase == Phase::Regular).map_or(0, |span| span.from);
-        let end = self.hours.end_of(Phase::Regular).unwrap_or(u16::MAX);
-        let regular = || path.minutes.iter().filter(|minute| (start..end).contains(&minute.minute));
+        let hours = self.regular();
+        let regular = || path.minutes.iter().filter(|minute| hours.contains(&minute.minute));
         let open = regular().next().unwrap_or(first).open;
         let auction = path.minutes.iter().find(|minute| Some(minute.minute) == self.hours.auction);
         let close = auction.map_or_else(|| regular().next_back().unwrap_or(last).close, |auction| auction.open);
@@ -144,7 +176,7 @@ impl Walker<'_> {
 }
 
 /// Days since 1970-01-01, to tell dates apart.
-pub(super) fn day_number(date: Date) -> u64 {
+fn day_number(date: Date) -> u64 {
     (date.duration_since(Date::constant(1970, 1, 1)).as_hours() / 24).unsigned_abs()
 }
 
