@@ -32,10 +32,13 @@ fn now() -> Result<Timestamp> {
 
 fn make(args: &GenerateArgs) -> Result<()> {
     let generation = args.generation(now()?);
-    let files = generation.files().len();
-    ensure!(files > 0, "the vendor has no file of these datasets on these dates");
+    let files = generation.files();
+    ensure!(!files.is_empty(), "the vendor has no file of these datasets on these dates");
+    for file in generation.defects.files().iter().filter(|file| !files.contains(file)) {
+        eprintln!("note: {file} is not among the files made here: what is wrong with its content does not show");
+    }
     let directory = args.data_dir.display();
-    eprintln!("making up to {files} synthetic files in {directory}");
+    eprintln!("{} synthetic files in {directory}", files.len());
     let made = generate(&args.data_dir, &generation)?;
     eprintln!(
         "{} made ({} rows, {} bytes), {} kept, {} absent as asked",

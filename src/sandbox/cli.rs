@@ -39,9 +39,11 @@ FILE in the options about defects is a date (2026-10-01: the stocks' minute file
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Make day files in a directory that looks like the vendor's bucket
+    /// Make synthetic day files in a directory that looks like the vendor's bucket
+    #[command(after_help = EXAMPLE)]
     Generate(Box<GenerateArgs>),
-    /// Make what is missing, then serve the directory by S3 until stopped
+    /// Make what is missing of the synthetic files, then serve the directory by S3 until stopped
+    #[command(after_help = EXAMPLE)]
     Serve(Box<ServeArgs>),
 }
 

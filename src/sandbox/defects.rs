@@ -23,6 +23,12 @@ pub struct Defects {
 }
 
 impl Defects {
+    /// All files that have one.
+    pub fn files(&self) -> BTreeSet<FileId> {
+        let sets = [&self.absent, &self.replaced, &self.truncated, &self.corrupt, &self.defect_rows];
+        sets.into_iter().flatten().chain(self.row_cut.keys()).copied().collect()
+    }
+
     /// What the file contains.
     pub fn content(&self, id: FileId) -> Content {
         Content {
@@ -102,6 +108,7 @@ mod tests {
         let mut packed = vec![0; 1000];
         defects.damage(id, &mut packed);
         assert_eq!(packed.len(), 500, "cut before the wrong bytes");
+        assert_eq!(defects.files(), [id].into());
         let other = "2026-10-02".parse().unwrap();
         assert_ne!(defects.fingerprint(id), defects.fingerprint(other));
     }
