@@ -11,4 +11,6 @@ pub mod config;
 pub mod ingest;
 pub mod model;
 pub mod net;
+#[cfg(feature = "sandbox")]
+pub mod sandbox;
 pub mod store;

@@ -1,11 +1,13 @@
 //! The command line: what can be typed, what it means, and how results look. The only place that knows a terminal.
 
 mod args;
+mod commands;
 mod dates;
 mod exit;
 pub mod format;
 mod help;
 mod output;
+mod plan;
 mod progress;
 mod request;
 mod signals;
@@ -18,6 +20,7 @@ pub use args::{
     Args, BarsArgs, Command, CompletionsArgs, GlobalArgs, IngestArgs, SelectionArgs, SourceArgs, StatusArgs,
     WatchlistAddArgs, WatchlistArgs, WatchlistCommand, WatchlistRemoveArgs,
 };
+pub use commands::backfill;
 pub use dates::{DateError, DateRule};
 pub use exit::{CliError, Exit, finish};
 pub use output::{Body, effective_settings, print_completions, print_json, print_run, print_settings};

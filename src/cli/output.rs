@@ -11,7 +11,7 @@ use super::args::Args;
 use super::request::{Accept, Request, Selection, Wanted};
 use super::table::{Align, Table};
 use super::totals::Totals;
-use super::{Exit, exit_code, gaps, summary};
+use super::{Exit, gaps, summary};
 use crate::config::Settings;
 use crate::ingest::RunReport;
 use crate::model::{Symbol, Timeframe};
@@ -84,16 +84,14 @@ pub fn effective_settings(request: &Request, selections: &[Selection], settings:
 }
 
 /// Prints what a run came to: to `out` as text or as the object of `--json`, only what is missing and to `err` when quiet.
-/// Returns how the command ends.
 pub fn print_run(
     run: &RunReport,
-    signal: Option<Exit>,
+    exit: Exit,
     command: &str,
     settings: &Value,
     (json, quiet): (bool, bool),
     (out, err): (&mut impl Write, &mut impl Write),
-) -> io::Result<Exit> {
-    let exit = exit_code(run, signal);
+) -> io::Result<()> {
     if json {
         print_json(out, command, settings, Body::Days(&run.days), &Totals::of(run), exit)?;
     } else if quiet {
@@ -101,7 +99,7 @@ pub fn print_run(
     } else {
         write!(out, "{}", summary(run))?;
     }
-    Ok(exit)
+    Ok(())
 }
 
 /// Prints every setting, its value and where it came from; as one JSON object if asked to.

@@ -40,7 +40,12 @@ impl Forecast {
         let days = plan.jobs().count() as u64;
         let files = plan.jobs().map(|job| u64::from(job.minute.is_some()) + u64::from(job.day.is_some())).sum();
         let file_bytes: u64 = plan.jobs().map(DayJob::bytes).sum();
-        #[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a forecast")]
+        #[expect(
+            clippy::cast_precision_loss,
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "a forecast"
+        )]
         let bars = match &plan.request.symbols {
             Some(symbols) => {
                 let minutes = plan.request.dataset.trading_minutes();
@@ -68,7 +73,8 @@ pub fn plan_text(plans: &[DatasetPlan], forecasts: &[Forecast]) -> String {
     let mut text = String::new();
     for (plan, forecast) in plans.iter().zip(forecasts) {
         let request = &plan.request;
-        let symbols = request.symbols.as_ref().map_or_else(|| "every symbol".to_owned(), |s| counted(s.len() as u64, "symbol"));
+        let symbols =
+            request.symbols.as_ref().map_or_else(|| "every symbol".to_owned(), |s| counted(s.len() as u64, "symbol"));
         let (from, to) = (request.range.start(), request.range.end());
         text.push_str(&format!("{} {from} to {to}, {symbols}, {}: ", request.dataset, request.timeframes));
         if forecast.days == 0 {
@@ -125,9 +131,13 @@ fn planned_days(plan: &DatasetPlan) -> impl Iterator<Item = PlannedDay<'_>> {
             files: job.minute.iter().chain(&job.day).map(|file| file.key.as_str()).collect(),
             bytes: job.bytes(),
         },
-        DayPlan::Settled { date, outcome, .. } => {
-            PlannedDay { dataset: plan.request.dataset, date: *date, action: outcome.as_str(), files: Vec::new(), bytes: 0 }
-        }
+        DayPlan::Settled { date, outcome, .. } => PlannedDay {
+            dataset: plan.request.dataset,
+            date: *date,
+            action: outcome.as_str(),
+            files: Vec::new(),
+            bytes: 0,
+        },
     })
 }
 

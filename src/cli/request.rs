@@ -9,6 +9,7 @@ use jiff::civil::Date;
 use super::args::{BarsArgs, SelectionArgs, StatusArgs};
 use super::dates::{DateError, DateRule, parse_date};
 use super::symbols::{SymbolListError, read_symbols};
+pub use crate::ingest::Accept;
 use crate::model::{Dataset, Symbol, SymbolError, Timeframe, TimeframeError, TimeframeSet};
 
 /// Loaded when nothing is named and the watchlist is empty.
@@ -44,17 +45,6 @@ pub enum Named {
     Symbols(Vec<Symbol>),
     /// None: the watchlist, or the part of it that belongs to a dataset.
     Watchlist(Option<Dataset>),
-}
-
-/// Which suspect days are loaded.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Accept {
-    /// None of them.
-    None,
-    /// All of them.
-    All,
-    /// Those of these dates.
-    Dates(BTreeSet<Date>),
 }
 
 /// What to load of one dataset.

@@ -98,8 +98,11 @@ pub async fn run<S: Ledger + BarSink>(
     stop: CancellationToken,
 ) -> (RunReport, Option<RunError>) {
     let began = Instant::now();
-    let days: u64 = plans.iter().map(|plan| plan.jobs().count() as u64).sum();
-    reporter.start(days, plans.iter().flat_map(DatasetPlan::jobs).map(DayJob::bytes).sum());
+    let all_days = plans.iter().map(|plan| plan.days.len()).sum();
+    let gap = |day: &&DayPlan| matches!(day, DayPlan::Settled { outcome, .. } if outcome.leaves_a_gap());
+    let gaps: usize = plans.iter().map(|plan| plan.days.iter().filter(gap).count()).sum();
+    let days = plans.iter().map(|plan| plan.jobs().count()).sum::<usize>() + gaps;
+    reporter.start(days as u64, plans.iter().flat_map(DatasetPlan::jobs).map(DayJob::bytes).sum());
     let mut run = Run { source, concurrency, reporter, stop, report: RunReport::default(), file_bytes: 0 };
     let mut failure = None;
     for plan in plans {
@@ -114,7 +117,7 @@ pub async fn run<S: Ledger + BarSink>(
             break;
         }
     }
-    run.report.interrupted = run.stop.is_cancelled();
+    run.report.interrupted = run.stop.is_cancelled() && run.report.days.len() < all_days;
     run.report.days.sort_by_key(|day| (day.dataset, day.date));
     run.report.elapsed = began.elapsed();
     (run.report, failure)

@@ -120,6 +120,15 @@ impl Dataset {
         }
     }
 
+    /// Most minutes of a date in which it usually trades: 04:00–20:00, the regular session, or the whole day.
+    pub const fn trading_minutes(self) -> u64 {
+        match self {
+            Self::Stocks => 16 * 60,
+            Self::Options | Self::Indices => 7 * 60,
+            Self::Forex | Self::Crypto => 24 * 60,
+        }
+    }
+
     /// Whether its files carry volume and transactions.
     pub const fn has_volume(self) -> bool {
         !matches!(self, Self::Indices)

@@ -76,7 +76,7 @@ impl Bench {
     fn with(server: Server, options: S3Options) -> Self {
         let cache = tempfile::tempdir().unwrap();
         let source = Source::S3 {
-            bucket: S3Source::connect(options, &|_| None).unwrap(),
+            bucket: S3Source::connect(options).unwrap(),
             cache: Cache::open(cache.path(), CacheKeep::default()).unwrap(),
         };
         Self { server, source, cache, heard: Listener::default() }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::io;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use serde_json::Value;
@@ -9,10 +10,12 @@ use serde_json::Value;
 use super::{Context, store_error, warn};
 use crate::cli::plan::{Forecast, plan_text, print_plan};
 use crate::cli::{
-    CliError, Exit, IngestArgs, Request, Selection, Signals, Wanted, effective_settings, print_run, reporter,
+    CliError, Exit, IngestArgs, Request, Selection, Signals, Wanted, effective_settings, exit_code, print_run, reporter,
 };
-use crate::config::{Credentials, Settings};
-use crate::ingest::source::{Cache, CacheKeep, LocalSource, S3Options, S3Source, Source};
+use crate::config::{Credentials, Settings, Sourced};
+use crate::ingest::source::{
+    Cache, CacheKeep, LocalSource, S3Credentials, S3Options, S3Profile, S3Source, Source, SourceError,
+};
 use crate::ingest::{self, Concurrency, DatasetPlan, Outcome, Reporter, RunError, RunReport, make_plan};
 use crate::model::{Dataset, Symbol};
 use crate::store::sqlite::SqliteStore;
@@ -66,8 +69,7 @@ async fn load(
     reporter: &Arc<dyn Reporter>,
     signals: &Signals,
 ) -> (RunReport, Option<RunError>) {
-    let concurrency =
-        Concurrency { downloads: settings.downloads.value, decoders: settings.decoders.value };
+    let concurrency = Concurrency { downloads: settings.downloads.value, decoders: settings.decoders.value };
     ingest::run(plans, Arc::new(source), store, concurrency, Arc::clone(reporter), signals.stop().clone()).await
 }
 
@@ -80,8 +82,9 @@ fn end(
 ) -> Result<Exit, CliError> {
     let modes = (context.json, context.quiet);
     let streams = (&mut io::stdout().lock(), &mut io::stderr().lock());
-    let ended = print_run(report, signals.exit(), failure.is_some(), "s3", effective, modes, streams)?;
-    failure.map_or(Ok(ended), |error| Err(run_error(error)))
+    let exit = if failure.is_some() { Exit::Failed } else { exit_code(report, signals.exit()) };
+    print_run(report, exit, "s3", effective, modes, streams)?;
+    failure.map_or(Ok(exit), |error| Err(run_error(error)))
 }
 
 /// The bucket or folder that the settings name, with old files of the cache removed.
@@ -90,31 +93,33 @@ async fn open_source(settings: &Settings, dataset: Dataset, keep: CacheKeep) -> 
         return Ok(Source::Local(LocalSource::open(&folder.value, dataset)?));
     }
     let s3 = &settings.s3;
-    let options = S3Options {
-        endpoint: s3.endpoint.value.clone(),
-        bucket: s3.bucket.value.clone(),
-        credentials: s3.credentials.clone().map(credentials),
-        ..S3Options::default()
+    let credentials = match &s3.credentials {
+        Some(named) => Some(credentials(named).await?),
+        None => None,
     };
-    let bucket = S3Source::connect(options).await?;
+    let (endpoint, bucket) = (s3.endpoint.value.clone(), s3.bucket.value.clone());
+    let bucket = S3Source::connect(S3Options { endpoint, bucket, credentials, ..S3Options::default() })?;
     let cache = Cache::open(&settings.cache_dir.value, keep)?;
     cache.sweep()?;
     Ok(Source::S3 { bucket, cache })
 }
 
-fn credentials(named: Credentials) -> crate::ingest::source::S3Credentials {
-    use crate::ingest::source::S3Credentials;
+async fn credentials(named: &Credentials) -> Result<S3Credentials, SourceError> {
     match named {
-        Credentials::Key(key) => S3Credentials::Key {
-            access_key_id: key.id.value,
-            secret_access_key: key.secret.value,
-            session_token: key.session_token.map(|token| token.value),
-        },
-        Credentials::Profile(profile) => S3Credentials::Profile {
-            name: profile.name.value,
-            credentials_file: profile.credentials_file.map(|file| file.value),
-            config_file: profile.config_file.map(|file| file.value),
-        },
+        Credentials::Key(key) => Ok(S3Credentials {
+            access_key_id: key.id.value.clone(),
+            secret_access_key: key.secret.value.expose().to_owned(),
+            session_token: key.session_token.as_ref().map(|token| token.value.expose().to_owned()),
+        }),
+        Credentials::Profile(profile) => {
+            let file = |file: &Option<Sourced<PathBuf>>| file.as_ref().map(|file| file.value.clone());
+            let profile = S3Profile {
+                name: profile.name.value.clone(),
+                credentials_file: file(&profile.credentials_file),
+                config_file: file(&profile.config_file),
+            };
+            S3Credentials::of_profile(&profile).await
+        }
     }
 }
 
@@ -136,15 +141,18 @@ fn asked(request: &Request, selection: &Selection) -> ingest::Request {
 }
 
 /// Says of unchanged days, too, which wanted symbols they have never had: those without a single bar.
-async fn find_absent(report: &mut RunReport, selections: &[Selection], store: &mut SqliteStore) -> Result<(), CliError> {
+async fn find_absent(
+    report: &mut RunReport,
+    selections: &[Selection],
+    store: &mut SqliteStore,
+) -> Result<(), CliError> {
     for selection in selections {
         let Wanted::Symbols(symbols) = &selection.wanted else { continue };
         let series = store.series(Some(symbols)).await.map_err(store_error)?;
         let stored: BTreeSet<&str> = series.iter().map(|series| series.symbol.as_str()).collect();
         let absent = || symbols.iter().map(Symbol::as_str).filter(|symbol| !stored.contains(symbol)).map(str::to_owned);
-        let unchanged = |day: &&mut ingest::DayReport| {
-            day.dataset == selection.dataset && day.outcome == Outcome::Unchanged
-        };
+        let unchanged =
+            |day: &&mut ingest::DayReport| day.dataset == selection.dataset && day.outcome == Outcome::Unchanged;
         report.days.iter_mut().filter(unchanged).for_each(|day| day.absent_symbols = absent().collect());
     }
     Ok(())

@@ -65,9 +65,8 @@ fn row(series: SeriesStatus, states: &BTreeMap<Dataset, BTreeMap<Date, DayState>
     let (first, last) = (dataset.market().date_of(series.first), dataset.market().date_of(series.last));
     let none = BTreeMap::new();
     let states = states.get(&dataset).unwrap_or(&none);
-    let is_loaded = |date: &Date| {
-        states.get(date).is_some_and(|state| state.covered(&series.symbol).contains(series.timeframe))
-    };
+    let is_loaded =
+        |date: &Date| states.get(date).is_some_and(|state| state.covered(&series.symbol).contains(series.timeframe));
     let missing: Vec<Date> = first
         .series(jiff::Span::new().days(1))
         .take_while(|date| file_due_at(*date) <= now)
@@ -111,7 +110,8 @@ fn print(out: &mut impl Write, rows: &[Row]) -> io::Result<()> {
     }
     for (days, series) in gaps {
         let listed: Vec<_> = days.iter().take(DAYS_LISTED).map(Date::to_string).collect();
-        let more = if days.len() > DAYS_LISTED { format!(" and {} more", days.len() - DAYS_LISTED) } else { String::new() };
+        let more =
+            if days.len() > DAYS_LISTED { format!(" and {} more", days.len() - DAYS_LISTED) } else { String::new() };
         let others = if series.len() > 1 { format!(" and {} more series", series.len() - 1) } else { String::new() };
         writeln!(out, "missing for {}{others}: {}{more}", series[0], listed.join(" "))?;
     }

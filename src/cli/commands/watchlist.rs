@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::{Context, store_error};
 use crate::cli::format::counted;
-use crate::cli::{Align, Body, CliError, Exit, Table, WatchlistCommand, print_json, read_symbols};
+use crate::cli::{Align, Body, CliError, Exit, Table, WatchlistCommand, print_json, watchlist_symbols};
 use crate::model::{Dataset, Symbol};
 use crate::store::{Watchlist, WatchlistEntry};
 
@@ -24,7 +24,7 @@ struct Row<'a> {
 /// Changes or shows the watchlist.
 pub(super) async fn run(command: &WatchlistCommand, context: &Context) -> Result<Exit, CliError> {
     let mut store = context.store().await?;
-    let symbols = |typed: &[String]| read_symbols("watchlist", typed, &[], None).map_err(CliError::usage);
+    let symbols = |typed: &[String]| watchlist_symbols(typed).map_err(CliError::usage);
     let said = match command {
         WatchlistCommand::Add(add) => {
             let entries: Vec<WatchlistEntry> = symbols(&add.symbols)?

@@ -17,6 +17,7 @@ pub(in crate::cli) fn day(date: &str, outcome: Outcome) -> DayReport {
         absent_symbols: Vec::new(),
         minute_file: None,
         day_file: None,
+        day_file_outcome: None,
         notes: Vec::new(),
     }
 }

@@ -1,10 +1,13 @@
-//! Which key pair signs the requests: given, from the environment, or from a profile file. Nothing here ever asks a
-//! network service for one.
+//! The key pair that signs the requests.
 
 use std::fmt;
-use std::fs;
-use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
+
+use aws_config::profile::ProfileFileCredentialsProvider;
+use aws_config::provider_config::ProviderConfig;
+use aws_credential_types::provider::ProvideCredentials;
+use aws_credential_types::provider::error::CredentialsError;
+use aws_runtime::env_config::file::{EnvConfigFileKind, EnvConfigFiles};
 
 use super::SourceError;
 
@@ -25,91 +28,59 @@ impl fmt::Debug for S3Credentials {
     }
 }
 
+/// A profile of the AWS files.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct S3Profile {
+    /// Its name.
+    pub name: String,
+    /// The credentials file, if not `~/.aws/credentials`.
+    pub credentials_file: Option<PathBuf>,
+    /// The configuration file, if not `~/.aws/config`.
+    pub config_file: Option<PathBuf>,
+}
+
 impl S3Credentials {
     /// A key pair without a session.
     pub fn new(access_key_id: impl Into<String>, secret_access_key: impl Into<String>) -> Self {
         Self { access_key_id: access_key_id.into(), secret_access_key: secret_access_key.into(), session_token: None }
     }
 
-    /// The key pair to use: the one given, else `AWS_ACCESS_KEY_ID` and `AWS_SECRET_ACCESS_KEY` (and
-    /// `AWS_SESSION_TOKEN`) of the environment, else a profile's: the one named, else `AWS_PROFILE`, else `default`.
-    pub fn resolve(
-        given: Option<Self>,
-        profile: Option<&str>,
-        environment: &dyn Fn(&str) -> Option<String>,
-    ) -> Result<Self, SourceError> {
-        let variable = |name: &str| environment(name).filter(|value| !value.is_empty());
-        if let Some(given) = given {
-            return Ok(given);
-        }
-        match (variable("AWS_ACCESS_KEY_ID"), variable("AWS_SECRET_ACCESS_KEY")) {
-            (Some(access_key_id), Some(secret_access_key)) => {
-                let session_token = variable("AWS_SESSION_TOKEN");
-                return Ok(Self { access_key_id, secret_access_key, session_token });
-            }
-            (Some(_), None) => return Err(refused("AWS_ACCESS_KEY_ID is set, but AWS_SECRET_ACCESS_KEY is not")),
-            (None, Some(_)) => return Err(refused("AWS_SECRET_ACCESS_KEY is set, but AWS_ACCESS_KEY_ID is not")),
-            (None, None) => {}
-        }
-        let asked = profile.map(str::to_owned).or_else(|| variable("AWS_PROFILE"));
-        let name = asked.as_deref().unwrap_or("default");
-        for (path, heading) in profile_files(name, &variable) {
-            let text = match fs::read_to_string(&path) {
-                Ok(text) => text,
-                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
-                Err(error) => return Err(SourceError::disk(&path, error)),
-            };
-            if let Some(found) = in_profile(&text, &heading, &path)? {
-                return Ok(found);
-            }
-        }
-        Err(match asked {
-            Some(name) => refused(&format!("the AWS profile `{name}` has no access key")),
-            None => refused("there are no S3 credentials"),
+    /// The key pair that stands in a profile. A profile that assumes a role or signs on elsewhere is refused: the
+    /// vendor's keys are no AWS keys, and no network service is asked for any.
+    pub async fn of_profile(profile: &S3Profile) -> Result<Self, SourceError> {
+        let files = [
+            (EnvConfigFileKind::Credentials, &profile.credentials_file),
+            (EnvConfigFileKind::Config, &profile.config_file),
+        ];
+        let builder = EnvConfigFiles::builder().include_default_credentials_file(profile.credentials_file.is_none());
+        let builder = builder.include_default_config_file(profile.config_file.is_none());
+        let builder = files
+            .into_iter()
+            .filter_map(|(kind, file)| file.as_ref().map(|file| (kind, file)))
+            .fold(builder, |builder, (kind, file)| builder.with_file(kind, file));
+        let provider = ProfileFileCredentialsProvider::builder()
+            .configure(&ProviderConfig::without_region())
+            .profile_name(&profile.name)
+            .profile_files(builder.build())
+            .build();
+        let found = provider.provide_credentials().await.map_err(|error| Self::refused(&profile.name, error))?;
+        Ok(Self {
+            access_key_id: found.access_key_id().to_owned(),
+            secret_access_key: found.secret_access_key().to_owned(),
+            session_token: found.session_token().map(str::to_owned),
         })
     }
-}
 
-fn refused(detail: &str) -> SourceError {
-    SourceError::Credentials { detail: detail.to_owned() }
-}
-
-/// The files a profile can be in, and what its section is called there.
-fn profile_files(name: &str, variable: &dyn Fn(&str) -> Option<String>) -> Vec<(PathBuf, String)> {
-    let home = variable("HOME").or_else(|| variable("USERPROFILE")).map(PathBuf::from);
-    let file = |set_by: &str, usual: &str| {
-        variable(set_by).map(PathBuf::from).or_else(|| Some(home.as_ref()?.join(".aws").join(usual)))
-    };
-    let in_config = if name == "default" { name.to_owned() } else { format!("profile {name}") };
-    let credentials = file("AWS_SHARED_CREDENTIALS_FILE", "credentials").map(|path| (path, name.to_owned()));
-    let config = file("AWS_CONFIG_FILE", "config").map(|path| (path, in_config));
-    credentials.into_iter().chain(config).collect()
-}
-
-/// The key pair in a section of a profile file; `None` if the section is missing or has no key pair of its own (one
-/// that assumes a role or signs on by browser is of no use here).
-fn in_profile(text: &str, heading: &str, path: &Path) -> Result<Option<S3Credentials>, SourceError> {
-    let (mut inside, mut id, mut secret, mut token) = (false, None, None, None);
-    for line in text.lines().map(str::trim).filter(|line| !line.starts_with(['#', ';'])) {
-        if let Some(section) = line.strip_prefix('[') {
-            let section = section.split(']').next().unwrap_or_default();
-            inside = section.split_whitespace().eq(heading.split_whitespace());
-        } else if let (true, Some((name, value))) = (inside, line.split_once('=')) {
-            let value = Some(value.trim().to_owned()).filter(|value| !value.is_empty());
-            match name.trim() {
-                "aws_access_key_id" => id = value,
-                "aws_secret_access_key" => secret = value,
-                "aws_session_token" => token = value,
-                _ => {}
+    fn refused(profile: &str, error: CredentialsError) -> SourceError {
+        let detail = match (profile, error) {
+            ("default", CredentialsError::CredentialsNotLoaded(_)) => "there are no S3 credentials".to_owned(),
+            (name, CredentialsError::CredentialsNotLoaded(_)) => format!("the AWS profile `{name}` has no access key"),
+            (name, error) => {
+                let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}")).unwrap_or_default();
+                format!("the AWS profile `{name}` cannot be used: {error}{cause}")
             }
-        }
-    }
-    match (id, secret) {
-        (Some(access_key_id), Some(secret_access_key)) => {
-            Ok(Some(S3Credentials { access_key_id, secret_access_key, session_token: token }))
-        }
-        (None, None) => Ok(None),
-        _ => Err(refused(&format!("[{heading}] in {} has only half of a key pair", path.display()))),
+        };
+        SourceError::Credentials { detail }
     }
 }
 
@@ -118,70 +89,41 @@ mod tests {
     use super::*;
 
     const FILE: &str = "# keys\n[default]\naws_access_key_id = AKDEFAULT\naws_secret_access_key=sdefault\n\n\
-        [ team ] ; ours\n aws_access_key_id=AKTEAM\naws_secret_access_key = s=team/+ \naws_session_token=t\nregion = x\n\
-        [half]\naws_access_key_id=AK\n[sso]\nsso_session = corp\n";
+        [team]\naws_access_key_id=AKTEAM\naws_secret_access_key = s=team/+ \naws_session_token=t\nregion = x\n\
+        [half]\naws_access_key_id=AK\n[role]\nrole_arn=arn:aws:iam::1:role/r\nsource_profile=default\n";
 
-    struct Machine {
-        home: tempfile::TempDir,
-        variables: Vec<(&'static str, String)>,
+    async fn resolve(name: &str, text: &str) -> Result<S3Credentials, SourceError> {
+        let home = tempfile::tempdir().unwrap();
+        let (credentials, config) = (home.path().join("credentials"), home.path().join("config"));
+        std::fs::write(&credentials, text).unwrap();
+        std::fs::write(&config, "[profile conf]\naws_access_key_id=AKCONF\naws_secret_access_key=c\n").unwrap();
+        let profile =
+            S3Profile { name: name.to_owned(), credentials_file: Some(credentials), config_file: Some(config) };
+        S3Credentials::of_profile(&profile).await
     }
 
-    impl Machine {
-        fn new(variables: &[(&'static str, &str)]) -> Self {
-            let home = tempfile::tempdir().unwrap();
-            fs::create_dir(home.path().join(".aws")).unwrap();
-            fs::write(home.path().join(".aws/credentials"), FILE).unwrap();
-            fs::write(
-                home.path().join(".aws/config"),
-                "[profile conf]\naws_access_key_id=AKCONF\naws_secret_access_key=c\n",
-            )
-            .unwrap();
-            Self { home, variables: variables.iter().map(|(name, value)| (*name, (*value).to_owned())).collect() }
-        }
-
-        fn resolve(&self, given: Option<S3Credentials>, profile: Option<&str>) -> Result<S3Credentials, SourceError> {
-            S3Credentials::resolve(given, profile, &|name| match name {
-                "HOME" => Some(self.home.path().to_str().unwrap().to_owned()),
-                _ => self.variables.iter().find(|(known, _)| *known == name).map(|(_, value)| value.clone()),
-            })
-        }
-    }
-
-    #[test]
-    fn given_before_environment_before_profile() {
-        let aws = [("AWS_ACCESS_KEY_ID", "AKENV"), ("AWS_SECRET_ACCESS_KEY", "senv"), ("AWS_SESSION_TOKEN", "tenv")];
-        let machine = Machine::new(&aws);
-        let given = S3Credentials::new("AKGIVEN", "sgiven");
-        assert_eq!(machine.resolve(Some(given.clone()), Some("team")).unwrap(), given);
-        let environment = machine.resolve(None, Some("team")).unwrap();
-        assert_eq!((&*environment.access_key_id, environment.session_token.as_deref()), ("AKENV", Some("tenv")));
-
-        let machine = Machine::new(&[("AWS_PROFILE", "team")]);
-        let team = machine.resolve(None, None).unwrap();
+    #[tokio::test]
+    async fn profiles_are_read_from_both_files() {
+        assert_eq!(resolve("default", FILE).await.unwrap(), S3Credentials::new("AKDEFAULT", "sdefault"));
+        let team = resolve("team", FILE).await.unwrap();
         assert_eq!((&*team.access_key_id, &*team.secret_access_key), ("AKTEAM", "s=team/+"));
         assert_eq!(team.session_token.as_deref(), Some("t"));
-        assert_eq!(machine.resolve(None, Some("conf")).unwrap().access_key_id, "AKCONF");
-        let empty_is_unset = Machine::new(&[("AWS_ACCESS_KEY_ID", ""), ("AWS_SECRET_ACCESS_KEY", "")]);
-        assert_eq!(empty_is_unset.resolve(None, None).unwrap().access_key_id, "AKDEFAULT");
+        assert_eq!(resolve("conf", FILE).await.unwrap().access_key_id, "AKCONF");
     }
 
-    #[test]
-    fn what_is_missing_is_said() {
-        let half = Machine::new(&[("AWS_ACCESS_KEY_ID", "AK")]);
-        let bare = Machine::new(&[]);
-        fs::remove_file(bare.home.path().join(".aws/credentials")).unwrap();
-        let machine = Machine::new(&[]);
-        for (result, words) in [
-            (half.resolve(None, None), "AWS_SECRET_ACCESS_KEY is not"),
-            (bare.resolve(None, None), "there are no S3 credentials"),
-            (machine.resolve(None, Some("nobody")), "`nobody`"),
-            (machine.resolve(None, Some("half")), "half of a key pair"),
-            (machine.resolve(None, Some("sso")), "`sso`"),
+    #[tokio::test]
+    async fn what_is_missing_is_said() {
+        for (name, text, words) in [
+            ("default", "", "there are no S3 credentials"),
+            ("nobody", FILE, "`nobody`"),
+            ("half", FILE, "`half`"),
+            ("role", FILE, "`role`"),
         ] {
-            let error = result.unwrap_err();
+            let error = resolve(name, text).await.unwrap_err();
             assert!(matches!(error, SourceError::Credentials { .. }) && error.is_common_cause(), "{error:?}");
-            let text = error.to_string();
-            assert!(text.contains(words) && text.contains("MASSIVE_S3_ACCESS_KEY_ID"), "{text}");
+            let said = error.to_string();
+            assert!(said.contains(words) && said.contains("MASSIVE_S3_ACCESS_KEY_ID"), "{name}: {said}");
+            assert!(!said.contains("sdefault") && !said.contains("s=team"), "{said}");
         }
     }
 

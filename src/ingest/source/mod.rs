@@ -19,7 +19,7 @@ use crate::model::Dataset;
 
 pub use crate::model::FileKind;
 pub use cache::{Cache, CacheKeep, CacheKeepError};
-pub use credentials::S3Credentials;
+pub use credentials::{S3Credentials, S3Profile};
 pub use error::{SourceError, Tried};
 pub use local::LocalSource;
 pub use s3::{S3Options, S3Source};

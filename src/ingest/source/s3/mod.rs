@@ -30,10 +30,8 @@ pub struct S3Options {
     pub bucket: String,
     /// Region that requests are signed for; the vendor ignores it.
     pub region: String,
-    /// Key pair, if one was configured; see [`S3Credentials::resolve`] for what is used otherwise.
+    /// Key pair. Without one nothing is asked.
     pub credentials: Option<S3Credentials>,
-    /// Profile of `~/.aws/credentials`, if one was named.
-    pub profile: Option<String>,
     /// Larger objects are fetched in parts of this many bytes.
     pub part_size: u64,
     /// Parts of one object fetched at once.
@@ -55,7 +53,6 @@ impl Default for S3Options {
             bucket: "flatfiles".to_owned(),
             region: "us-east-1".to_owned(),
             credentials: None,
-            profile: None,
             part_size: 16 << 20,
             parts_at_once: 4,
             connect_timeout: Duration::from_secs(10),
@@ -95,9 +92,10 @@ impl fmt::Debug for S3Source {
 
 impl S3Source {
     /// Prepares requests; none is made yet. `environment` gives the value of a variable (`std::env::var` in a program).
-    pub fn connect(options: S3Options, environment: &dyn Fn(&str) -> Option<String>) -> Result<Self, SourceError> {
+    pub fn connect(options: S3Options) -> Result<Self, SourceError> {
         let endpoint = checked_endpoint(&options.endpoint)?;
-        let keys = S3Credentials::resolve(options.credentials, options.profile.as_deref(), environment)?;
+        let nobody = || SourceError::Credentials { detail: "there are no S3 credentials".to_owned() };
+        let keys = options.credentials.ok_or_else(nobody)?;
         let credentials =
             Credentials::new(keys.access_key_id, keys.secret_access_key, keys.session_token, None, "barkeep settings");
         let timeouts = TimeoutConfig::builder()
@@ -183,7 +181,7 @@ mod tests {
     fn no_secret_is_printed() {
         let options =
             S3Options { credentials: Some(S3Credentials::new("AKVISIBLE", "topsecret")), ..S3Options::default() };
-        let source = S3Source::connect(options.clone(), &|_| None).unwrap();
+        let source = S3Source::connect(options.clone()).unwrap();
         for text in [format!("{options:?}"), format!("{source:?}"), source.describe()] {
             assert!(!text.contains("topsecret") && !text.contains("AKVISIBLE"), "{text}");
         }

@@ -1,0 +1,48 @@
+//! The vendor on loopback: synthetic markets in its file formats, served by its S3 dialect, with its defects on request.
+//!
+//! For the quickstart and the tests. Nothing here reads a file or rolls up a bar: what the product makes of the sandbox's
+//! files is checked against what the sandbox meant, not against a second copy of the product.
+
+pub mod cli;
+mod defects;
+mod market;
+mod mirror;
+mod server;
+
+use std::io;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+pub use defects::{Defects, RowCut, RowCutError};
+pub use market::{Aggregates, Content, FileId, FileIdError, Market, MarketFile, MarketSize};
+pub use mirror::{Dates, Generation, Made, generate};
+pub use server::{Counts, Faults, Plan, ServeOptions, Server};
+
+/// Why the sandbox cannot do what was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum SandboxError {
+    /// A file or directory.
+    #[error("{path}: {source}")]
+    File {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The sandbox has well-known keys and must not be reachable from elsewhere.
+    #[error("{0} is not a loopback address: the sandbox only listens on 127.0.0.1 or ::1")]
+    NotLoopback(SocketAddr),
+    /// The address is taken or not allowed.
+    #[error("cannot listen on {address}: {source}")]
+    Listen {
+        /// Which.
+        address: SocketAddr,
+        /// Why.
+        source: io::Error,
+    },
+}
+
+/// Says which file an error is about.
+fn at(path: &Path) -> impl FnOnce(io::Error) -> SandboxError + '_ {
+    |source| SandboxError::File { path: path.to_owned(), source }
+}

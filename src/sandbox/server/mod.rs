@@ -1,0 +1,297 @@
+//! The vendor's S3 endpoint on a loopback address.
+
+mod bucket;
+mod faults;
+mod s3;
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use hyper::body::{Body as _, Incoming};
+use hyper::service::service_fn;
+use hyper::{Method, Request, Response, header};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use s3s::service::{S3Service, S3ServiceBuilder};
+use s3s::{Body, HttpError};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::oneshot;
+use tokio::task::{JoinHandle, JoinSet};
+
+use self::bucket::Bucket;
+use self::faults::{Connection, Delivery, Ending, FaultLayer, Strike, deliver, refusal};
+use self::s3::{Keys, Vendor};
+use super::{FileId, SandboxError};
+use crate::model::Dataset;
+
+pub use self::faults::Faults;
+pub use self::s3::Plan;
+
+/// How the endpoint behaves.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ServeOptions {
+    /// The bucket's content, as [`super::generate`] makes it. Read at each request.
+    pub data_dir: PathBuf,
+    /// Loopback address; port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// The customer's access key.
+    pub access_key: String,
+    /// The customer's secret.
+    pub secret_key: String,
+    /// Name of the bucket.
+    pub bucket: String,
+    /// What may be read.
+    pub plan: Plan,
+    /// Files that are not there, whatever is in the directory.
+    pub hidden: BTreeSet<FileId>,
+    /// Faults to show.
+    pub faults: Faults,
+    /// One line per request on standard error.
+    pub log_requests: bool,
+}
+
+impl ServeOptions {
+    /// Serves everything in a directory under the well-known keys on a free port of 127.0.0.1.
+    pub fn new(data_dir: impl Into<PathBuf>) -> Self {
+        Self {
+            data_dir: data_dir.into(),
+            listen: (Ipv4Addr::LOCALHOST, 0).into(),
+            access_key: "sandbox".to_owned(),
+            secret_key: "sandbox-secret".to_owned(),
+            bucket: "flatfiles".to_owned(),
+            plan: Plan { datasets: Dataset::ALL.to_vec(), from: None },
+            hidden: BTreeSet::new(),
+            faults: Faults::default(),
+            log_requests: false,
+        }
+    }
+}
+
+/// Requests answered so far, refused ones included.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Counts {
+    /// Listings.
+    pub list: u64,
+    /// GETs of objects.
+    pub get: u64,
+    /// HEADs of objects.
+    pub head: u64,
+    /// Bytes of bodies sent.
+    pub bytes: u64,
+}
+
+impl fmt::Display for Counts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} LIST, {} GET, {} HEAD, {} bytes", self.list, self.get, self.head, self.bytes)
+    }
+}
+
+/// A running endpoint. It ends when dropped.
+#[derive(Debug)]
+pub struct Server {
+    address: SocketAddr,
+    stop: Option<oneshot::Sender<()>>,
+    running: JoinHandle<()>,
+    tally: Arc<Tally>,
+}
+
+#[derive(Debug, Default)]
+struct Tally {
+    list: AtomicU64,
+    get: AtomicU64,
+    head: AtomicU64,
+    bytes: AtomicU64,
+}
+
+impl Server {
+    /// Listens and answers until stopped. Must be called in a tokio runtime.
+    pub async fn start(options: ServeOptions) -> Result<Self, SandboxError> {
+        if !options.listen.ip().is_loopback() {
+            return Err(SandboxError::NotLoopback(options.listen));
+        }
+        let failed = |source| SandboxError::Listen { address: options.listen, source };
+        let listener = TcpListener::bind(options.listen).await.map_err(failed)?;
+        let address = listener.local_addr().map_err(failed)?;
+        let endpoint = Arc::new(Endpoint::new(options));
+        let tally = endpoint.tally.clone();
+        let (stop, stopped) = oneshot::channel();
+        let running = tokio::spawn(accept(listener, endpoint, stopped));
+        Ok(Self { address, stop: Some(stop), running, tally })
+    }
+
+    /// Where it listens.
+    pub const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// What clients are told as endpoint.
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// Requests answered so far.
+    pub fn counts(&self) -> Counts {
+        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        let Tally { list, get, head, bytes } = &*self.tally;
+        Counts { list: read(list), get: read(get), head: read(head), bytes: read(bytes) }
+    }
+
+    /// Ends all connections and returns the totals.
+    pub async fn stop(mut self) -> Counts {
+        if let Some(stop) = self.stop.take() {
+            // The receiver is gone only if the server ended by itself, which is what is asked for.
+            stop.send(()).ok();
+        }
+        if let Err(error) = (&mut self.running).await {
+            eprintln!("vendor-sandbox: {error}");
+        }
+        self.counts()
+    }
+}
+
+/// Takes connections until told to stop; their tasks end with this one.
+async fn accept(listener: TcpListener, endpoint: Arc<Endpoint>, mut stopped: oneshot::Receiver<()>) {
+    let mut connections = JoinSet::new();
+    loop {
+        tokio::select! {
+            // A dropped server is a stopped one.
+            _ = &mut stopped => break,
+            accepted = listener.accept() => match accepted {
+                Ok((stream, _)) => {
+                    connections.spawn(endpoint.clone().connection(stream));
+                }
+                Err(error) => {
+                    eprintln!("vendor-sandbox: cannot accept a connection: {error}");
+                    tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+                }
+            },
+            Some(_) = connections.join_next() => {}
+        }
+    }
+}
+
+/// What a request is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    List,
+    Get,
+    Head,
+    Other,
+}
+
+struct Endpoint {
+    service: S3Service,
+    faults: Arc<FaultLayer>,
+    tally: Arc<Tally>,
+    bucket: String,
+    log_requests: bool,
+}
+
+impl Endpoint {
+    fn new(options: ServeOptions) -> Self {
+        let faults = Arc::new(FaultLayer::new(options.faults));
+        let mut builder = S3ServiceBuilder::new(Vendor {
+            name: options.bucket.clone(),
+            bucket: Arc::new(Bucket::new(options.data_dir, options.hidden)),
+            plan: options.plan,
+            faults: faults.clone(),
+        });
+        builder.set_auth(Keys { access_key: options.access_key, secret_key: options.secret_key });
+        Self {
+            service: builder.build(),
+            faults,
+            tally: Arc::default(),
+            bucket: options.bucket,
+            log_requests: options.log_requests,
+        }
+    }
+
+    async fn connection(self: Arc<Self>, stream: TcpStream) {
+        // Small answers should not wait for a fuller packet; a connection that cannot be told so still works.
+        stream.set_nodelay(true).ok();
+        let reset = Arc::new(AtomicBool::new(false));
+        let service = service_fn(|request| self.answer(request, reset.clone()));
+        let connection = TokioIo::new(Connection { stream, reset: reset.clone() });
+        let served =
+            hyper::server::conn::http1::Builder::new().timer(TokioTimer::new()).serve_connection(connection, service);
+        // A client may hang up at any time; only what was not asked for is worth a word.
+        if let Err(error) = served.await
+            && self.log_requests
+            && !reset.load(Ordering::Relaxed)
+        {
+            eprintln!("vendor-sandbox: a connection ended early: {error}");
+        }
+    }
+
+    /// Bucket and key of a request's path.
+    fn kind(&self, request: &Request<Incoming>) -> (Kind, String) {
+        let path = request.uri().path().trim_start_matches('/');
+        let key = path.strip_prefix(self.bucket.as_str()).unwrap_or(path).trim_start_matches('/');
+        let kind = match *request.method() {
+            Method::GET if key.is_empty() => Kind::List,
+            Method::GET => Kind::Get,
+            Method::HEAD if !key.is_empty() => Kind::Head,
+            _ => Kind::Other,
+        };
+        (kind, key.to_owned())
+    }
+
+    async fn answer(&self, request: Request<Incoming>, reset: Arc<AtomicBool>) -> Result<Response<Body>, HttpError> {
+        let (kind, key) = self.kind(&request);
+        let counter = match kind {
+            Kind::List => Some(&self.tally.list),
+            Kind::Get => Some(&self.tally.get),
+            Kind::Head => Some(&self.tally.head),
+            Kind::Other => None,
+        };
+        if let Some(counter) = counter {
+            counter.fetch_add(1, Ordering::Relaxed);
+        }
+        let text = |value: Option<&str>| value.unwrap_or("-").to_owned();
+        let about = if kind == Kind::List { text(request.uri().query()) } else { key };
+        let range = text(request.headers().get(header::RANGE).and_then(|value| value.to_str().ok()));
+        let method = request.method().clone();
+
+        let strike = (kind == Kind::Get).then(|| self.faults.strike()).flatten();
+        let response = match strike {
+            Some(Strike::Refuse(status)) => refusal(status),
+            _ => self.service.call(request.map(Body::from)).await?,
+        };
+        if self.log_requests {
+            let word = if kind == Kind::List { "LIST" } else { method.as_str() };
+            eprintln!("{word} {about} {range} {}", response.status().as_u16());
+        }
+        Ok(self.deliver(response, kind, strike, reset))
+    }
+
+    /// The answer as it goes out: counted, and for objects with what the faults say.
+    fn deliver(
+        &self,
+        response: Response<Body>,
+        kind: Kind,
+        strike: Option<Strike>,
+        reset: Arc<AtomicBool>,
+    ) -> Response<Body> {
+        if kind != Kind::Get || !response.status().is_success() {
+            // The body of an answer to HEAD stays here.
+            let size = if kind == Kind::Head { None } else { response.body().size_hint().exact() };
+            self.tally.bytes.fetch_add(size.unwrap_or(0), Ordering::Relaxed);
+            return response;
+        }
+        let length = response.headers().get(header::CONTENT_LENGTH);
+        let size = length.and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
+        let end = match strike {
+            Some(Strike::Reset(bytes)) => Some((bytes, Ending::Reset(reset))),
+            Some(Strike::Stall) => Some((size.unwrap_or(0) / 2, Ending::Stall)),
+            _ => None,
+        };
+        let tally = self.tally.clone();
+        let sent = Arc::new(move |bytes| {
+            tally.bytes.fetch_add(bytes, Ordering::Relaxed);
+        });
+        response.map(|body| deliver(body, Delivery { pace: self.faults.pace(), end, sent }))
+    }
+}
