@@ -49,6 +49,7 @@ pub(super) async fn run(args: &BarsArgs, context: &Context) -> Result<Exit, CliE
     let end = request.to.and_then(|date| date.tomorrow().ok());
     let to = end.map_or(i64::MAX, |date| midnight(market, date).as_millisecond() - 1);
     let mut bars = store.bars(request.symbol.as_str(), request.timeframe, from..=to).await.map_err(store_error)?;
+    store.close().await.map_err(store_error)?;
     if bars.is_empty() {
         return Err(nothing());
     }

@@ -45,6 +45,7 @@ pub(super) async fn run(args: &StatusArgs, context: &Context) -> Result<Exit, Cl
             }
             rows.push(row(series, &states, context.settings.now.value));
         }
+        store.close().await.map_err(store_error)?;
     }
     let out = &mut io::stdout().lock();
     if context.json {

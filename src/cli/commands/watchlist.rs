@@ -56,6 +56,7 @@ pub(super) async fn run(command: &WatchlistCommand, context: &Context) -> Result
         WatchlistCommand::List => None,
     };
     let entries = store.watchlist().await.map_err(store_error)?;
+    store.close().await.map_err(store_error)?;
     let exit = said.as_ref().map_or(Exit::Done, |(_, exit)| *exit);
     let out = &mut io::stdout().lock();
     if context.json {
