@@ -6,6 +6,7 @@
 mod bulk;
 mod ledger;
 mod read;
+mod shape;
 mod sink;
 mod watchlist;
 
@@ -17,7 +18,7 @@ use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 use sqlx::{ConnectOptions, Connection, SqliteConnection};
 
-use self::sink::Shapes;
+use self::shape::Shapes;
 use super::StoreError;
 use crate::model::Dataset;
 
