@@ -103,7 +103,7 @@ pub async fn run<S: Ledger + BarSink>(
     let gaps: usize = plans.iter().map(|plan| plan.days.iter().filter(gap).count()).sum();
     let days = plans.iter().map(|plan| plan.jobs().count()).sum::<usize>() + gaps;
     reporter.start(days as u64, plans.iter().flat_map(DatasetPlan::jobs).map(DayJob::bytes).sum());
-    let mut run = Run { source, concurrency, reporter, stop, report: RunReport::default(), file_bytes: 0 };
+    let mut run = Run { source, concurrency, reporter, stop, report: RunReport::default(), file_bytes: 0, bars: 0 };
     let mut failure = None;
     for plan in plans {
         let everyone = plan.request.symbols.is_none();
@@ -129,7 +129,9 @@ struct Run {
     reporter: Arc<dyn Reporter>,
     stop: CancellationToken,
     report: RunReport,
+    /// Packed bytes loaded, and bars made of them, since the last load rate was written.
     file_bytes: u64,
+    bars: u64,
 }
 
 /// A day on its way from a decoder to the writer.
@@ -164,14 +166,15 @@ impl Run {
                 }
             }
         }
-        let (to_writer, mut at_writer) = mpsc::channel(self.concurrency.decoders);
+        let decoders = self.concurrency.decoders.max(1);
+        let (to_writer, mut at_writer) = mpsc::channel(decoders);
         let feeder = Feeder {
             source: Arc::clone(&self.source),
             listing: Arc::new(listing),
             reporter: Arc::clone(&self.reporter),
             stop: self.stop.clone(),
             refused: Arc::new(Mutex::new(None)),
-            decoders: Arc::new(Semaphore::new(self.concurrency.decoders)),
+            decoders: Arc::new(Semaphore::new(decoders)),
             downloads: self.concurrency.downloads,
         };
         // Owned by this set: it ends with the run, whichever way that ends.
@@ -222,7 +225,17 @@ impl Run {
                     if open.take().is_some() {
                         store.abandon_day().await?;
                     }
-                    match self.begin(&job, store).await {
+                    // Waiting for another process can take minutes.
+                    let begun = tokio::select! {
+                        biased;
+                        () = self.stop.cancelled() => None,
+                        begun = self.begin(&job, store) => Some(begun),
+                    };
+                    let Some(begun) = begun else {
+                        store.abandon_day().await?;
+                        break Ok(None);
+                    };
+                    match begun {
                         Ok(Begun::Open(count)) => {
                             replaced = count;
                             open = Some(job);
@@ -282,7 +295,13 @@ impl Run {
         if state.is_same_content(&job.state) {
             let mut replaced = 0;
             for replace in &job.replace {
-                replaced += store.replace(replace).await?;
+                match store.replace(replace).await {
+                    Ok(removed) => replaced += removed,
+                    Err(error) => {
+                        store.abandon_day().await?;
+                        return Err(error.into());
+                    }
+                }
             }
             return Ok(Begun::Open(replaced));
         }
@@ -304,7 +323,7 @@ impl Run {
         decode_on_thread(day, &self.reporter, &self.stop, None)
     }
 
-    async fn commit<S: BarSink>(
+    async fn commit<S: Ledger + BarSink>(
         &mut self,
         store: &mut S,
         job: Option<Box<DayJob>>,
@@ -320,10 +339,22 @@ impl Run {
             started_at,
             finished_at: Timestamp::now(),
         };
-        store.commit_day(&commit).await?;
+        let (dataset, date) = (job.request.dataset, job.date);
+        // Nothing but the day file was to be read, and it could not be: the day is what it was.
+        let outcome = if commit.files.is_empty() { Outcome::Unchanged } else { Outcome::Loaded };
+        if commit.files.is_empty() {
+            store.abandon_day().await?;
+        } else {
+            store.commit_day(&commit).await?;
+        }
+        if let Some(problem) = &decoded.day_problem {
+            let attempt = attempt(problem, started_at);
+            store.record_attempt(dataset, date, FileKind::Day, &attempt).await?;
+        }
         let bars = decoded.files.iter().map(|file| file.bars_written).sum();
+        self.bars += bars;
         self.file_bytes += decoded.files.iter().map(|file| file.version.size_bytes).sum::<u64>();
-        let report = blank(job.request.dataset, job.date, Outcome::Loaded);
+        let report = blank(dataset, date, outcome);
         Ok(describe(DayReport { bars, replaced: job.restated && replaced > 0, ..report }, decoded))
     }
 
@@ -334,10 +365,8 @@ impl Run {
         problem: Problem,
         started_at: Timestamp,
     ) -> Result<DayReport, RunError> {
-        let Problem { outcome, detail } = problem;
-        let attempt = Attempt { outcome, detail: Some(detail.clone()), started_at, finished_at: Timestamp::now() };
-        store.record_attempt(report.dataset, report.date, FileKind::Minute, &attempt).await?;
-        Ok(DayReport { detail: Some(detail), ..report })
+        store.record_attempt(report.dataset, report.date, FileKind::Minute, &attempt(&problem, started_at)).await?;
+        Ok(DayReport { detail: Some(problem.detail), ..report })
     }
 
     async fn remember_rate<S: Ledger>(
@@ -346,8 +375,7 @@ impl Run {
         everyone: bool,
         began: Instant,
     ) -> Result<(), StoreError> {
-        let bars = self.report.days.iter().map(|day| day.bars).sum();
-        let file_bytes = std::mem::take(&mut self.file_bytes);
+        let (file_bytes, bars) = (std::mem::take(&mut self.file_bytes), std::mem::take(&mut self.bars));
         if file_bytes == 0 || self.stop.is_cancelled() {
             return Ok(());
         }
@@ -465,11 +493,14 @@ impl Feeder {
                 Err(SourceError::Changed { .. }) if tries == 0 => {
                     tries += 1;
                     self.reporter.note(&format!("{} was replaced while it was read; reading the new one", file.key));
-                    let again = self
-                        .source
-                        .list(file.dataset, file.kind, file.date..=file.date, self.reporter.as_ref())
-                        .await?;
-                    let Some(newer) = again.into_iter().next() else { continue };
+                    let again =
+                        self.source.list(file.dataset, file.kind, file.date..=file.date, self.reporter.as_ref());
+                    let newer = match again.await {
+                        Ok(listed) => listed.into_iter().next(),
+                        Err(error) if error.is_common_cause() => return Err(error.into()),
+                        Err(error) => return Ok(Err(problem(&file, &error))),
+                    };
+                    let Some(newer) = newer else { continue };
                     *job = self.replan(job, newer.clone());
                     file = newer;
                 }
@@ -487,6 +518,12 @@ impl Feeder {
             _ => job.clone(),
         }
     }
+}
+
+/// What the ledger keeps of a problem.
+fn attempt(problem: &Problem, started_at: Timestamp) -> Attempt {
+    let Problem { outcome, detail } = problem;
+    Attempt { outcome: *outcome, detail: Some(detail.clone()), started_at, finished_at: Timestamp::now() }
 }
 
 fn problem(file: &DayFile, error: &SourceError) -> Problem {

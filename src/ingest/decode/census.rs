@@ -102,11 +102,13 @@ impl CensusTaker {
     fn rank(&mut self, minutes: &MinuteBits) {
         let count = minutes.count(self.regular);
         let room = self.busiest.len() < Census::LIQUID;
-        if count > 0 && (room || self.busiest.peek().is_some_and(|Reverse((least, _))| count > *least)) {
+        // Equal counts are told apart by the minutes themselves, so that the order of tickers decides nothing.
+        let busy = Reverse((count, *minutes));
+        if count > 0 && (room || self.busiest.peek().is_some_and(|least| busy < *least)) {
             if !room {
                 self.busiest.pop();
             }
-            self.busiest.push(Reverse((count, *minutes)));
+            self.busiest.push(busy);
         }
     }
 

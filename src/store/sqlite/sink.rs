@@ -6,12 +6,9 @@ use jiff::civil::Date;
 use sqlx::{AssertSqlSafe, Executor};
 
 use super::shape::{PriceScale, Shape, Shapes};
-use super::{OpenDay, SqliteStore, bulk, is_busy, named};
+use super::{LONGEST_WAIT, OpenDay, SqliteStore, bulk, is_busy, named};
 use crate::model::{Dataset, Timeframe, TimeframeSet, VwapMethod};
 use crate::store::{BarBatch, BarSink, DayCommit, DayState, Replace, StoreError};
-
-/// How long another process may hold the database before this one gives up. A full-market day takes seconds.
-const LONGEST_WAIT: Duration = Duration::from_mins(10);
 
 /// After how long a wait is said.
 const SAID_AFTER: Duration = Duration::from_secs(2);
@@ -23,25 +20,7 @@ impl BarSink for SqliteStore {
         date: Date,
         waiting: impl FnOnce() + Send,
     ) -> Result<DayState, StoreError> {
-        let since = Instant::now();
-        let mut waiting = Some(waiting);
-        loop {
-            match self.connection.execute("BEGIN IMMEDIATE").await {
-                Ok(_) => break,
-                Err(error) if is_busy(&error) => {
-                    if since.elapsed() > LONGEST_WAIT {
-                        let waited_seconds = LONGEST_WAIT.as_secs();
-                        return Err(StoreError::Busy { path: self.path.clone(), waited_seconds });
-                    }
-                    if since.elapsed() > SAID_AFTER
-                        && let Some(say) = waiting.take()
-                    {
-                        say();
-                    }
-                }
-                Err(error) => return Err(named(&self.path, "begin a day", error)),
-            }
-        }
+        self.begin_write(waiting).await?;
         let opened = self.open_day(dataset, date).await;
         if opened.is_err() {
             self.roll_back().await;
@@ -93,11 +72,13 @@ impl BarSink for SqliteStore {
     }
 
     async fn commit_day(&mut self, commit: &DayCommit) -> Result<(), StoreError> {
-        self.write_coverage(commit).await?;
-        self.write_ledger(commit).await?;
-        self.connection.execute("COMMIT").await.map_err(self.error("commit a day"))?;
+        let written = match self.write_coverage(commit).await {
+            Ok(()) => self.write_ledger(commit).await,
+            failed => failed,
+        };
+        let ended = self.end_write(written, "commit a day").await;
         self.open_day = None;
-        Ok(())
+        ended
     }
 
     async fn abandon_day(&mut self) -> Result<(), StoreError> {
@@ -107,6 +88,45 @@ impl BarSink for SqliteStore {
 }
 
 impl SqliteStore {
+    /// Opens a transaction that writes, waiting while another process does.
+    pub(super) async fn begin_write(&mut self, waiting: impl FnOnce() + Send) -> Result<(), StoreError> {
+        let since = Instant::now();
+        let mut waiting = Some(waiting);
+        loop {
+            match self.connection.execute("BEGIN IMMEDIATE").await {
+                Ok(_) => return Ok(()),
+                Err(error) if is_busy(&error) => {
+                    if since.elapsed() > LONGEST_WAIT {
+                        let waited_seconds = LONGEST_WAIT.as_secs();
+                        return Err(StoreError::Busy { path: self.path.clone(), waited_seconds });
+                    }
+                    if since.elapsed() > SAID_AFTER
+                        && let Some(say) = waiting.take()
+                    {
+                        say();
+                    }
+                }
+                Err(error) => return Err(named(&self.path, "begin to write", error)),
+            }
+        }
+    }
+
+    /// Ends it: commits what was written, or leaves no trace of what failed.
+    pub(super) async fn end_write<T>(
+        &mut self,
+        written: Result<T, StoreError>,
+        doing: &'static str,
+    ) -> Result<T, StoreError> {
+        let ended = match written {
+            Ok(value) => self.connection.execute("COMMIT").await.map(|_| value).map_err(self.error(doing)),
+            Err(error) => Err(error),
+        };
+        if ended.is_err() {
+            self.roll_back().await;
+        }
+        ended
+    }
+
     fn day(&self) -> &OpenDay {
         self.open_day.as_ref().expect("Invariant: bars are written between `begin_day` and its end")
     }
