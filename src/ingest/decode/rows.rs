@@ -101,8 +101,8 @@ impl<R: Read> Rows<R> {
                 from = comma + 1;
             }
             self.bounds.push((from, line.len()));
-            if memchr(b'"', line).is_some() {
-                read_quoted(line, &mut self.quoted);
+            if self.lines.may_be_quoted() && memchr(b'"', self.lines.current()).is_some() {
+                read_quoted(self.lines.current(), &mut self.quoted);
                 self.bounds.clear();
                 self.bounds
                     .extend((0..self.quoted.len()).filter_map(|n| self.quoted.range(n)).map(|r| (r.start, r.end)));
