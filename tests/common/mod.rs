@@ -13,8 +13,8 @@ use barkeep::ingest::{Accept, Concurrency, Reporter, Request, RunReport, SilentR
 use barkeep::model::{Dataset, FileKind, Timeframe, TimeframeSet};
 use barkeep::store::sqlite::SqliteStore;
 use jiff::civil::Date;
-use sqlx::sqlite::SqliteConnectOptions;
-use sqlx::{AssertSqlSafe, ConnectOptions, SqliteConnection};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteRow};
+use sqlx::{ConnectOptions, FromRow, Row, SqliteConnection};
 use tokio_util::sync::CancellationToken;
 
 pub const HEADER: &str = "ticker,volume,open,close,high,low,window_start,transactions";
@@ -52,13 +52,16 @@ pub fn row(ticker: &str, stamp: i64, cents: u32, volume: &str, trades: u64) -> S
     format!("{ticker},{volume},{},{},{},{},{stamp},{trades}", price(1), price(2), price(3), price(0))
 }
 
-/// Rows of tickers for every regular minute of a stock session, each with its own prices.
+/// Bars of all timeframes that a ticker of [`session_rows`] has after a full session.
+pub const BARS_OF_TICKER: usize = 79 + 78 + 26 + 7 + 2 + 1;
+
+/// Rows of tickers for every fifth regular minute and the last one of a stock session, each with its own prices.
 pub fn session_rows(date: Date, tickers: &[String]) -> Vec<String> {
     let (open, close) = DayGrid::new(Dataset::Stocks, date).regular();
     let each = |(place, ticker): (usize, &String)| {
         let place = u32::try_from(place).unwrap();
         let ticker = ticker.clone();
-        (open..close).map(move |minute| {
+        (open..close).step_by(5).chain([close - 1]).map(move |minute| {
             let cents = 10_000 + place * 500 + u32::from(minute) % 97 + u32::from(date.day().unsigned_abs());
             row(&ticker, stamp(Dataset::Stocks, date, 0, minute), cents, &format!("{}.25", minute % 7 * 100), 3)
         })
@@ -151,24 +154,51 @@ pub fn request_of(symbols: &[&str], dataset: Dataset, from: Date, to: Date) -> R
     Request { symbols: Some(symbols), ..request(dataset, from, to) }
 }
 
-/// A row of `historical_bars` as the README lists its columns.
-pub type TableRow = (
-    String,
-    String,
-    i64,
-    f64,
-    f64,
-    f64,
-    f64,
-    Option<f64>,
-    Option<f64>,
-    Option<i64>,
-    String,
-    Option<String>,
-    String,
-    i64,
-    i64,
-);
+/// A row of `historical_bars`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TableRow {
+    pub symbol: String,
+    pub timeframe: String,
+    pub timestamp: i64,
+    /// Open, high, low, close.
+    pub prices: [f64; 4],
+    pub volume: Option<f64>,
+    pub vwap: Option<f64>,
+    pub trades: Option<i64>,
+    pub session: String,
+    pub vwap_method: Option<String>,
+    pub session_date: String,
+    pub end_timestamp: i64,
+    pub minutes: i64,
+}
+
+impl FromRow<'_, SqliteRow> for TableRow {
+    fn from_row(row: &SqliteRow) -> Result<Self, sqlx::Error> {
+        Ok(Self {
+            symbol: row.try_get("symbol")?,
+            timeframe: row.try_get("timeframe")?,
+            timestamp: row.try_get("timestamp")?,
+            prices: [row.try_get("open")?, row.try_get("high")?, row.try_get("low")?, row.try_get("close")?],
+            volume: row.try_get("volume")?,
+            vwap: row.try_get("vwap")?,
+            trades: row.try_get("trades")?,
+            session: row.try_get("session")?,
+            vwap_method: row.try_get("vwap_method")?,
+            session_date: row.try_get("session_date")?,
+            end_timestamp: row.try_get("end_timestamp")?,
+            minutes: row.try_get("minutes")?,
+        })
+    }
+}
+
+/// Compares tables without printing thousands of rows.
+#[track_caller]
+pub fn assert_same_table(found: &[TableRow], expected: &[TableRow]) {
+    let differs = found.iter().zip(expected).find(|(a, b)| a != b);
+    assert!(differs.is_none(), "found, and expected: {differs:#?}");
+    let more = found.get(expected.len()).or(expected.get(found.len()));
+    assert!(more.is_none(), "{} rows, not {}; the first alone is {more:?}", found.len(), expected.len());
+}
 
 /// A connection like another program's.
 pub async fn connect(database: &Path) -> SqliteConnection {
@@ -177,8 +207,6 @@ pub async fn connect(database: &Path) -> SqliteConnection {
 
 /// The whole of `historical_bars`, in the order of its key.
 pub async fn table(database: &Path) -> Vec<TableRow> {
-    const COLUMNS: &str = "symbol, timeframe, timestamp, open, high, low, close, volume, vwap, trades, session, \
-                           vwap_method, session_date, end_timestamp, minutes";
-    let sql = format!("SELECT {COLUMNS} FROM historical_bars ORDER BY symbol, timeframe, timestamp");
-    sqlx::query_as(AssertSqlSafe(sql)).fetch_all(&mut connect(database).await).await.unwrap()
+    let sql = "SELECT * FROM historical_bars ORDER BY symbol, timeframe, timestamp";
+    sqlx::query_as(sql).fetch_all(&mut connect(database).await).await.unwrap()
 }
