@@ -9,6 +9,11 @@ use aws_credential_types::provider::ProvideCredentials;
 use aws_credential_types::provider::error::CredentialsError;
 use aws_runtime::env_config::file::{EnvConfigFileKind, EnvConfigFiles};
 
+use aws_smithy_runtime_api::client::http::{HttpConnector, HttpConnectorFuture, http_client_fn};
+use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
+use aws_smithy_runtime_api::client::result::ConnectorError;
+use aws_smithy_runtime_api::shared::IntoShared;
+
 use super::SourceError;
 
 /// An S3 key pair.
@@ -59,7 +64,9 @@ impl S3Credentials {
             .filter_map(|(kind, file)| file.as_ref().map(|file| (kind, file)))
             .fold(builder, |builder, (kind, file)| builder.with_file(kind, file));
         let provider = ProfileFileCredentialsProvider::builder()
-            .configure(&ProviderConfig::without_region())
+            .configure(
+                &ProviderConfig::without_region().with_http_client(http_client_fn(|_, _| NoNetwork.into_shared())),
+            )
             .profile_name(&profile.name)
             .profile_files(builder.build())
             .build();
@@ -81,6 +88,18 @@ impl S3Credentials {
             }
         };
         SourceError::Credentials { detail }
+    }
+}
+
+/// Refuses every connection: a key pair stands in a file, or there is none.
+#[derive(Debug)]
+struct NoNetwork;
+
+impl HttpConnector for NoNetwork {
+    fn call(&self, _request: HttpRequest) -> HttpConnectorFuture {
+        HttpConnectorFuture::ready(Err(ConnectorError::user(
+            "profiles that ask a service for keys are not used".into(),
+        )))
     }
 }
 
