@@ -238,7 +238,7 @@ impl Run {
                             open = Some(job);
                             Ok(())
                         }
-                        Ok(Begun::Settled(report)) => break Ok(Some(report)),
+                        Ok(Begun::Settled(report)) => break Ok(Some(*report)),
                         Ok(Begun::Changed(job)) => {
                             // Another process was here since the plan was made.
                             let DayPaths(minute, day) = files.clone();
@@ -310,9 +310,9 @@ impl Run {
         Ok(match plan_day(&job.request, date, &listing, &state) {
             Some(DayPlan::Load(again)) => Begun::Changed(Box::new(DayJob { short: job.short.clone(), ..*again })),
             Some(DayPlan::Settled { outcome, detail, .. }) => {
-                Begun::Settled(DayReport { detail, ..blank(dataset, date, outcome) })
+                Begun::Settled(Box::new(DayReport { detail, ..blank(dataset, date, outcome) }))
             }
-            None => Begun::Settled(blank(dataset, date, Outcome::NotASession)),
+            None => Begun::Settled(Box::new(blank(dataset, date, Outcome::NotASession))),
         })
     }
 
@@ -385,7 +385,7 @@ enum Begun {
     /// The transaction is open; so many bars were removed.
     Open(u64),
     /// There is nothing left to do.
-    Settled(DayReport),
+    Settled(Box<DayReport>),
     /// There is something else to do.
     Changed(Box<DayJob>),
 }
@@ -431,7 +431,6 @@ impl Feeder {
         }
     }
 
-    #[expect(clippy::type_complexity, reason = "a day, or what became of it; named types would say no more")]
     async fn fetch(
         &self,
         mut job: DayJob,
