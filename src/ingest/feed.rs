@@ -1,5 +1,6 @@
 //! Bringing days to this disk and decoding them, ahead of the writer and in its order.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -11,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::load::{FetchedDay, Message, Problem, load};
-use super::pipeline::{Concurrency, RunError};
+use super::pipeline::{Clock, Concurrency, RunError};
 use super::plan::{DayJob, DayPlan, Listing, plan_day};
 use super::report::Reporter;
 use super::source::{DayFile, Source, SourceError};
@@ -44,10 +45,11 @@ pub(super) struct Feeder {
     listing: Listing,
     reporter: Arc<dyn Reporter>,
     stop: CancellationToken,
-    /// Dates up to this one are refused by the vendor's plan.
-    refused: Mutex<Option<Date>>,
+    /// Dates the vendor has refused.
+    refused: Mutex<BTreeSet<Date>>,
     decoders: Arc<Semaphore>,
     downloads: usize,
+    clock: Clock,
 }
 
 /// A day that was fetched, or not.
@@ -66,15 +68,17 @@ impl Feeder {
         reporter: Arc<dyn Reporter>,
         stop: CancellationToken,
         concurrency: Concurrency,
+        clock: Clock,
     ) -> Self {
         Self {
             source,
             listing,
             reporter,
             stop,
-            refused: Mutex::new(None),
+            refused: Mutex::new(BTreeSet::new()),
             decoders: Arc::new(Semaphore::new(concurrency.decoders.max(1))),
             downloads: concurrency.downloads.max(1),
+            clock,
         }
     }
 
@@ -115,7 +119,7 @@ impl Feeder {
         let mut fetch = Fetch {
             dataset: job.request.dataset,
             date: job.date,
-            started_at: Timestamp::now(),
+            started_at: self.clock.now(),
             bytes_over_network: 0,
             day: Err(Problem { outcome: Outcome::NotEntitled, detail: String::new() }),
         };
@@ -134,8 +138,7 @@ impl Feeder {
                 Ok(path) => minute = Some(path),
                 Err(problem) => {
                     if problem.outcome == Outcome::NotEntitled {
-                        let mut refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
-                        *refused = (*refused).max(Some(job.date));
+                        self.refused.lock().unwrap_or_else(PoisonError::into_inner).insert(job.date);
                     }
                     fetch.day = Err(problem);
                     return Ok(fetch);
@@ -156,8 +159,10 @@ impl Feeder {
         Ok(fetch)
     }
 
+    /// The date from which on back nothing is asked for: a vendor's plan reaches back to some date. One refusal alone may
+    /// be about that day only (an embargo on the newest); the older of two is the boundary.
     fn refused_up_to(&self) -> Option<Date> {
-        *self.refused.lock().unwrap_or_else(PoisonError::into_inner)
+        self.refused.lock().unwrap_or_else(PoisonError::into_inner).iter().rev().nth(1).copied()
     }
 
     /// Fetches one file; once again, by a new listing, if it was replaced meanwhile.

@@ -100,7 +100,10 @@ pub async fn run<S: Ledger + BarSink>(
     let gaps: usize = plans.iter().map(|plan| plan.days.iter().filter(gap).count()).sum();
     let days = plans.iter().map(|plan| plan.jobs().count()).sum::<usize>() + gaps;
     reporter.start(days as u64, plans.iter().flat_map(DatasetPlan::jobs).map(DayJob::bytes).sum());
-    let mut run = Run { source, concurrency, reporter, stop, report: RunReport::default(), file_bytes: 0, bars: 0 };
+    let start = plans.first().map_or_else(Timestamp::now, |plan| plan.request.now);
+    let clock = Clock { start, since: began };
+    let mut run =
+        Run { clock, source, concurrency, reporter, stop, report: RunReport::default(), file_bytes: 0, bars: 0 };
     let mut failure = None;
     for plan in plans {
         let everyone = plan.request.symbols.is_none();
@@ -120,7 +123,22 @@ pub async fn run<S: Ledger + BarSink>(
     (run.report, failure)
 }
 
+/// The time of a run: what its request calls now, and what has passed since. So a run whose now is set by a test leaves
+/// times that fit.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Clock {
+    start: Timestamp,
+    since: Instant,
+}
+
+impl Clock {
+    pub(super) fn now(self) -> Timestamp {
+        self.start.saturating_add(self.since.elapsed()).unwrap_or(self.start)
+    }
+}
+
 struct Run {
+    clock: Clock,
     source: Arc<Source>,
     concurrency: Concurrency,
     reporter: Arc<dyn Reporter>,
@@ -146,7 +164,7 @@ impl Run {
         let decoders = self.concurrency.decoders.max(1);
         let (to_writer, mut at_writer) = mpsc::channel(decoders);
         let (source, reporter) = (Arc::clone(&self.source), Arc::clone(&self.reporter));
-        let feeder = Feeder::new(source, listing, reporter, self.stop.clone(), self.concurrency);
+        let feeder = Feeder::new(source, listing, reporter, self.stop.clone(), self.concurrency, self.clock);
         // Owned by this set: it ends with the run, whichever way that ends.
         let mut feeding = tokio::task::JoinSet::new();
         feeding.spawn(feeder.feed(jobs, to_writer));
@@ -307,7 +325,7 @@ impl Run {
             everyone: job.everyone,
             named: job.named.clone(),
             started_at,
-            finished_at: Timestamp::now(),
+            finished_at: self.clock.now(),
         };
         let (dataset, date) = (job.request.dataset, job.date);
         // Nothing but the day file was to be read, and it could not be: the day is what it was.
@@ -318,7 +336,7 @@ impl Run {
             store.commit_day(&commit).await?;
         }
         if let Some(problem) = &decoded.day_problem {
-            let attempt = attempt(problem, started_at);
+            let attempt = attempt(problem, started_at, self.clock.now());
             store.record_attempt(dataset, date, FileKind::Day, &attempt).await?;
         }
         let bars = decoded.files.iter().map(|file| file.bars_written).sum();
@@ -335,7 +353,14 @@ impl Run {
         problem: Problem,
         started_at: Timestamp,
     ) -> Result<DayReport, RunError> {
-        store.record_attempt(report.dataset, report.date, FileKind::Minute, &attempt(&problem, started_at)).await?;
+        store
+            .record_attempt(
+                report.dataset,
+                report.date,
+                FileKind::Minute,
+                &attempt(&problem, started_at, self.clock.now()),
+            )
+            .await?;
         Ok(DayReport { detail: Some(problem.detail), ..report })
     }
 
@@ -349,7 +374,7 @@ impl Run {
         if file_bytes == 0 || self.stop.is_cancelled() {
             return Ok(());
         }
-        let rate = LoadRate { file_bytes, bars, seconds: began.elapsed().as_secs_f64(), measured_at: Timestamp::now() };
+        let rate = LoadRate { file_bytes, bars, seconds: began.elapsed().as_secs_f64(), measured_at: self.clock.now() };
         store.record_load_rate(everyone, rate).await
     }
 }
@@ -364,9 +389,9 @@ enum Begun {
 }
 
 /// What the ledger keeps of a problem.
-fn attempt(problem: &Problem, started_at: Timestamp) -> Attempt {
+fn attempt(problem: &Problem, started_at: Timestamp, finished_at: Timestamp) -> Attempt {
     let Problem { outcome, detail } = problem;
-    Attempt { outcome: *outcome, detail: Some(detail.clone()), started_at, finished_at: Timestamp::now() }
+    Attempt { outcome: *outcome, detail: Some(detail.clone()), started_at, finished_at }
 }
 
 fn blank(dataset: Dataset, date: Date, outcome: Outcome) -> DayReport {

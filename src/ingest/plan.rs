@@ -210,13 +210,12 @@ pub fn plan_day(request: &Arc<Request>, date: Date, listing: &Listing, state: &D
     };
     let tickers = request.symbols.iter().flatten().map(String::as_str).chain(state.named.keys().map(String::as_str));
     let others = needs(None);
-    let named: BTreeMap<String, TimeframeSet> =
-        tickers.map(|ticker| (ticker.to_owned(), needs(Some(ticker)))).collect();
-    let wanted = Wanted {
-        others,
+    let named: BTreeMap<String, TimeframeSet> = tickers
+        .map(|ticker| (ticker.to_owned(), needs(Some(ticker))))
         // Naming a symbol that is wanted like all others would say nothing.
-        named: named.iter().filter(|(_, timeframes)| **timeframes != others).map(|(t, f)| (t.clone(), *f)).collect(),
-    };
+        .filter(|(_, timeframes)| *timeframes != others)
+        .collect();
+    let wanted = Wanted { others, named: named.clone().into_iter().collect() };
     if wanted.any().is_empty() {
         return settled(Outcome::Unchanged, None);
     }
@@ -242,7 +241,8 @@ pub fn plan_day(request: &Arc<Request>, date: Date, listing: &Listing, state: &D
         day: day.cloned().filter(|_| reads(FileKind::Day) || reads(FileKind::Minute)),
         replace: merge(replace.collect()),
         everyone: others,
-        named: wanted.named.iter().map(|(ticker, timeframes)| (ticker.clone(), *timeframes)).collect(),
+        // By ticker: the same plan writes the same coverage in the same order.
+        named: named.into_iter().collect(),
         wanted,
         restated,
         short: short(request.dataset, date, minute.size_bytes, &listing.minute),

@@ -22,7 +22,7 @@ pub enum RejectReason {
     StampOffMinute,
     /// The start of the window lies on another date than the file's.
     StampOtherDate,
-    /// A price, volume or count that is no finite number, or a volume or count below zero.
+    /// A price, volume or count that is no finite number or larger than any can be, or a volume or count below zero.
     Number,
     /// A price of zero or below in a market that has none.
     PriceNotPositive,

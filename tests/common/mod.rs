@@ -14,7 +14,7 @@ use barkeep::model::{Dataset, FileKind, Timeframe, TimeframeSet};
 use barkeep::store::sqlite::SqliteStore;
 use jiff::civil::Date;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteRow};
-use sqlx::{ConnectOptions, FromRow, Row, SqliteConnection};
+use sqlx::{ConnectOptions, Connection, FromRow, Row, SqliteConnection};
 use tokio_util::sync::CancellationToken;
 
 pub const HEADER: &str = "ticker,volume,open,close,high,low,window_start,transactions";
@@ -208,5 +208,9 @@ pub async fn connect(database: &Path) -> SqliteConnection {
 /// The whole of `historical_bars`, in the order of its key.
 pub async fn table(database: &Path) -> Vec<TableRow> {
     let sql = "SELECT * FROM historical_bars ORDER BY symbol, timeframe, timestamp";
-    sqlx::query_as(sql).fetch_all(&mut connect(database).await).await.unwrap()
+    let mut connection = connect(database).await;
+    let rows = sqlx::query_as(sql).fetch_all(&mut connection).await.unwrap();
+    // A connection that is only dropped ends at some later time, and takes its log files with it.
+    connection.close().await.unwrap();
+    rows
 }

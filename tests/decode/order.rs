@@ -116,7 +116,7 @@ fn zero_and_minus_zero_of_an_index_are_one_choice_for_any_order() {
 fn the_busiest_symbols_do_not_depend_on_the_order_of_tickers() {
     // 150 symbols with two minutes each: half of them have the last minute.
     let rows_of = |n: u16| {
-        let second = if n % 2 == 0 { at(15, 59) } else { at(15, 58) };
+        let second = if n.is_multiple_of(2) { at(15, 59) } else { at(15, 58) };
         [at(9, 30 + n % 20), second].map(|stamp| row(&format!("T{n:03}"), stamp, 100, "1", 1))
     };
     let census = |order: &mut dyn Iterator<Item = u16>, grouping| {

@@ -57,6 +57,8 @@ fn each_reason_is_given_with_its_line() {
         (format!("A,1,nan,1,1,1,{stamp},1"), RejectReason::Number),
         (format!("A,1,1,1,inf,1,{stamp},1"), RejectReason::Number),
         (format!("A,,1,1,1,1,{stamp},1"), RejectReason::Number),
+        (format!("A,1e300,1,1,1,1,{stamp},1"), RejectReason::Number),
+        (format!("A,1,1,1,1e300,1,{stamp},1"), RejectReason::Number),
         (format!("A,-1,1,1,1,1,{stamp},1"), RejectReason::Number),
         (format!("A,1,1,1,1,1,{stamp},1.5"), RejectReason::Number),
         (format!("A,1,1,1,1,1,{stamp},-1"), RejectReason::Number),

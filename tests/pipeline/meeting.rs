@@ -4,13 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use barkeep::ingest::{Outcome, Reporter, RunReport, make_plan, run};
-use barkeep::model::{Dataset, FileKind};
+use barkeep::model::Dataset;
 use barkeep::store::BarSink;
 use tokio_util::sync::CancellationToken;
 
-use super::common::{
-    BARS_OF_TICKER, CONCURRENCY, Desk, HEADER, assert_same_table, csv, gzip, request, request_of, session_rows, tickers,
-};
+use super::common::{BARS_OF_TICKER, CONCURRENCY, Desk, assert_same_table, request, request_of, tickers};
 use super::{At, FRIDAY, Interrupter, MONDAY, WEEK, day, of_day, outcomes, undisturbed, week};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -122,25 +120,29 @@ async fn a_file_that_is_gone_between_plan_and_load_is_missing() {
     assert_eq!(report.days.iter().filter(|day| day.outcome == Outcome::Loaded).count(), 4);
 }
 
-/// A damaged day is written to the ledger; that used to fail, and end the run, while another process was loading.
+/// What became of a day is written to the ledger; that used to fail, and end the run, while another process was loading.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn a_bad_day_waits_for_the_other_writer_too() {
-    let desk = Arc::new(Desk::new());
-    let whole = gzip(csv(HEADER, session_rows(FRIDAY, &tickers(2))));
-    desk.put(Dataset::Stocks, FileKind::Minute, FRIDAY, b"no gzip at all, and long enough to be looked at");
-    desk.put(Dataset::Stocks, FileKind::Minute, MONDAY, &whole[..100]);
+async fn a_missing_day_waits_for_the_other_writer_too() {
+    let desk = Arc::new(week());
     let mut holder = desk.store().await;
-    holder.begin_day(Dataset::Crypto, FRIDAY, || ()).await.unwrap();
-    let waiting = tokio::spawn({
+    let running = tokio::spawn({
         let desk = Arc::clone(&desk);
-        async move { run_alone(&desk, None).await }
+        async move {
+            let meanwhile = async || {
+                for date in WEEK {
+                    std::fs::remove_file(desk.put_session(date, &[])).unwrap();
+                }
+                holder.begin_day(Dataset::Crypto, FRIDAY, || ()).await.unwrap();
+                tokio::spawn(async move {
+                    // Longer than the half second for which a single statement waits.
+                    tokio::time::sleep(Duration::from_millis(1200)).await;
+                    holder.abandon_day().await.unwrap();
+                });
+            };
+            late(&desk, None, meanwhile).await
+        }
     });
-    // Longer than the half second for which a single statement waits.
-    tokio::time::sleep(Duration::from_millis(1200)).await;
-    assert!(!waiting.is_finished(), "it cannot have written");
-    holder.abandon_day().await.unwrap();
-    let report = waiting.await.unwrap();
-    assert_eq!(report.days.iter().filter(|day| day.outcome == Outcome::Damaged).count(), 2);
+    assert_eq!(outcomes(&running.await.unwrap()), [Outcome::Missing; 5]);
 }
 
 /// The wait for another process used to go on for up to ten minutes after Ctrl-C.

@@ -15,6 +15,11 @@ use crate::model::{Dataset, Prices, Symbol};
 /// A file with a larger share of bad rows fails.
 pub const MAX_REJECTED_SHARE: f64 = 0.01;
 
+/// Larger prices and volumes of a minute are damage. Below, sums of a day and price times volume stay finite, so a VWAP
+/// is never NaN or infinite.
+const LARGEST_PRICE: f64 = 1e15;
+const LARGEST_VOLUME: f64 = 1e18;
+
 /// One row, split into fields.
 #[derive(Clone, Copy)]
 pub(super) struct Row<'a> {
@@ -32,12 +37,16 @@ impl<'a> Row<'a> {
     /// Prices, volume and transactions of the row. Volume and transactions are 0 in files without them.
     #[inline]
     pub(super) fn values(&self, columns: &Columns, dataset: Dataset) -> Result<Values, RejectReason> {
-        let price = |column| decimal(self.field(column)).ok_or(RejectReason::Number);
+        let price = |column| {
+            decimal(self.field(column)).filter(|price| price.abs() <= LARGEST_PRICE).ok_or(RejectReason::Number)
+        };
         let (open, high) = (price(columns.open)?, price(columns.high)?);
         let (low, close) = (price(columns.low)?, price(columns.close)?);
         let (volume, trades) = match columns.traded {
             Some((volume, transactions)) => (
-                decimal(self.field(volume)).filter(|volume| *volume >= 0.0).ok_or(RejectReason::Number)?,
+                decimal(self.field(volume))
+                    .filter(|volume| (0.0..=LARGEST_VOLUME).contains(volume))
+                    .ok_or(RejectReason::Number)?,
                 count(self.field(transactions)).ok_or(RejectReason::Number)?,
             ),
             None => (0.0, 0),
