@@ -3,7 +3,7 @@
 //!
 //! `ARCHITECTURE.md` has the map of the modules and who may import whom.
 
-#![cfg_attr(not(test), warn(clippy::unwrap_used))]
+#![cfg_attr(not(test), warn(clippy::unwrap_used, clippy::print_stdout, clippy::print_stderr))]
 
 pub mod aggregate;
 pub mod cli;

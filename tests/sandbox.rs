@@ -71,7 +71,7 @@ fn refusal<E: ProvideErrorMetadata, T: std::fmt::Debug>(answer: Result<T, SdkErr
         Err(SdkError::ServiceError(error)) => {
             (error.raw().status().as_u16(), error.err().code().unwrap_or_default().to_owned())
         }
-        Err(other) => panic!("no answer from the service: {}", other),
+        Err(other) => panic!("no answer from the service: {other}"),
         Ok(answer) => panic!("not refused: {answer:?}"),
     }
 }
@@ -79,7 +79,7 @@ fn refusal<E: ProvideErrorMetadata, T: std::fmt::Debug>(answer: Result<T, SdkErr
 async fn get(client: &Client, range: Option<&str>) -> Result<Vec<u8>, String> {
     let answer = client.get_object().bucket(BUCKET).key(KEY).set_range(range.map(str::to_owned)).send().await;
     let body = answer.map_err(|error| format!("{error:?}"))?.body;
-    body.collect().await.map(|bytes| bytes.to_vec()).map_err(|error| format!("{error:?}"))
+    body.collect().await.map(aws_sdk_s3::primitives::AggregatedBytes::to_vec).map_err(|error| format!("{error:?}"))
 }
 
 #[tokio::test]

@@ -46,17 +46,14 @@ impl Forecast {
             clippy::cast_sign_loss,
             reason = "a forecast"
         )]
-        let bars = match &plan.request.symbols {
-            Some(symbols) => {
-                let minutes = plan.request.dataset.trading_minutes();
-                let timeframes = plan.request.timeframes.iter();
-                let per_day: u64 = timeframes.map(|timeframe| most_bars(timeframe, minutes)).sum();
-                days * symbols.len() as u64 * (per_day + u64::from(plan.request.official_day))
-            }
-            None => {
-                let per_byte = rate.map_or(BARS_PER_FILE_BYTE, |rate| rate.bars as f64 / rate.file_bytes.max(1) as f64);
-                (file_bytes as f64 * per_byte) as u64
-            }
+        let bars = if let Some(symbols) = &plan.request.symbols {
+            let minutes = plan.request.dataset.trading_minutes();
+            let timeframes = plan.request.timeframes.iter();
+            let per_day: u64 = timeframes.map(|timeframe| most_bars(timeframe, minutes)).sum();
+            days * symbols.len() as u64 * (per_day + u64::from(plan.request.official_day))
+        } else {
+            let per_byte = rate.map_or(BARS_PER_FILE_BYTE, |rate| rate.bars as f64 / rate.file_bytes.max(1) as f64);
+            (file_bytes as f64 * per_byte) as u64
         };
         #[expect(clippy::cast_precision_loss, reason = "a forecast")]
         let seconds = rate.map(|rate| file_bytes as f64 * rate.seconds / rate.file_bytes.max(1) as f64);

@@ -214,12 +214,11 @@ fn now(inputs: &Inputs) -> Result<Sourced<jiff::Timestamp>, ConfigError> {
     let Some(Sourced { value, origin }) = variable(inputs, env::BARKEEP_NOW) else {
         return Ok(Sourced::new(inputs.clock, Origin::Default));
     };
-    match value.parse() {
-        Ok(now) => Ok(Sourced::new(now, origin)),
-        Err(_) => {
-            let problem = format!("`{value}` is not a time: write it like 2024-07-12T15:00:00Z");
-            Err(ConfigError::Value { origin, problem })
-        }
+    if let Ok(now) = value.parse() {
+        Ok(Sourced::new(now, origin))
+    } else {
+        let problem = format!("`{value}` is not a time: write it like 2024-07-12T15:00:00Z");
+        Err(ConfigError::Value { origin, problem })
     }
 }
 

@@ -2,6 +2,7 @@
 //!
 //! For the quickstart and the tests. Nothing here reads a file or rolls up a bar: what the product makes of the sandbox's
 //! files is checked against what the sandbox meant, not against a second copy of the product.
+#![expect(clippy::print_stderr, reason = "a server that says on its terminal what goes on")]
 
 pub mod cli;
 mod defects;

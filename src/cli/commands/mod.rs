@@ -44,7 +44,7 @@ async fn execute(args: &Args) -> Result<Exit, CliError> {
     let context = Context { settings, json: args.global.json, quiet: args.global.quiet };
     match command {
         Command::S3(ingest) => {
-            let signals = Signals::listen(|line| warn(line))?;
+            let signals = Signals::listen(warn)?;
             signals.run(s3::run(ingest, &context, &signals)).await.unwrap_or_else(Ok)
         }
         Command::Bars(bars) => bars::run(bars, &context).await,

@@ -188,7 +188,7 @@ mod tests {
     #[test]
     fn notes_and_gaps_are_told_at_once_and_loaded_days_in_the_next_line() {
         let log = Log::default();
-        let reporter = PlainReporter::new(Box::new(log.clone()), Duration::from_secs(600));
+        let reporter = PlainReporter::new(Box::new(log.clone()), Duration::from_mins(10));
         reporter.start(2, 10);
         reporter.fetched(10);
         reporter.decoded(5);

@@ -83,7 +83,7 @@ fn span(from: u16, to: u16, pace: f64) -> Span {
 
 /// Busy at the open and the close, quiet at noon.
 fn day_spans(close: u16) -> Vec<Span> {
-    let noon = (570 + close) / 2;
+    let noon = u16::midpoint(570, close);
     vec![
         span(570, 585, 2.5),
         span(585, 630, 1.5),
