@@ -8,12 +8,15 @@ CREATE TABLE timeframes (
 
 INSERT INTO timeframes VALUES (1, '1m'), (2, '5m'), (3, '15m'), (4, '1h'), (5, '4h'), (6, 'day'), (7, 'day_official');
 
--- What bars of many days have in common: their session, the origin of their VWAP, and how long after its start a bar is known.
+-- What bars of many days have in common: their session, the origin of their VWAP, how long after its start a bar is known,
+-- and what their prices are divided by. (333.26 is kept as 33326 with a divisor of 100: three bytes instead of eight. A
+-- bar whose prices that would change by a bit keeps them as they are, with a divisor of 1.)
 CREATE TABLE shapes (
-    shape_id    INTEGER PRIMARY KEY,
-    session     TEXT NOT NULL,
-    vwap_method TEXT,
-    duration_ms INTEGER NOT NULL
+    shape_id      INTEGER PRIMARY KEY,
+    session       TEXT NOT NULL,
+    vwap_method   TEXT,
+    duration_ms   INTEGER NOT NULL,
+    price_divisor REAL NOT NULL
 ) STRICT;
 
 CREATE TABLE symbols (
@@ -51,10 +54,10 @@ CREATE VIEW historical_bars AS
 SELECT b.symbol                       AS symbol,
        t.timeframe                    AS timeframe,
        b.timestamp                    AS timestamp,
-       b.open                         AS open,
-       b.high                         AS high,
-       b.low                          AS low,
-       b.close                        AS close,
+       b.open / h.price_divisor       AS open,
+       b.high / h.price_divisor       AS high,
+       b.low / h.price_divisor        AS low,
+       b.close / h.price_divisor      AS close,
        b.volume                       AS volume,
        b.vwap                         AS vwap,
        b.trades                       AS trades,

@@ -149,8 +149,7 @@ fn decode(
 
     if let (Some(file), Some(rows)) = (&job.minute, &read) {
         if rows.rows == 0 {
-            let detail = format!("{} has a header and no rows", file.key);
-            return Err(Stop::Problem(Problem { outcome: Outcome::Empty, detail }, Box::new(decoded)));
+            return Err(Stop::Problem(empty(file), Box::new(decoded)));
         }
         let mut verdict = check(dataset, &grid, &rows.census, official.as_ref());
         verdict.suspect.extend(job.short.clone());
@@ -205,12 +204,17 @@ fn read_minutes(path: &Path, sender: &mut BatchSender<'_>, reporter: &dyn Report
 
 fn read_day(file: &DayFile, path: &Path, job: &DayJob, grid: &DayGrid) -> Result<DayFileRows, Problem> {
     let opened = File::open(path).map_err(|source| unreadable(path, &source))?;
-    decode_day(opened, job.request.dataset, grid, &job.wanted).map_err(|error| damaged(file, &error))
+    let rows = decode_day(opened, job.request.dataset, grid, &job.wanted).map_err(|error| damaged(file, &error))?;
+    if rows.rows == 0 { Err(empty(file)) } else { Ok(rows) }
 }
 
 fn damaged(file: &DayFile, error: &DecodeError) -> Problem {
     let outcome = Outcome::Damaged;
     Problem { outcome, detail: format!("{}: {error}", file.key) }
+}
+
+fn empty(file: &DayFile) -> Problem {
+    Problem { outcome: Outcome::Empty, detail: format!("{} has a header and no rows", file.key) }
 }
 
 fn unreadable(path: &Path, source: &std::io::Error) -> Problem {

@@ -4,6 +4,7 @@
 
 mod check;
 pub mod decode;
+mod feed;
 mod load;
 mod pipeline;
 mod plan;

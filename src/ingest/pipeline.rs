@@ -1,17 +1,17 @@
-//! Fetching, decoding and writing days: downloads and decoders in parallel, one writer, bounded in between.
+//! A run: plans made, then carried out day by day. Downloads and decoders work in parallel ahead of one writer; what
+//! lies between them is bounded, so memory does not grow with the number of days.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Instant;
 
-use futures_util::{StreamExt, stream};
 use jiff::Timestamp;
 use jiff::civil::Date;
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use super::load::{Decoded, FetchedDay, Message, Problem, load};
+use super::feed::{Arrival, DayPaths, Feeder, decode_on_thread};
+use super::load::{Decoded, FetchedDay, Message, Problem};
 use super::plan::{DayJob, DayPlan, Listing, Request, plan, plan_day};
 use super::report::{DayReport, Reporter, RunReport};
 use super::source::{DayFile, Source, SourceError};
@@ -26,9 +26,6 @@ pub struct Concurrency {
     /// Files decoded at once; each has a thread.
     pub decoders: usize,
 }
-
-/// Batches of bars a decoder may be ahead of the writer. A batch has a few megabytes.
-const BATCHES_AHEAD: usize = 4;
 
 /// A cause that no other day would escape: the run ends.
 #[derive(Debug, thiserror::Error)]
@@ -103,7 +100,7 @@ pub async fn run<S: Ledger + BarSink>(
     let gaps: usize = plans.iter().map(|plan| plan.days.iter().filter(gap).count()).sum();
     let days = plans.iter().map(|plan| plan.jobs().count()).sum::<usize>() + gaps;
     reporter.start(days as u64, plans.iter().flat_map(DatasetPlan::jobs).map(DayJob::bytes).sum());
-    let mut run = Run { source, concurrency, reporter, stop, report: RunReport::default(), file_bytes: 0 };
+    let mut run = Run { source, concurrency, reporter, stop, report: RunReport::default(), file_bytes: 0, bars: 0 };
     let mut failure = None;
     for plan in plans {
         let everyone = plan.request.symbols.is_none();
@@ -129,28 +126,10 @@ struct Run {
     reporter: Arc<dyn Reporter>,
     stop: CancellationToken,
     report: RunReport,
+    /// Packed bytes loaded, and bars made of them, since the last load rate was written.
     file_bytes: u64,
+    bars: u64,
 }
-
-/// A day on its way from a decoder to the writer.
-struct Decoding {
-    dataset: Dataset,
-    date: Date,
-    started_at: Timestamp,
-    arriving: Arriving,
-}
-
-/// Where a day's minute file and day file are on this disk.
-#[derive(Clone)]
-struct DayPaths(Option<PathBuf>, Option<PathBuf>);
-
-enum Arriving {
-    Bars(mpsc::Receiver<Message>, DayPaths),
-    Problem(Problem),
-}
-
-/// Dates up to this one are refused by the vendor's plan.
-type RefusedUpTo = Mutex<Option<Date>>;
 
 impl Run {
     async fn dataset<S: Ledger + BarSink>(&mut self, plan: DatasetPlan, store: &mut S) -> Result<(), RunError> {
@@ -164,26 +143,20 @@ impl Run {
                 }
             }
         }
-        let (to_writer, mut at_writer) = mpsc::channel(self.concurrency.decoders);
-        let feeder = Feeder {
-            source: Arc::clone(&self.source),
-            listing: Arc::new(listing),
-            reporter: Arc::clone(&self.reporter),
-            stop: self.stop.clone(),
-            refused: Arc::new(Mutex::new(None)),
-            decoders: Arc::new(Semaphore::new(self.concurrency.decoders)),
-            downloads: self.concurrency.downloads,
-        };
+        let decoders = self.concurrency.decoders.max(1);
+        let (to_writer, mut at_writer) = mpsc::channel(decoders);
+        let (source, reporter) = (Arc::clone(&self.source), Arc::clone(&self.reporter));
+        let feeder = Feeder::new(source, listing, reporter, self.stop.clone(), self.concurrency);
         // Owned by this set: it ends with the run, whichever way that ends.
         let mut feeding = tokio::task::JoinSet::new();
         feeding.spawn(feeder.feed(jobs, to_writer));
         while let Some(arrived) = at_writer.recv().await {
-            let (decoding, bytes) = arrived?;
-            self.report.bytes_fetched += bytes;
+            let arrival = arrived?;
+            self.report.bytes_fetched += arrival.bytes_over_network;
             if self.stop.is_cancelled() {
                 break;
             }
-            if let Some(report) = self.write(decoding, store).await? {
+            if let Some(report) = self.write(arrival, store).await? {
                 self.done(report);
             }
         }
@@ -199,13 +172,13 @@ impl Run {
     /// Writes one day; nothing is reported of a day that is abandoned because the run stops.
     async fn write<S: Ledger + BarSink>(
         &mut self,
-        day: Decoding,
+        arrival: Arrival,
         store: &mut S,
     ) -> Result<Option<DayReport>, RunError> {
-        let Decoding { dataset, date, started_at, arriving } = day;
-        let (mut arriving, files) = match arriving {
-            Arriving::Bars(arriving, files) => (arriving, files),
-            Arriving::Problem(problem) => {
+        let Arrival { dataset, date, started_at, day, .. } = arrival;
+        let (mut arriving, paths) = match day {
+            Ok(arriving) => arriving,
+            Err(problem) => {
                 return self.refuse(store, blank(dataset, date, problem.outcome), problem, started_at).await.map(Some);
             }
         };
@@ -222,7 +195,17 @@ impl Run {
                     if open.take().is_some() {
                         store.abandon_day().await?;
                     }
-                    match self.begin(&job, store).await {
+                    // Waiting for another process can take minutes.
+                    let begun = tokio::select! {
+                        biased;
+                        () = self.stop.cancelled() => None,
+                        begun = self.begin(&job, store) => Some(begun),
+                    };
+                    let Some(begun) = begun else {
+                        store.abandon_day().await?;
+                        break Ok(None);
+                    };
+                    match begun {
                         Ok(Begun::Open(count)) => {
                             replaced = count;
                             open = Some(job);
@@ -231,7 +214,7 @@ impl Run {
                         Ok(Begun::Settled(report)) => break Ok(Some(*report)),
                         Ok(Begun::Changed(job)) => {
                             // Another process was here since the plan was made.
-                            let DayPaths(minute, day) = files.clone();
+                            let DayPaths { minute, day } = paths.clone();
                             arriving = self.decode_again(FetchedDay { job: *job, minute, day, day_problem: None });
                             Ok(())
                         }
@@ -282,7 +265,13 @@ impl Run {
         if state.is_same_content(&job.state) {
             let mut replaced = 0;
             for replace in &job.replace {
-                replaced += store.replace(replace).await?;
+                match store.replace(replace).await {
+                    Ok(removed) => replaced += removed,
+                    Err(error) => {
+                        store.abandon_day().await?;
+                        return Err(error.into());
+                    }
+                }
             }
             return Ok(Begun::Open(replaced));
         }
@@ -304,7 +293,7 @@ impl Run {
         decode_on_thread(day, &self.reporter, &self.stop, None)
     }
 
-    async fn commit<S: BarSink>(
+    async fn commit<S: Ledger + BarSink>(
         &mut self,
         store: &mut S,
         job: Option<Box<DayJob>>,
@@ -320,10 +309,22 @@ impl Run {
             started_at,
             finished_at: Timestamp::now(),
         };
-        store.commit_day(&commit).await?;
+        let (dataset, date) = (job.request.dataset, job.date);
+        // Nothing but the day file was to be read, and it could not be: the day is what it was.
+        let outcome = if commit.files.is_empty() { Outcome::Unchanged } else { Outcome::Loaded };
+        if commit.files.is_empty() {
+            store.abandon_day().await?;
+        } else {
+            store.commit_day(&commit).await?;
+        }
+        if let Some(problem) = &decoded.day_problem {
+            let attempt = attempt(problem, started_at);
+            store.record_attempt(dataset, date, FileKind::Day, &attempt).await?;
+        }
         let bars = decoded.files.iter().map(|file| file.bars_written).sum();
+        self.bars += bars;
         self.file_bytes += decoded.files.iter().map(|file| file.version.size_bytes).sum::<u64>();
-        let report = blank(job.request.dataset, job.date, Outcome::Loaded);
+        let report = blank(dataset, date, outcome);
         Ok(describe(DayReport { bars, replaced: job.restated && replaced > 0, ..report }, decoded))
     }
 
@@ -334,10 +335,8 @@ impl Run {
         problem: Problem,
         started_at: Timestamp,
     ) -> Result<DayReport, RunError> {
-        let Problem { outcome, detail } = problem;
-        let attempt = Attempt { outcome, detail: Some(detail.clone()), started_at, finished_at: Timestamp::now() };
-        store.record_attempt(report.dataset, report.date, FileKind::Minute, &attempt).await?;
-        Ok(DayReport { detail: Some(detail), ..report })
+        store.record_attempt(report.dataset, report.date, FileKind::Minute, &attempt(&problem, started_at)).await?;
+        Ok(DayReport { detail: Some(problem.detail), ..report })
     }
 
     async fn remember_rate<S: Ledger>(
@@ -346,8 +345,7 @@ impl Run {
         everyone: bool,
         began: Instant,
     ) -> Result<(), StoreError> {
-        let bars = self.report.days.iter().map(|day| day.bars).sum();
-        let file_bytes = std::mem::take(&mut self.file_bytes);
+        let (file_bytes, bars) = (std::mem::take(&mut self.file_bytes), std::mem::take(&mut self.bars));
         if file_bytes == 0 || self.stop.is_cancelled() {
             return Ok(());
         }
@@ -365,157 +363,10 @@ enum Begun {
     Changed(Box<DayJob>),
 }
 
-/// Brings days to this disk and starts decoding them, in order.
-struct Feeder {
-    source: Arc<Source>,
-    listing: Arc<Listing>,
-    reporter: Arc<dyn Reporter>,
-    stop: CancellationToken,
-    refused: Arc<RefusedUpTo>,
-    decoders: Arc<Semaphore>,
-    downloads: usize,
-}
-
-type Arrived = Result<(Decoding, u64), RunError>;
-
-impl Feeder {
-    async fn feed(self, jobs: Vec<DayJob>, to_writer: mpsc::Sender<Arrived>) {
-        let feeder = &self;
-        let fetched =
-            stream::iter(jobs).map(|job| async move { feeder.fetch(job).await }).buffered(self.downloads.max(1));
-        let mut fetched = std::pin::pin!(fetched);
-        while let Some(next) = fetched.next().await {
-            let sent = match next {
-                Ok((Ok(day), bytes, started_at)) => {
-                    let Ok(permit) = Arc::clone(&self.decoders).acquire_owned().await else { break };
-                    let (dataset, date) = (day.job.request.dataset, day.job.date);
-                    let files = DayPaths(day.minute.clone(), day.day.clone());
-                    let bars = decode_on_thread(day, &self.reporter, &self.stop, Some(permit));
-                    let arriving = Arriving::Bars(bars, files);
-                    to_writer.send(Ok((Decoding { dataset, date, started_at, arriving }, bytes))).await
-                }
-                Ok((Err((dataset, date, problem)), bytes, started_at)) => {
-                    let arriving = Arriving::Problem(problem);
-                    to_writer.send(Ok((Decoding { dataset, date, started_at, arriving }, bytes))).await
-                }
-                Err(error) => to_writer.send(Err(error)).await,
-            };
-            if sent.is_err() || self.stop.is_cancelled() {
-                break;
-            }
-        }
-    }
-
-    async fn fetch(
-        &self,
-        mut job: DayJob,
-    ) -> Result<(Result<FetchedDay, (Dataset, Date, Problem)>, u64, Timestamp), RunError> {
-        let started_at = Timestamp::now();
-        let (dataset, date) = (job.request.dataset, job.date);
-        let mut bytes = 0;
-        let refused = *self.refused.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(boundary) = refused.filter(|boundary| date <= *boundary) {
-            let detail = format!(
-                "the vendor refuses {dataset} files up to {boundary}: your plan does not reach back so far, or has no {dataset}"
-            );
-            let problem = Problem { outcome: Outcome::NotEntitled, detail };
-            return Ok((Err((dataset, date, problem)), 0, started_at));
-        }
-        let mut minute = None;
-        if let Some(file) = job.minute.clone() {
-            match self.fetch_file(file, &mut job, &mut bytes).await? {
-                Ok(path) => minute = Some(path),
-                Err(problem) => {
-                    if problem.outcome == Outcome::NotEntitled {
-                        let mut refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
-                        *refused = (*refused).max(Some(date));
-                    }
-                    return Ok((Err((dataset, date, problem)), bytes, started_at));
-                }
-            }
-        }
-        let (mut day, mut day_problem) = (None, None);
-        if let Some(file) = job.day.clone() {
-            match self.fetch_file(file, &mut job, &mut bytes).await? {
-                Ok(path) => day = Some(path),
-                Err(problem) => {
-                    day_problem = Some(problem);
-                    job = job.without_day_file();
-                }
-            }
-        }
-        Ok((Ok(FetchedDay { job, minute, day, day_problem }), bytes, started_at))
-    }
-
-    /// Fetches one file; once again, by a new listing, if it was replaced meanwhile.
-    async fn fetch_file(
-        &self,
-        mut file: DayFile,
-        job: &mut DayJob,
-        bytes: &mut u64,
-    ) -> Result<Result<PathBuf, Problem>, RunError> {
-        let mut tries = 0;
-        loop {
-            match self.source.fetch(&file, self.reporter.as_ref()).await {
-                Ok(fetched) => {
-                    *bytes += fetched.bytes_over_network;
-                    return Ok(Ok(fetched.path));
-                }
-                Err(error) if error.is_common_cause() => return Err(error.into()),
-                Err(SourceError::Changed { .. }) if tries == 0 => {
-                    tries += 1;
-                    self.reporter.note(&format!("{} was replaced while it was read; reading the new one", file.key));
-                    let again = self
-                        .source
-                        .list(file.dataset, file.kind, file.date..=file.date, self.reporter.as_ref())
-                        .await?;
-                    let Some(newer) = again.into_iter().next() else { continue };
-                    *job = self.replan(job, newer.clone());
-                    file = newer;
-                }
-                Err(error) => return Ok(Err(problem(&file, &error))),
-            }
-        }
-    }
-
-    fn replan(&self, job: &DayJob, newer: DayFile) -> DayJob {
-        let mut listing = (*self.listing).clone();
-        let files = if newer.kind == FileKind::Minute { &mut listing.minute } else { &mut listing.day };
-        files.insert(job.date, newer);
-        match plan_day(&job.request, job.date, &listing, &job.state) {
-            Some(DayPlan::Load(again)) => *again,
-            _ => job.clone(),
-        }
-    }
-}
-
-fn problem(file: &DayFile, error: &SourceError) -> Problem {
-    let outcome = match error {
-        SourceError::NotFound { .. } => Outcome::Missing,
-        SourceError::NotEntitled { .. } => Outcome::NotEntitled,
-        _ => Outcome::Failed,
-    };
-    let mut detail = error.to_string();
-    if !detail.contains(&file.key) {
-        detail = format!("{}: {detail}", file.key);
-    }
-    Problem { outcome, detail }
-}
-
-/// Starts decoding a day; `permit` is given back at its end.
-fn decode_on_thread(
-    day: FetchedDay,
-    reporter: &Arc<dyn Reporter>,
-    stop: &CancellationToken,
-    permit: Option<tokio::sync::OwnedSemaphorePermit>,
-) -> mpsc::Receiver<Message> {
-    let (to, from) = mpsc::channel(BATCHES_AHEAD);
-    let (reporter, stop) = (Arc::clone(reporter), stop.clone());
-    tokio::task::spawn_blocking(move || {
-        load(day, &to, reporter.as_ref(), &stop);
-        drop(permit);
-    });
-    from
+/// What the ledger keeps of a problem.
+fn attempt(problem: &Problem, started_at: Timestamp) -> Attempt {
+    let Problem { outcome, detail } = problem;
+    Attempt { outcome: *outcome, detail: Some(detail.clone()), started_at, finished_at: Timestamp::now() }
 }
 
 fn blank(dataset: Dataset, date: Date, outcome: Outcome) -> DayReport {

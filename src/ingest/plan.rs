@@ -200,9 +200,6 @@ pub fn plan_day(request: &Arc<Request>, date: Date, listing: &Listing, state: &D
             Expectation::Possible | Expectation::Closed => None,
         };
     };
-    if refused_lately(request, state, FileKind::Minute) {
-        return settled(Outcome::NotEntitled, Some("refused in the last 24 hours; --force asks again".to_owned()));
-    }
     let day = listing.day.get(&date).filter(|_| request.official_day && !refused_lately(request, state, FileKind::Day));
     let files = [Some(minute), day];
     let reload = files.map(|file| file.is_some_and(|file| reloads(request, state, file)));
@@ -223,6 +220,10 @@ pub fn plan_day(request: &Arc<Request>, date: Date, listing: &Listing, state: &D
     if wanted.any().is_empty() {
         return settled(Outcome::Unchanged, None);
     }
+    let reads = |kind| wanted.any().minus(made_from(kind)) != wanted.any();
+    if reads(FileKind::Minute) && refused_lately(request, state, FileKind::Minute) {
+        return settled(Outcome::NotEntitled, Some("refused in the last 24 hours; --force asks again".to_owned()));
+    }
     let replace = files.into_iter().flatten().zip(reload).filter_map(|(file, reload)| {
         let symbols = match (&request.symbols, reload) {
             (_, true) => None,
@@ -233,7 +234,6 @@ pub fn plan_day(request: &Arc<Request>, date: Date, listing: &Listing, state: &D
         Some(Replace { timeframes: made_from(file.kind), symbols })
     });
     let restated = files.into_iter().flatten().any(|file| is_restated(state, file));
-    let reads = |kind| !wanted.any().minus(made_from(kind)).eq(&wanted.any());
     Some(DayPlan::Load(Box::new(DayJob {
         request: Arc::clone(request),
         date,
@@ -342,7 +342,7 @@ fn short(dataset: Dataset, date: Date, size_bytes: u64, listed: &BTreeMap<Date, 
     }
     let mut sizes: Vec<u64> = neighbours.iter().map(|(_, size)| *size).collect();
     sizes.sort_unstable();
-    let median = sizes[sizes.len() / 2];
+    let median = u64::midpoint(sizes[(sizes.len() - 1) / 2], sizes[sizes.len() / 2]);
     #[expect(clippy::cast_precision_loss, reason = "a share of sizes")]
     let share = size_bytes as f64 / median.max(1) as f64;
     (share < SHORT_SHARE)

@@ -16,7 +16,7 @@ pub struct Symbol {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SymbolError {
     /// Nothing, or something no ticker contains.
-    #[error("`{0}` is not a ticker: it is empty, longer than {max} bytes, or has spaces, commas or control characters", max = Symbol::MAX_BYTES)]
+    #[error("`{0}` is not a ticker: it is empty or `*`, longer than {max} bytes, or has spaces, commas or control characters", max = Symbol::MAX_BYTES)]
     NotATicker(String),
     /// Futures have an exchange, a session and a roll that bars here do not describe.
     #[error("`{0}`: futures are not supported")]
@@ -58,13 +58,13 @@ impl Symbol {
         let dataset = Self::dataset_of(ticker);
         let bare = &ticker[dataset.ticker_prefix().len()..];
         let odd = |c: char| c.is_whitespace() || c.is_control() || c == ',';
-        if bare.is_empty() || ticker.len() > Self::MAX_BYTES || ticker.contains(odd) {
+        let pair = dataset.market() == super::Market::RoundTheClock;
+        // `*` stands for every symbol where coverage is kept.
+        let nothing = bare.is_empty() || bare == "*" || pair && bare.bytes().all(|byte| byte == b'-');
+        if nothing || ticker.len() > Self::MAX_BYTES || ticker.contains(odd) {
             return Err(SymbolError::NotATicker(ticker.to_owned()));
         }
-        let ticker = match dataset.market() {
-            super::Market::RoundTheClock => ticker.replace('-', "").into(),
-            super::Market::NewYork => ticker.into(),
-        };
+        let ticker = if pair { ticker.replace('-', "").into() } else { ticker.into() };
         Ok(Self { ticker, dataset })
     }
 
@@ -152,7 +152,7 @@ mod tests {
 
     #[test]
     fn what_is_no_ticker_is_refused() {
-        for text in ["", "I:", "A B", "A,B", "A\n", "F:ESZ6", "stock:I:SPX"] {
+        for text in ["", "*", "I:", "X:-", "A B", "A,B", "A\n", "F:ESZ6", "stock:I:SPX"] {
             assert!(Symbol::from_command_line(text).is_err(), "{text:?}");
         }
     }

@@ -47,7 +47,8 @@ pub(super) fn ticker_key(ticker: &str) -> u64 {
 pub struct Census {
     /// Distinct tickers.
     pub symbols: u64,
-    /// The busiest symbols of the file, at most [`Census::LIQUID`]: those with the most regular minutes.
+    /// The busiest symbols of the file, at most [`Census::LIQUID`]: those with the most regular minutes, and at least
+    /// [`Census::LIQUID_SHARE`] of what the busiest has.
     pub liquid: u16,
     /// How many of them have the last regular minute.
     pub liquid_with_last_minute: u16,
@@ -59,6 +60,9 @@ pub struct Census {
 impl Census {
     /// How many of the busiest symbols are looked at.
     pub const LIQUID: usize = 100;
+
+    /// A symbol with less than this share of the busiest symbol's regular minutes says nothing about a missing one.
+    pub const LIQUID_SHARE: f64 = 0.8;
 
     /// Whether the file has a row of this ticker.
     pub fn has(&self, ticker: &str) -> bool {
@@ -102,11 +106,13 @@ impl CensusTaker {
     fn rank(&mut self, minutes: &MinuteBits) {
         let count = minutes.count(self.regular);
         let room = self.busiest.len() < Census::LIQUID;
-        if count > 0 && (room || self.busiest.peek().is_some_and(|Reverse((least, _))| count > *least)) {
+        // Equal counts are told apart by the minutes themselves, so that the order of tickers decides nothing.
+        let busy = Reverse((count, *minutes));
+        if count > 0 && (room || self.busiest.peek().is_some_and(|least| busy < *least)) {
             if !room {
                 self.busiest.pop();
             }
-            self.busiest.push(Reverse((count, *minutes)));
+            self.busiest.push(busy);
         }
     }
 
@@ -114,7 +120,11 @@ impl CensusTaker {
         for minutes in self.scattered.take().unwrap_or_default().into_values() {
             self.rank(&minutes);
         }
-        let busiest: Vec<MinuteBits> = self.busiest.into_iter().map(|Reverse((_, minutes))| minutes).collect();
+        // Held against the busiest of all, not against the clock: a file cut at noon has busy symbols, too.
+        let most = self.busiest.iter().map(|Reverse((count, _))| *count).max().unwrap_or(0);
+        let is_liquid = |count: u16| f64::from(count) >= f64::from(most) * Census::LIQUID_SHARE;
+        let liquid = self.busiest.into_iter().filter(|Reverse((count, _))| is_liquid(*count));
+        let busiest: Vec<MinuteBits> = liquid.map(|Reverse((_, minutes))| minutes).collect();
         let with = |minute: u16| busiest.iter().filter(|minutes| minutes.has(minute)).count();
         let (open, close) = self.regular;
         let holes = (open..close).filter(|minute| with(*minute) * 2 < busiest.len()).collect();

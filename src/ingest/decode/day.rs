@@ -1,5 +1,6 @@
 //! Day files: the vendor's own day bars.
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::io::Read;
 
@@ -10,7 +11,7 @@ use super::{DecodeError, gunzip};
 use crate::aggregate::DayGrid;
 use crate::ingest::Wanted;
 use crate::ingest::report::{RejectReason, Rejects};
-use crate::model::{Bar, Dataset, Prices, Session, Timeframe};
+use crate::model::{Bar, Dataset, Prices, Session, Symbol, Timeframe};
 
 /// A day bar of the vendor's.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -105,7 +106,7 @@ pub fn decode_day(
     let mut rows = Rows::open(gunzip(packed), dataset)?;
     let columns = rows.columns.clone();
     let mut found = DayFileRows::default();
-    let mut all: BTreeMap<String, OfficialBar> = BTreeMap::new();
+    let mut all: Vec<(Symbol, OfficialBar)> = Vec::new();
     while let Some(row) = rows.next()? {
         let read = canonical_ticker(row.field(columns.ticker), dataset)
             .ok_or(RejectReason::Ticker)
@@ -115,36 +116,33 @@ pub fn decode_day(
                 let stamp = nanoseconds(row.field(columns.window_start));
                 let on_date = stamp.is_some_and(|ns| grid.minute_at(ns.div_euclid(1_000_000)).is_some());
                 found.odd_stamps += u64::from(!on_date);
-                let bar = OfficialBar { prices, volume, trades };
-                match all.entry(symbol.as_str().to_owned()) {
-                    std::collections::btree_map::Entry::Vacant(free) => {
-                        free.insert(bar);
-                    }
-                    std::collections::btree_map::Entry::Occupied(taken) if *taken.get() == bar => {
-                        found.duplicates_identical += 1;
-                    }
-                    std::collections::btree_map::Entry::Occupied(mut taken) => {
-                        found.duplicates_conflicting += 1;
-                        if rank(&bar) > rank(taken.get()) {
-                            taken.insert(bar);
-                        }
-                    }
-                }
+                all.push((symbol, OfficialBar { prices, volume, trades }));
             }
-            Err(reason) => {
-                let text = row.text();
-                rows.reject(reason, text);
-            }
+            Err(reason) => rows.reject(reason),
         }
     }
     (found.rows, found.rejects) = rows.finish()?;
-    found.symbols = all.iter().map(|(ticker, bar)| (ticker_key(ticker), bar.trades)).collect();
-    all.retain(|ticker, _| wanted.official_of(ticker));
-    found.wanted = all.into_iter().map(|(ticker, bar)| (ticker, (bar, false))).collect();
+    // Only when all rows are there, so that neither the choice nor the counts depend on their order.
+    all.sort_unstable_by(|a, b| a.0.cmp(&b.0).then_with(|| best_first(&a.1, &b.1)));
+    let before = all.len();
+    all.dedup_by(|b, a| a.0 == b.0 && best_first(&a.1, &b.1).is_eq());
+    found.duplicates_identical = (before - all.len()) as u64;
+    let before = all.len();
+    all.dedup_by(|b, a| a.0 == b.0);
+    found.duplicates_conflicting = (before - all.len()) as u64;
+    found.symbols = all.iter().map(|(symbol, bar)| (ticker_key(symbol.as_str()), bar.trades)).collect();
+    all.retain(|(symbol, _)| wanted.official_of(symbol.as_str()));
+    found.wanted = all.into_iter().map(|(symbol, bar)| (symbol.as_str().to_owned(), (bar, false))).collect();
     Ok(found)
 }
 
-/// A total order for choosing between rows; all values are finite, so the tuple compares.
-fn rank(bar: &OfficialBar) -> impl PartialOrd {
-    (bar.trades, bar.volume, bar.prices.open, bar.prices.high, bar.prices.low, bar.prices.close)
+/// A total order over everything a row says, the row to take first.
+fn best_first(a: &OfficialBar, b: &OfficialBar) -> Ordering {
+    b.trades
+        .cmp(&a.trades)
+        .then(b.volume.total_cmp(&a.volume))
+        .then(b.prices.open.total_cmp(&a.prices.open))
+        .then(b.prices.high.total_cmp(&a.prices.high))
+        .then(b.prices.low.total_cmp(&a.prices.low))
+        .then(b.prices.close.total_cmp(&a.prices.close))
 }

@@ -33,6 +33,9 @@ pub(crate) struct Lines<R> {
     max_unpacked: u64,
     /// Bounds of the line handed out last.
     current: (usize, usize),
+    /// Whether there is a quotation mark in the unread part of the buffer: hardly ever, and looking for one in every line
+    /// would cost more than splitting it.
+    quotes: bool,
 }
 
 impl<R: Read> Lines<R> {
@@ -53,12 +56,19 @@ impl<R: Read> Lines<R> {
             unpacked: 0,
             max_unpacked,
             current: (0, 0),
+            quotes: false,
         }
     }
 
     /// Number of the line handed out last, the first being 1.
     pub(crate) const fn number(&self) -> u64 {
         self.line
+    }
+
+    /// Whether the line handed out last may have quoted fields.
+    #[inline]
+    pub(crate) const fn may_be_quoted(&self) -> bool {
+        self.quotes
     }
 
     /// The line handed out last.
@@ -130,6 +140,7 @@ impl<R: Read> Lines<R> {
                 Err(source) => return Err(DecodeError::unreadable(source, self.line)),
             }
         }
+        self.quotes = memchr(b'"', &self.buffer[self.start..self.end]).is_some();
         if self.unpacked > self.max_unpacked {
             return Err(DecodeError::TooLarge { limit_bytes: self.max_unpacked });
         }

@@ -86,10 +86,8 @@ pub fn decode_minutes(
             gathering.end_run(&mut take)?;
             gathering.start_run(ticker)?;
         }
-        let read = gathering.run.read(&row, &columns, dataset, grid);
-        if let Err(reason) = read {
-            let text = row.text();
-            rows.reject(reason, text);
+        if let Err(reason) = gathering.run.read(&row, &columns, dataset, grid) {
+            rows.reject(reason);
         }
         if rows.count() - reported >= PROGRESS_ROWS {
             progress(rows.count() - reported);
@@ -131,12 +129,13 @@ impl Run {
             return Err(RejectReason::StampOffMinute);
         }
         let minute = grid.minute_at(stamp / 1_000_000).ok_or(RejectReason::StampOtherDate)?;
+        // Before the values are looked at: the census must not depend on which symbols are wanted.
+        seen.set(minute);
         if !self.timeframes.is_empty() {
             let values = row.values(columns, dataset)?;
             let (prices, volume, trades) = (values.prices, values.volume, values.trades);
             self.minutes.push(Minute { minute, prices, volume, vwap: None, trades });
         }
-        seen.set(minute);
         Ok(())
     }
 }

@@ -29,17 +29,6 @@ impl<'a> Row<'a> {
         &self.bytes[from..to]
     }
 
-    /// The row as text, for reports.
-    pub(super) fn text(&self) -> String {
-        const MOST: usize = 120;
-        let line = String::from_utf8_lossy(self.bytes);
-        let mut short: String = line.chars().take(MOST).map(|c| if c.is_control() { '·' } else { c }).collect();
-        if line.chars().count() > MOST {
-            short.push('…');
-        }
-        short
-    }
-
     /// Prices, volume and transactions of the row. Volume and transactions are 0 in files without them.
     #[inline]
     pub(super) fn values(&self, columns: &Columns, dataset: Dataset) -> Result<Values, RejectReason> {
@@ -112,8 +101,8 @@ impl<R: Read> Rows<R> {
                 from = comma + 1;
             }
             self.bounds.push((from, line.len()));
-            if memchr(b'"', line).is_some() {
-                read_quoted(line, &mut self.quoted);
+            if self.lines.may_be_quoted() && memchr(b'"', self.lines.current()).is_some() {
+                read_quoted(self.lines.current(), &mut self.quoted);
                 self.bounds.clear();
                 self.bounds
                     .extend((0..self.quoted.len()).filter_map(|n| self.quoted.range(n)).map(|r| (r.start, r.end)));
@@ -126,16 +115,16 @@ impl<R: Read> Rows<R> {
                 // The borrow of `line` cannot be carried around the loop, so the line is named again.
                 return Ok(Some(Row { bytes: self.lines.current(), bounds: &self.bounds }));
             }
-            let text = Row { bytes: self.lines.current(), bounds: &[] }.text();
-            self.reject(RejectReason::FieldCount, text);
+            self.reject(RejectReason::FieldCount);
         }
     }
 
     /// Counts the row read last as bad.
     #[cold]
-    pub(super) fn reject(&mut self, reason: RejectReason, text: String) {
+    pub(super) fn reject(&mut self, reason: RejectReason) {
         *self.rejects.counts.entry(reason).or_default() += 1;
         if self.rejects.first.len() < Rejects::KEPT {
+            let text = excerpt(self.lines.current());
             self.rejects.first.push(RejectedRow { line: self.lines.number(), reason, text });
         }
     }
@@ -161,10 +150,26 @@ impl<R: Read> Rows<R> {
     }
 }
 
+/// A line as it stands in the file, short enough for a report.
+fn excerpt(line: &[u8]) -> String {
+    const MOST: usize = 120;
+    let line = String::from_utf8_lossy(line);
+    let mut short: String = line.chars().take(MOST).map(|c| if c.is_control() { '·' } else { c }).collect();
+    if line.chars().count() > MOST {
+        short.push('…');
+    }
+    short
+}
+
 /// Splits a line that may have quoted fields.
 fn read_quoted(line: &[u8], record: &mut ByteRecord) {
     record.clear();
-    let mut reader = csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(line);
+    // With the default terminator a carriage return inside the line would end the record, and hide what follows.
+    let mut reader = csv::ReaderBuilder::new()
+        .has_headers(false)
+        .flexible(true)
+        .terminator(csv::Terminator::Any(b'\n'))
+        .from_reader(line);
     // Reading from memory cannot fail, and a flexible reader takes any number of fields.
     let _ = reader.read_byte_record(record);
 }

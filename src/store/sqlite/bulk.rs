@@ -10,7 +10,7 @@ use std::ptr::{self, NonNull};
 
 use libsqlite3_sys as ffi;
 
-use super::sink::Shapes;
+use super::shape::PriceScale;
 use crate::store::BarBatch;
 
 /// Rows of one statement. 100 rows of 13 columns stay far below SQLite's limit of 32,766 parameters.
@@ -28,12 +28,12 @@ pub(super) struct BulkError {
     pub(super) message: String,
 }
 
-/// Inserts a batch of bars into an open transaction.
+/// Inserts a batch of bars into an open transaction. `shapes` has the stored shape of each, and how its prices are kept.
 pub(super) fn insert(
     mut handle: sqlx::sqlite::LockedSqliteHandle<'_>,
     day_id: i64,
     batch: &BarBatch,
-    shapes: &Shapes,
+    shapes: &[(i64, PriceScale)],
 ) -> Result<(), BulkError> {
     let connection = handle.as_raw_handle();
     let whole = batch.bars.len() / ROWS;
@@ -42,7 +42,7 @@ pub(super) fn insert(
     let mut few = if rest > 0 { Some(Insert::prepare(connection, rest)?) } else { None };
     let mut row = 0;
     for (symbol, range) in &batch.symbols {
-        for bar in &batch.bars[range.clone()] {
+        for (bar, (shape_id, scale)) in batch.bars[range.clone()].iter().zip(&shapes[range.clone()]) {
             let statement = match (&mut many, &mut few) {
                 (Some(many), _) if row < whole * ROWS => many,
                 (_, Some(few)) => few,
@@ -54,10 +54,10 @@ pub(super) fn insert(
             statement.bind_text(column(1), symbol)?;
             statement.bind_int(column(2), bar.timeframe as i64)?;
             statement.bind_int(column(3), bar.timestamp_ms)?;
-            statement.bind_real(column(4), Some(bar.prices.open))?;
-            statement.bind_real(column(5), Some(bar.prices.high))?;
-            statement.bind_real(column(6), Some(bar.prices.low))?;
-            statement.bind_real(column(7), Some(bar.prices.close))?;
+            statement.bind_price(column(4), *scale, bar.prices.open)?;
+            statement.bind_price(column(5), *scale, bar.prices.high)?;
+            statement.bind_price(column(6), *scale, bar.prices.low)?;
+            statement.bind_price(column(7), *scale, bar.prices.close)?;
             statement.bind_real(column(8), bar.volume)?;
             statement.bind_real(column(9), bar.vwap)?;
             match bar.trades {
@@ -65,7 +65,7 @@ pub(super) fn insert(
                 Some(trades) => statement.bind_int(column(10), i64::try_from(trades).unwrap_or(i64::MAX))?,
                 None => statement.bind_null(column(10))?,
             }
-            statement.bind_int(column(11), shapes.id_of(bar))?;
+            statement.bind_int(column(11), *shape_id)?;
             statement.bind_int(column(12), i64::from(bar.minutes))?;
             row += 1;
             if row % ROWS == 0 || row == batch.bars.len() {
@@ -121,6 +121,14 @@ impl Insert {
             // SAFETY: as above.
             Some(value) => self.check(unsafe { ffi::sqlite3_bind_double(self.statement.as_ptr(), place, value) }),
             None => self.bind_null(place),
+        }
+    }
+
+    #[inline]
+    fn bind_price(&mut self, place: c_int, scale: PriceScale, price: f64) -> Result<(), BulkError> {
+        match scale.scaled(price) {
+            Some(whole) => self.bind_int(place, whole),
+            None => self.bind_real(place, Some(price)),
         }
     }
 

@@ -28,7 +28,8 @@ impl Ledger for SqliteStore {
         file: FileKind,
         attempt: &Attempt,
     ) -> Result<(), StoreError> {
-        sqlx::query(
+        self.begin_write(|| ()).await?;
+        let written = sqlx::query(
             "INSERT INTO ingest_ledger (dataset, session_date, file, outcome, detail, started_at, finished_at)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
              ON CONFLICT DO UPDATE SET outcome = excluded.outcome, detail = excluded.detail,
@@ -43,8 +44,8 @@ impl Ledger for SqliteStore {
         .bind(attempt.finished_at.as_millisecond())
         .execute(&mut self.connection)
         .await
-        .map_err(self.error("write the ledger"))?;
-        Ok(())
+        .map_err(self.error("write the ledger"));
+        self.end_write(written, "write the ledger").await.map(drop)
     }
 
     async fn load_rate(&mut self, everyone: bool) -> Result<Option<LoadRate>, StoreError> {
@@ -65,7 +66,8 @@ impl Ledger for SqliteStore {
     }
 
     async fn record_load_rate(&mut self, everyone: bool, rate: LoadRate) -> Result<(), StoreError> {
-        sqlx::query(
+        self.begin_write(|| ()).await?;
+        let written = sqlx::query(
             "INSERT INTO load_rates (scope, file_bytes, bars, seconds, measured_at) VALUES (?1, ?2, ?3, ?4, ?5)
              ON CONFLICT DO UPDATE SET file_bytes = excluded.file_bytes, bars = excluded.bars,
                  seconds = excluded.seconds, measured_at = excluded.measured_at",
@@ -77,8 +79,8 @@ impl Ledger for SqliteStore {
         .bind(rate.measured_at.as_millisecond())
         .execute(&mut self.connection)
         .await
-        .map_err(self.error("write the load rate"))?;
-        Ok(())
+        .map_err(self.error("write the load rate"));
+        self.end_write(written, "write the load rate").await.map(drop)
     }
 }
 

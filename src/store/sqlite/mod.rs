@@ -6,18 +6,19 @@
 mod bulk;
 mod ledger;
 mod read;
+mod shape;
 mod sink;
 mod watchlist;
 
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
-use sqlx::{ConnectOptions, Connection, SqliteConnection};
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection, SqliteConnection};
 
-use self::sink::Shapes;
+use self::shape::Shapes;
 use super::StoreError;
 use crate::model::Dataset;
 
@@ -41,6 +42,13 @@ const LOG_KEPT_BYTES: u32 = 64 * 1024 * 1024;
 
 /// How long a statement waits for another process before it is tried again from above.
 const BUSY_WAIT: Duration = Duration::from_millis(500);
+
+/// How long another process may hold the database before this one gives up. A full-market day takes seconds.
+const LONGEST_WAIT: Duration = Duration::from_mins(10);
+
+/// How long opening is tried again, and how often, while others open the same new file.
+const LONGEST_OPENING: Duration = Duration::from_secs(10);
+const OPENED_AGAIN_AFTER: Duration = Duration::from_millis(20);
 
 /// A connection to a SQLite database of bars.
 #[derive(Debug)]
@@ -67,8 +75,7 @@ impl SqliteStore {
             std::fs::create_dir_all(folder)
                 .map_err(|source| StoreError::Open { path: path.to_owned(), source: source.into() })?;
         }
-        let options = options(path).create_if_missing(true).page_size(PAGE_SIZE_BYTES);
-        let connection = options.connect().await.map_err(|source| opening(path, source))?;
+        let connection = connect(path).await?;
         let mut store = Self { path: path.to_owned(), connection, open_day: None, shapes: Shapes::default() };
         store.migrate().await?;
         Ok(store)
@@ -96,18 +103,41 @@ impl SqliteStore {
         });
         let mut migrator = Migrator::with_migrations(migrations.to_vec());
         migrator.dangerous_set_table_name(MIGRATIONS_TABLE);
-        // Two processes may meet at a new file: the one that loses finds the work done when it looks again.
-        let mut tries = 0;
-        loop {
-            match migrator.run_direct(None, &mut self.connection, false).await {
-                Ok(()) => return Ok(()),
-                Err(_) if tries < 20 => {
-                    tries += 1;
-                    tokio::time::sleep(Duration::from_millis(50 * tries)).await;
-                }
-                Err(error) => return Err(self.migration_error(error)),
-            }
+        if self.is_migrated().await.map_err(self.error("look at its tables"))? {
+            // Only compares: opening must not wait for a process that writes.
+            let compared = migrator.run_direct(None, &mut self.connection, false).await;
+            return compared.map_err(|error| self.migration_error(error));
         }
+        // One transaction around everything: two processes may meet at a new file, and what turns out to be another
+        // program's database is left as it was.
+        let since = Instant::now();
+        let mut transaction = loop {
+            match self.connection.begin_with("BEGIN IMMEDIATE").await {
+                Ok(transaction) => break transaction,
+                Err(error) if is_busy(&error) && since.elapsed() < LONGEST_WAIT => {}
+                Err(error) => return Err(named(&self.path, "create its tables", error)),
+            }
+        };
+        if let Err(error) = migrator.run_direct(None, &mut *transaction, false).await {
+            // The first error is the one to tell; a transaction that cannot be rolled back is gone with the connection.
+            let _ = transaction.rollback().await;
+            return Err(self.migration_error(error));
+        }
+        transaction.commit().await.map_err(self.error("create its tables"))
+    }
+
+    /// Whether no migration is left to do.
+    async fn is_migrated(&mut self) -> Result<bool, sqlx::Error> {
+        let known: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM sqlite_schema WHERE type = 'table' AND name = ?1")
+            .bind(MIGRATIONS_TABLE)
+            .fetch_one(&mut self.connection)
+            .await?;
+        if known == 0 {
+            return Ok(false);
+        }
+        let count = format!("SELECT COUNT(*) FROM {MIGRATIONS_TABLE}");
+        let done: i64 = sqlx::query_scalar(AssertSqlSafe(count)).fetch_one(&mut self.connection).await?;
+        Ok(usize::try_from(done).is_ok_and(|done| done >= MIGRATIONS.len()))
     }
 
     fn migration_error(&self, error: sqlx::migrate::MigrateError) -> StoreError {
@@ -136,6 +166,20 @@ impl SqliteStore {
     fn error(&self, doing: &'static str) -> impl FnOnce(sqlx::Error) -> StoreError {
         let path = self.path.clone();
         move |source| named(&path, doing, source)
+    }
+}
+
+/// Opens the file. Processes that meet at a new one are in each other's way while it is switched to a write-ahead log.
+async fn connect(path: &Path) -> Result<SqliteConnection, StoreError> {
+    let options = options(path).create_if_missing(true).page_size(PAGE_SIZE_BYTES);
+    let since = Instant::now();
+    loop {
+        match options.connect().await {
+            Err(error) if is_busy(&error) && since.elapsed() < LONGEST_OPENING => {
+                tokio::time::sleep(OPENED_AGAIN_AFTER).await;
+            }
+            opened => return opened.map_err(|source| opening(path, source)),
+        }
     }
 }
 

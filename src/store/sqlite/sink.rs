@@ -1,52 +1,17 @@
 //! Taking the bars of a day.
 
-use std::cell::Cell;
 use std::time::{Duration, Instant};
 
 use jiff::civil::Date;
 use sqlx::{AssertSqlSafe, Executor};
 
-use super::{OpenDay, SqliteStore, bulk, is_busy, named};
-use crate::model::{Bar, Dataset, Session, Timeframe, TimeframeSet, VwapMethod};
+use super::shape::{PriceScale, Shape, Shapes};
+use super::{LONGEST_WAIT, OpenDay, SqliteStore, bulk, is_busy, named};
+use crate::model::{Dataset, Timeframe, TimeframeSet, VwapMethod};
 use crate::store::{BarBatch, BarSink, DayCommit, DayState, Replace, StoreError};
-
-/// How long another process may hold the database before this one gives up. A full-market day takes seconds.
-const LONGEST_WAIT: Duration = Duration::from_mins(10);
 
 /// After how long a wait is said.
 const SAID_AFTER: Duration = Duration::from_secs(2);
-
-type Shape = (Session, Option<VwapMethod>, i64);
-
-/// The stored shapes and their numbers. There are a few dozen, and neighbouring bars mostly share one, so a list that
-/// is searched from the last hit beats a map.
-#[derive(Debug, Default)]
-pub(super) struct Shapes {
-    known: Vec<(Shape, i64)>,
-    last: Cell<usize>,
-}
-
-impl Shapes {
-    const fn shape(bar: &Bar) -> Shape {
-        (bar.session, bar.vwap_method, bar.end_timestamp_ms - bar.timestamp_ms)
-    }
-
-    fn find(&self, shape: Shape) -> Option<i64> {
-        if let Some((known, id)) = self.known.get(self.last.get())
-            && *known == shape
-        {
-            return Some(*id);
-        }
-        let place = self.known.iter().position(|(known, _)| *known == shape)?;
-        self.last.set(place);
-        Some(self.known[place].1)
-    }
-
-    /// The stored number of a bar's shape. `write` has made sure that there is one.
-    pub(super) fn id_of(&self, bar: &Bar) -> i64 {
-        self.find(Self::shape(bar)).expect("Invariant: shapes are stored before the bars that have them")
-    }
-}
 
 impl BarSink for SqliteStore {
     async fn begin_day(
@@ -55,25 +20,7 @@ impl BarSink for SqliteStore {
         date: Date,
         waiting: impl FnOnce() + Send,
     ) -> Result<DayState, StoreError> {
-        let since = Instant::now();
-        let mut waiting = Some(waiting);
-        loop {
-            match self.connection.execute("BEGIN IMMEDIATE").await {
-                Ok(_) => break,
-                Err(error) if is_busy(&error) => {
-                    if since.elapsed() > LONGEST_WAIT {
-                        let waited_seconds = LONGEST_WAIT.as_secs();
-                        return Err(StoreError::Busy { path: self.path.clone(), waited_seconds });
-                    }
-                    if since.elapsed() > SAID_AFTER
-                        && let Some(say) = waiting.take()
-                    {
-                        say();
-                    }
-                }
-                Err(error) => return Err(named(&self.path, "begin a day", error)),
-            }
-        }
+        self.begin_write(waiting).await?;
         let opened = self.open_day(dataset, date).await;
         if opened.is_err() {
             self.roll_back().await;
@@ -116,20 +63,22 @@ impl BarSink for SqliteStore {
 
     async fn write(&mut self, batch: &BarBatch) -> Result<(), StoreError> {
         self.store_symbols(batch).await?;
-        self.store_shapes(batch).await?;
+        let shapes = self.shapes_of(batch).await?;
         let day_id = self.day().day_id;
         let handle = self.connection.lock_handle().await.map_err(|e| named(&self.path, "write bars", e))?;
         // The insert computes and writes for tens of milliseconds: other tasks of this thread move elsewhere.
-        let inserted = tokio::task::block_in_place(|| bulk::insert(handle, day_id, batch, &self.shapes));
+        let inserted = tokio::task::block_in_place(|| bulk::insert(handle, day_id, batch, &shapes));
         inserted.map_err(|error| self.bulk_error(error))
     }
 
     async fn commit_day(&mut self, commit: &DayCommit) -> Result<(), StoreError> {
-        self.write_coverage(commit).await?;
-        self.write_ledger(commit).await?;
-        self.connection.execute("COMMIT").await.map_err(self.error("commit a day"))?;
+        let written = match self.write_coverage(commit).await {
+            Ok(()) => self.write_ledger(commit).await,
+            failed => failed,
+        };
+        let ended = self.end_write(written, "commit a day").await;
         self.open_day = None;
-        Ok(())
+        ended
     }
 
     async fn abandon_day(&mut self) -> Result<(), StoreError> {
@@ -139,6 +88,45 @@ impl BarSink for SqliteStore {
 }
 
 impl SqliteStore {
+    /// Opens a transaction that writes, waiting while another process does.
+    pub(super) async fn begin_write(&mut self, waiting: impl FnOnce() + Send) -> Result<(), StoreError> {
+        let since = Instant::now();
+        let mut waiting = Some(waiting);
+        loop {
+            match self.connection.execute("BEGIN IMMEDIATE").await {
+                Ok(_) => return Ok(()),
+                Err(error) if is_busy(&error) => {
+                    if since.elapsed() > LONGEST_WAIT {
+                        let waited_seconds = LONGEST_WAIT.as_secs();
+                        return Err(StoreError::Busy { path: self.path.clone(), waited_seconds });
+                    }
+                    if since.elapsed() > SAID_AFTER
+                        && let Some(say) = waiting.take()
+                    {
+                        say();
+                    }
+                }
+                Err(error) => return Err(named(&self.path, "begin to write", error)),
+            }
+        }
+    }
+
+    /// Ends it: commits what was written, or leaves no trace of what failed.
+    pub(super) async fn end_write<T>(
+        &mut self,
+        written: Result<T, StoreError>,
+        doing: &'static str,
+    ) -> Result<T, StoreError> {
+        let ended = match written {
+            Ok(value) => self.connection.execute("COMMIT").await.map(|_| value).map_err(self.error(doing)),
+            Err(error) => Err(error),
+        };
+        if ended.is_err() {
+            self.roll_back().await;
+        }
+        ended
+    }
+
     fn day(&self) -> &OpenDay {
         self.open_day.as_ref().expect("Invariant: bars are written between `begin_day` and its end")
     }
@@ -195,37 +183,49 @@ impl SqliteStore {
         Ok(())
     }
 
-    async fn store_shapes(&mut self, batch: &BarBatch) -> Result<(), StoreError> {
+    /// The stored shape of every bar of a batch, and how its prices are kept.
+    async fn shapes_of(&mut self, batch: &BarBatch) -> Result<Vec<(i64, PriceScale)>, StoreError> {
+        let mut shapes = Vec::with_capacity(batch.bars.len());
         for bar in &batch.bars {
-            let key = Shapes::shape(bar);
-            if self.shapes.find(key).is_some() {
-                continue;
-            }
-            let (session, method, duration_ms) = (key.0.as_str(), key.1.map(VwapMethod::as_str), key.2);
-            let found: Option<i64> = sqlx::query_scalar(
-                "SELECT shape_id FROM shapes WHERE session = ?1 AND vwap_method IS ?2 AND duration_ms = ?3",
+            let shape = Shape::of(bar);
+            let shape_id = match self.shapes.find(&shape) {
+                Some(shape_id) => shape_id,
+                None => self.store_shape(shape).await?,
+            };
+            shapes.push((shape_id, shape.scale));
+        }
+        Ok(shapes)
+    }
+
+    async fn store_shape(&mut self, shape: Shape) -> Result<i64, StoreError> {
+        let (session, method) = (shape.session.as_str(), shape.vwap_method.map(VwapMethod::as_str));
+        let found: Option<i64> = sqlx::query_scalar(
+            "SELECT shape_id FROM shapes
+                 WHERE session = ?1 AND vwap_method IS ?2 AND duration_ms = ?3 AND price_divisor = ?4",
+        )
+        .bind(session)
+        .bind(method)
+        .bind(shape.duration_ms)
+        .bind(shape.scale.divisor())
+        .fetch_optional(&mut self.connection)
+        .await
+        .map_err(self.error("look up a shape"))?;
+        let shape_id = match found {
+            Some(shape_id) => shape_id,
+            None => sqlx::query_scalar(
+                "INSERT INTO shapes (session, vwap_method, duration_ms, price_divisor) VALUES (?1, ?2, ?3, ?4)
+                     RETURNING shape_id",
             )
             .bind(session)
             .bind(method)
-            .bind(duration_ms)
-            .fetch_optional(&mut self.connection)
+            .bind(shape.duration_ms)
+            .bind(shape.scale.divisor())
+            .fetch_one(&mut self.connection)
             .await
-            .map_err(self.error("look up a shape"))?;
-            let shape_id = match found {
-                Some(shape_id) => shape_id,
-                None => sqlx::query_scalar(
-                    "INSERT INTO shapes (session, vwap_method, duration_ms) VALUES (?1, ?2, ?3) RETURNING shape_id",
-                )
-                .bind(session)
-                .bind(method)
-                .bind(duration_ms)
-                .fetch_one(&mut self.connection)
-                .await
-                .map_err(self.error("add a shape"))?,
-            };
-            self.shapes.known.push((key, shape_id));
-        }
-        Ok(())
+            .map_err(self.error("add a shape"))?,
+        };
+        self.shapes.add(shape, shape_id);
+        Ok(shape_id)
     }
 
     /// Ends the transaction without a trace. An error here means that there is none to end.

@@ -28,6 +28,20 @@ impl Watchlist for SqliteStore {
     }
 
     async fn watch(&mut self, entries: &[WatchlistEntry]) -> Result<u64, StoreError> {
+        self.begin_write(|| ()).await?;
+        let added = self.put_on_watchlist(entries).await;
+        self.end_write(added, "write the watchlist").await
+    }
+
+    async fn unwatch(&mut self, symbols: &[Symbol]) -> Result<Vec<Symbol>, StoreError> {
+        self.begin_write(|| ()).await?;
+        let removed = self.take_off_watchlist(symbols).await;
+        self.end_write(removed, "write the watchlist").await
+    }
+}
+
+impl SqliteStore {
+    async fn put_on_watchlist(&mut self, entries: &[WatchlistEntry]) -> Result<u64, StoreError> {
         let mut added = 0;
         for entry in entries {
             let known: Option<i64> = sqlx::query_scalar("SELECT 1 FROM watchlist WHERE symbol = ?1")
@@ -53,7 +67,7 @@ impl Watchlist for SqliteStore {
         Ok(added)
     }
 
-    async fn unwatch(&mut self, symbols: &[Symbol]) -> Result<Vec<Symbol>, StoreError> {
+    async fn take_off_watchlist(&mut self, symbols: &[Symbol]) -> Result<Vec<Symbol>, StoreError> {
         let mut removed = Vec::new();
         for symbol in symbols {
             let done = sqlx::query("DELETE FROM watchlist WHERE symbol = ?1")
