@@ -33,8 +33,8 @@ const DAY: Date = date(2026, 10, 1);
 
 /// The names a small watchlist has; the sandbox's default market knows all of them.
 const WATCHLIST: [&str; 20] = [
-    "SPY", "QQQ", "IWM", "DIA", "AAPL", "MSFT", "NVDA", "TSLA", "AMZN", "META", "GOOGL", "AMD", "JPM", "XOM", "BAC", "F",
-    "T", "PFE", "INTC", "BRK.B",
+    "SPY", "QQQ", "IWM", "DIA", "AAPL", "MSFT", "NVDA", "TSLA", "AMZN", "META", "GOOGL", "AMD", "JPM", "XOM", "BAC",
+    "F", "T", "PFE", "INTC", "BRK.B",
 ];
 
 /// What `--all` makes.
