@@ -49,7 +49,8 @@ CREATE TABLE bars (
     PRIMARY KEY (day_id, symbol, timeframe_id, timestamp)
 ) STRICT, WITHOUT ROWID;
 
--- CROSS JOIN fixes the order of the joins: a symbol's range is read with one seek per day of its market.
+-- CROSS JOIN fixes the order of the joins: a symbol's range is read with one seek per day of its market. The conditions
+-- stand in WHERE, not in ON, because DuckDB reads the text of this view and knows no CROSS JOIN with a condition.
 CREATE VIEW historical_bars AS
 SELECT b.symbol                       AS symbol,
        t.timeframe                    AS timeframe,
@@ -68,9 +69,12 @@ SELECT b.symbol                       AS symbol,
        b.minutes                      AS minutes
 FROM symbols s
 CROSS JOIN timeframes t
-CROSS JOIN days d ON d.dataset = s.dataset
-CROSS JOIN bars b ON b.day_id = d.day_id AND b.symbol = s.symbol AND b.timeframe_id = t.timeframe_id
-CROSS JOIN shapes h ON h.shape_id = b.shape_id;
+CROSS JOIN days d
+CROSS JOIN bars b
+CROSS JOIN shapes h
+WHERE d.dataset = s.dataset
+  AND b.day_id = d.day_id AND b.symbol = s.symbol AND b.timeframe_id = t.timeframe_id
+  AND h.shape_id = b.shape_id;
 
 CREATE VIEW historical_bars_regular AS SELECT * FROM historical_bars WHERE session = 'regular';
 

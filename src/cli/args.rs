@@ -60,7 +60,8 @@ pub enum Command {
     /// Show what is loaded: symbols, timeframes, first and last bars, days with gaps.
     #[command(after_help = help::STATUS)]
     Status(StatusArgs),
-    /// The symbols that are loaded when none is named.
+    /// Keep the list of symbols that are loaded when none is named.
+    #[command(after_help = help::WATCHLIST)]
     Watchlist(WatchlistArgs),
     /// Print a script that teaches your shell to complete flags.
     #[command(after_help = help::COMPLETIONS)]
@@ -200,10 +201,10 @@ pub struct WatchlistAddArgs {
     /// The symbols. Case matters.
     #[arg(required = true, value_name = "SYMBOL")]
     pub symbols: Vec<String>,
-    /// How many calendar days of bars each is to have.
+    /// How many calendar days of bars each is to have. Kept on the list; `s3` goes by its own --days.
     #[arg(long, value_name = "N", default_value_t = 90, value_parser = clap::value_parser!(u32).range(1..=36_500))]
     pub days_to_backfill: u32,
-    /// Symbols with a higher number are loaded first.
+    /// Which symbols matter more: higher numbers. Kept on the list; `s3` loads all of them together.
     #[arg(long, value_name = "N", default_value_t = 0, allow_negative_numbers = true)]
     pub priority: i32,
 }

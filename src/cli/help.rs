@@ -53,6 +53,13 @@ Examples:
   backfill completions zsh > ~/.zfunc/_backfill
   backfill completions fish > ~/.config/fish/completions/backfill.fish";
 
+/// Of `watchlist`.
+pub(super) const WATCHLIST: &str = "\
+Examples:
+  backfill watchlist add AAPL MSFT BRK.B
+  backfill watchlist list
+  backfill watchlist remove MSFT          its bars stay";
+
 /// Of `watchlist add`.
 pub(super) const WATCHLIST_ADD: &str = "\
 Example:
@@ -64,7 +71,7 @@ mod tests {
 
     #[test]
     fn examples_fit_a_terminal() {
-        for help in [TOP, S3, BARS, STATUS, COMPLETIONS, WATCHLIST_ADD] {
+        for help in [TOP, S3, BARS, STATUS, COMPLETIONS, WATCHLIST, WATCHLIST_ADD] {
             for line in help.lines().filter(|line| line.starts_with(' ')) {
                 assert!(line.chars().count() <= 80, "{line}");
             }
@@ -75,7 +82,7 @@ mod tests {
     #[test]
     fn examples_are_valid() {
         use clap::Parser;
-        let helps = [TOP, S3, BARS, STATUS, COMPLETIONS, WATCHLIST_ADD];
+        let helps = [TOP, S3, BARS, STATUS, COMPLETIONS, WATCHLIST, WATCHLIST_ADD];
         let lines = helps.into_iter().flat_map(str::lines).map(str::trim).filter(|line| line.starts_with("backfill"));
         for line in lines {
             // Two spaces begin the comment, `>` the shell's part.
