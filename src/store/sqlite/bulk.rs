@@ -13,13 +13,16 @@ use libsqlite3_sys as ffi;
 use super::shape::PriceScale;
 use crate::store::BarBatch;
 
-/// Rows of one statement. 100 rows of 13 columns stay far below SQLite's limit of 32,766 parameters.
-const ROWS: usize = 100;
+/// Rows of one statement; far below SQLite's limit of 32,766 parameters.
+const ROWS: usize = 250;
 
-const COLUMNS: usize = 13;
+/// Parameters of a row. The day is the same in all, and part of the text.
+const COLUMNS: usize = 12;
 
-const INSERT: &str = "INSERT INTO bars (day_id, symbol, timeframe_id, timestamp, open, high, low, close, volume, vwap, \
-                      trades, shape_id, minutes) VALUES ";
+/// `OR FAIL`, because the day's transaction is rolled back whole on any error: without it SQLite would keep a copy of every
+/// page a statement touches, to undo that statement alone.
+const INSERT: &str = "INSERT OR FAIL INTO bars (day_id, symbol, timeframe_id, timestamp, open, high, low, close, volume, \
+                      vwap, trades, shape_id, minutes) VALUES ";
 
 /// An error code of SQLite's with its message.
 #[derive(Debug)]
@@ -38,8 +41,8 @@ pub(super) fn insert(
     let connection = handle.as_raw_handle();
     let whole = batch.bars.len() / ROWS;
     let rest = batch.bars.len() % ROWS;
-    let mut many = if whole > 0 { Some(Insert::prepare(connection, ROWS)?) } else { None };
-    let mut few = if rest > 0 { Some(Insert::prepare(connection, rest)?) } else { None };
+    let mut many = if whole > 0 { Some(Insert::prepare(connection, day_id, ROWS)?) } else { None };
+    let mut few = if rest > 0 { Some(Insert::prepare(connection, day_id, rest)?) } else { None };
     let mut row = 0;
     for (symbol, range) in &batch.symbols {
         for (bar, (shape_id, scale)) in batch.bars[range.clone()].iter().zip(&shapes[range.clone()]) {
@@ -50,23 +53,22 @@ pub(super) fn insert(
             };
             #[expect(clippy::cast_possible_truncation, clippy::cast_possible_wrap, reason = "at most ROWS × COLUMNS")]
             let column = |place: usize| (row % ROWS * COLUMNS + place + 1) as c_int;
-            statement.bind_int(column(0), day_id)?;
-            statement.bind_text(column(1), symbol)?;
-            statement.bind_int(column(2), bar.timeframe as i64)?;
-            statement.bind_int(column(3), bar.timestamp_ms)?;
-            statement.bind_price(column(4), *scale, bar.prices.open)?;
-            statement.bind_price(column(5), *scale, bar.prices.high)?;
-            statement.bind_price(column(6), *scale, bar.prices.low)?;
-            statement.bind_price(column(7), *scale, bar.prices.close)?;
-            statement.bind_real(column(8), bar.volume)?;
-            statement.bind_real(column(9), bar.vwap)?;
+            statement.bind_text(column(0), symbol)?;
+            statement.bind_int(column(1), bar.timeframe as i64)?;
+            statement.bind_int(column(2), bar.timestamp_ms)?;
+            statement.bind_price(column(3), *scale, bar.prices.open)?;
+            statement.bind_price(column(4), *scale, bar.prices.high)?;
+            statement.bind_price(column(5), *scale, bar.prices.low)?;
+            statement.bind_price(column(6), *scale, bar.prices.close)?;
+            statement.bind_real(column(7), bar.volume)?;
+            statement.bind_real(column(8), bar.vwap)?;
             match bar.trades {
                 // A day's count of trades never comes near 2^63.
-                Some(trades) => statement.bind_int(column(10), i64::try_from(trades).unwrap_or(i64::MAX))?,
-                None => statement.bind_null(column(10))?,
+                Some(trades) => statement.bind_int(column(9), i64::try_from(trades).unwrap_or(i64::MAX))?,
+                None => statement.bind_null(column(9))?,
             }
-            statement.bind_int(column(11), *shape_id)?;
-            statement.bind_int(column(12), i64::from(bar.minutes))?;
+            statement.bind_int(column(10), *shape_id)?;
+            statement.bind_int(column(11), i64::from(bar.minutes))?;
             row += 1;
             if row % ROWS == 0 || row == batch.bars.len() {
                 statement.run()?;
@@ -84,8 +86,8 @@ struct Insert {
 }
 
 impl Insert {
-    fn prepare(connection: NonNull<ffi::sqlite3>, rows: usize) -> Result<Self, BulkError> {
-        let row = format!("({})", ["?"; COLUMNS].join(","));
+    fn prepare(connection: NonNull<ffi::sqlite3>, day_id: i64, rows: usize) -> Result<Self, BulkError> {
+        let row = format!("({day_id},{})", ["?"; COLUMNS].join(","));
         let sql = INSERT.to_owned() + &vec![row; rows].join(",");
         let mut statement = ptr::null_mut();
         let length = c_int::try_from(sql.len()).expect("Invariant: the statement has a few kilobytes");
