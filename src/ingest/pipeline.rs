@@ -1,7 +1,7 @@
 //! Fetching, decoding and writing days: downloads and decoders in parallel, one writer, bounded in between.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
@@ -177,12 +177,16 @@ impl Run {
         // Owned by this set: it ends with the run, whichever way that ends.
         let mut feeding = tokio::task::JoinSet::new();
         feeding.spawn(feeder.feed(jobs, to_writer));
-        while let Some(arrived) = at_writer.recv().await {
+        loop {
+            let arrived = tokio::select! {
+                biased;
+                // A slow object is not waited for.
+                () = self.stop.cancelled() => break,
+                arrived = at_writer.recv() => arrived,
+            };
+            let Some(arrived) = arrived else { break };
             let (decoding, bytes) = arrived?;
             self.report.bytes_fetched += bytes;
-            if self.stop.is_cancelled() {
-                break;
-            }
             if let Some(report) = self.write(decoding, store).await? {
                 self.done(report);
             }
@@ -240,12 +244,15 @@ impl Run {
                 }
                 Some(Message::Bars(batch)) => store.write(&batch).await.map_err(RunError::from),
                 Some(Message::Whole(decoded)) => {
+                    self.discard(decoded.day_problem.as_ref(), files.1.as_deref());
                     break self.commit(store, open.take(), *decoded, replaced, started_at).await.map(Some);
                 }
                 Some(Message::Broken(problem, decoded)) => {
                     if open.take().is_some() {
                         store.abandon_day().await?;
                     }
+                    self.discard(Some(&problem), files.0.as_deref());
+                    self.discard(decoded.day_problem.as_ref(), files.1.as_deref());
                     let report = describe(blank(dataset, date, problem.outcome), *decoded);
                     break self.refuse(store, report, problem, started_at).await.map(Some);
                 }
@@ -298,6 +305,13 @@ impl Run {
             }
             None => Begun::Settled(Box::new(blank(dataset, date, Outcome::NotASession))),
         })
+    }
+
+    /// Removes the fetched copy of a damaged file: the damage may be the copy's, and the next run fetches another.
+    fn discard(&self, problem: Option<&Problem>, path: Option<&Path>) {
+        if let (Some(Outcome::Damaged), Some(path)) = (problem.map(|problem| problem.outcome), path) {
+            self.source.discard(path);
+        }
     }
 
     fn decode_again(&self, day: FetchedDay) -> mpsc::Receiver<Message> {

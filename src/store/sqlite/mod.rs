@@ -101,7 +101,7 @@ impl SqliteStore {
         loop {
             match migrator.run_direct(None, &mut self.connection, false).await {
                 Ok(()) => return Ok(()),
-                Err(_) if tries < 20 => {
+                Err(error) if tries < if is_held(&error) { 20 } else { 3 } => {
                     tries += 1;
                     tokio::time::sleep(Duration::from_millis(50 * tries)).await;
                 }
@@ -158,9 +158,10 @@ fn named(path: &Path, doing: &'static str, source: sqlx::Error) -> StoreError {
         Some(libsqlite3_sys::SQLITE_FULL) => StoreError::DiskFull { path },
         Some(libsqlite3_sys::SQLITE_READONLY) => StoreError::ReadOnly { path },
         Some(libsqlite3_sys::SQLITE_CORRUPT) => StoreError::Corrupt { path, detail: source.to_string() },
-        Some(libsqlite3_sys::SQLITE_NOTADB) => {
-            StoreError::Foreign { path, reason: "the file is something else".to_owned() }
-        }
+        Some(libsqlite3_sys::SQLITE_NOTADB) => StoreError::Foreign {
+            path,
+            reason: "the file is something else; set DATABASE_URL to another file".to_owned(),
+        },
         _ => StoreError::Other { path, doing, source },
     }
 }
@@ -170,6 +171,12 @@ fn opening(path: &Path, source: sqlx::Error) -> StoreError {
         StoreError::Other { path, source, .. } => StoreError::Open { path, source },
         other => other,
     }
+}
+
+/// Whether another process works on the database.
+fn is_held(error: &sqlx::migrate::MigrateError) -> bool {
+    use sqlx::migrate::MigrateError;
+    matches!(error, MigrateError::ExecuteMigration(source, _) | MigrateError::Execute(source) if is_busy(source))
 }
 
 fn primary_code(error: &sqlx::Error) -> Option<i32> {
