@@ -8,6 +8,9 @@ use aws_config::provider_config::ProviderConfig;
 use aws_credential_types::provider::ProvideCredentials;
 use aws_credential_types::provider::error::CredentialsError;
 use aws_runtime::env_config::file::{EnvConfigFileKind, EnvConfigFiles};
+use aws_smithy_runtime_api::client::http::{HttpConnector, HttpConnectorFuture, SharedHttpConnector, http_client_fn};
+use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
+use aws_smithy_runtime_api::client::result::ConnectorError;
 
 use super::SourceError;
 
@@ -59,7 +62,10 @@ impl S3Credentials {
             .filter_map(|(kind, file)| file.as_ref().map(|file| (kind, file)))
             .fold(builder, |builder, (kind, file)| builder.with_file(kind, file));
         let provider = ProfileFileCredentialsProvider::builder()
-            .configure(&ProviderConfig::without_region())
+            .configure(
+                &ProviderConfig::without_region()
+                    .with_http_client(http_client_fn(|_, _| SharedHttpConnector::new(NoNetwork))),
+            )
             .profile_name(&profile.name)
             .profile_files(builder.build())
             .build();
@@ -81,6 +87,17 @@ impl S3Credentials {
             }
         };
         SourceError::Credentials { detail }
+    }
+}
+
+/// Keys stand in files; whoever would ask a service of the network for them is refused here.
+#[derive(Debug)]
+struct NoNetwork;
+
+impl HttpConnector for NoNetwork {
+    fn call(&self, _request: HttpRequest) -> HttpConnectorFuture {
+        let why = "credentials are read from files only, no service is asked for them";
+        HttpConnectorFuture::ready(Err(ConnectorError::user(why.into())))
     }
 }
 
