@@ -563,6 +563,26 @@ fn a_foreign_table_is_refused_at_once() {
 }
 
 #[test]
+fn keys_come_from_a_named_profile_too() {
+    let place = week();
+    let vendor = Vendor::serve(&place.bucket());
+    fs::create_dir(place.path("home/.aws")).unwrap();
+    let keys = "[team]\naws_access_key_id = sandbox\naws_secret_access_key = sandbox-secret\n[idle]\nregion = x\n\
+                [machine]\nrole_arn = arn:aws:iam::1:role/r\ncredential_source = Ec2InstanceMetadata\n";
+    fs::write(place.path("home/.aws/credentials"), keys).unwrap();
+    let with = |profile: &str| {
+        let mut command = place.customer(&vendor.url(), LOAD);
+        command.env_remove("MASSIVE_S3_ACCESS_KEY_ID").env_remove("MASSIVE_S3_SECRET_ACCESS_KEY");
+        harness::ran(command.env("AWS_PROFILE", profile))
+    };
+    assert_eq!(with("team").ended(0).days(), days(&[("loaded", 5)]));
+    for profile in ["idle", "machine", "nobody"] {
+        let refused = with(profile).ended(1).err;
+        assert!(refused.contains(profile) && refused.contains("MASSIVE_S3_ACCESS_KEY_ID"), "{refused}");
+    }
+}
+
+#[test]
 fn files_of_a_new_kind_in_the_bucket_are_no_days() {
     let place = week();
     let folder = place.bucket().join("us_stocks_sip/minute_aggs_v1/2026/10");
