@@ -183,11 +183,20 @@ fn cases() -> Vec<Case> {
         text("file: another header", &[DAMAGED, "header"], |text| {
             rows(&text, |i, row| if i == 0 { "a,b,c".into() } else { row.into() })
         }),
-        text("file: a column is missing", &[DAMAGED, "`close`"], |text| {
-            rows(&text, |_, row| {
-                row.split(',').enumerate().filter(|(i, _)| *i != 3).map(|(_, cell)| cell).collect::<Vec<_>>().join(",")
-            })
-        }),
+        text(
+            "file: a column is missing",
+            &[DAMAGED, "`close`", "; found: ticker,volume,open,high", "; expected: "],
+            |text| {
+                rows(&text, |_, row| {
+                    row.split(',')
+                        .enumerate()
+                        .filter(|(i, _)| *i != 3)
+                        .map(|(_, cell)| cell)
+                        .collect::<Vec<_>>()
+                        .join(",")
+                })
+            },
+        ),
         text("file: header only", &["2026-10-01 stocks empty", "has a header and no rows"], |text| {
             text.lines().next().unwrap().to_owned() + "\n"
         }),
@@ -359,7 +368,7 @@ fn cases() -> Vec<Case> {
             fs::create_dir(place.path("work/empty")).unwrap();
             place.type_line("s3 --source=empty --symbol=SPY")
         }),
-        line("bad time to keep", 2, &["cache", "soon"], "s3 --symbol=SPY --cache-keep=soon"),
+        line("bad time to keep", 2, &["flag --cache-keep: `soon`", "24h"], "s3 --symbol=SPY --cache-keep=soon"),
         line("no downloads", 2, &["downloads"], "s3 --symbol=SPY --downloads=0"),
         case("no bucket of that name", 1, &["there is no bucket `bars`", "MASSIVE_S3_BUCKET"], Same, |place| {
             let vendor = Vendor::serve(&place.bucket());
@@ -413,7 +422,7 @@ fn cases() -> Vec<Case> {
                 place.type_line(&format!("{RUN} --database-url=y.db"))
             },
         ),
-        case("database: of a newer version", 1, &["z.db is not", "newer version"], Same, |place| {
+        case("database: of a newer version", 1, &["z.db is not", "newer version", "set DATABASE_URL"], Same, |place| {
             fs::copy(place.database(), place.path("work/z.db")).unwrap();
             query_file(
                 &place.path("work/z.db"),

@@ -27,7 +27,8 @@ use crate::store::{Attempt, BarReader, DayState, Ledger, LoadRate, StoreError, W
 pub(super) async fn run(args: &IngestArgs, context: &Context, signals: &Signals) -> Result<Exit, CliError> {
     let settings = &context.settings;
     let request = Request::new(&args.selection, settings.now.value)?;
-    let keep: CacheKeep = settings.cache_keep.value.parse().map_err(CliError::usage)?;
+    let Sourced { value: keep, origin } = &settings.cache_keep;
+    let keep: CacheKeep = keep.parse().map_err(|error| CliError::usage(anyhow::anyhow!("{origin}: {error}")))?;
     let dataset = args.selection.dataset.unwrap_or(Dataset::Stocks);
     // A dry run leaves nothing behind, not even an empty database.
     let mut store = if request.dry_run { context.existing_store().await? } else { Some(context.store().await?) };

@@ -114,9 +114,12 @@ impl SqliteStore {
         use sqlx::migrate::MigrateError;
         let path = self.path.clone();
         match error {
-            MigrateError::VersionMissing(_) | MigrateError::VersionTooNew(..) => {
-                StoreError::Foreign { path, reason: "it was made by a newer version of this program".to_owned() }
-            }
+            MigrateError::VersionMissing(_) | MigrateError::VersionTooNew(..) => StoreError::Foreign {
+                path,
+                reason:
+                    "it was made by a newer version of this program: use that one, or set DATABASE_URL to another file"
+                        .to_owned(),
+            },
             MigrateError::VersionMismatch(version) => {
                 StoreError::Foreign { path, reason: format!("its migration {version} differs from this program's") }
             }
