@@ -2,6 +2,7 @@
 //!
 //! `BARKEEP_PRINT_TABLE=1 cargo test --features sandbox --test bad_inputs -- --nocapture` prints the table.
 #![cfg(feature = "sandbox")]
+#![allow(clippy::print_stdout, reason = "prints its table when asked to")]
 
 mod harness;
 #[path = "source_s3/server.rs"]
@@ -119,7 +120,7 @@ fn scripted(place: &Place, list: Option<Reply>, object: Reply) -> Ran {
 fn listing(bucket: &Path) -> impl Fn(&str) -> Reply + use<> {
     let bucket = bucket.to_owned();
     move |prefix| {
-        let objects: String = ["09/2026-09-30", "10/2026-10-01", "10/2026-10-02"]
+        let objects: Vec<String> = ["09/2026-09-30", "10/2026-10-01", "10/2026-10-02"]
             .into_iter()
             .map(|day| format!("{prefix}{day}.csv.gz"))
             .map(|key| {
@@ -134,7 +135,8 @@ fn listing(bucket: &Path) -> impl Fn(&str) -> Reply + use<> {
             200,
             format!(
                 "<?xml version=\"1.0\"?><ListBucketResult><Name>flatfiles</Name><IsTruncated>false</IsTruncated>\
-                 {objects}</ListBucketResult>"
+                 {}</ListBucketResult>",
+                objects.concat()
             ),
         )
     }
@@ -472,7 +474,7 @@ fn first_line(ran: &Ran) -> String {
             || line.starts_with("2026-") && !line.contains("loaded")
             || line.contains("not in stocks")
     };
-    lines().find(is_it).or_else(|| lines().last()).unwrap_or_default().to_owned()
+    lines().find(is_it).or_else(|| lines().next_back()).unwrap_or_default().to_owned()
 }
 
 #[test]
