@@ -2,6 +2,7 @@
 //! lies between them is bounded, so memory does not grow with the number of days.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -168,12 +169,16 @@ impl Run {
         // Owned by this set: it ends with the run, whichever way that ends.
         let mut feeding = tokio::task::JoinSet::new();
         feeding.spawn(feeder.feed(jobs, to_writer));
-        while let Some(arrived) = at_writer.recv().await {
+        loop {
+            let arrived = tokio::select! {
+                biased;
+                // A slow object is not waited for.
+                () = self.stop.cancelled() => break,
+                arrived = at_writer.recv() => arrived,
+            };
+            let Some(arrived) = arrived else { break };
             let arrival = arrived?;
             self.report.bytes_fetched += arrival.bytes_over_network;
-            if self.stop.is_cancelled() {
-                break;
-            }
             if let Some(report) = self.write(arrival, store).await? {
                 self.done(report);
             }
@@ -241,12 +246,15 @@ impl Run {
                 }
                 Some(Message::Bars(batch)) => store.write(&batch).await.map_err(RunError::from),
                 Some(Message::Whole(decoded)) => {
+                    self.discard(decoded.day_problem.as_ref(), paths.day.as_deref());
                     break self.commit(store, open.take(), *decoded, replaced, started_at).await.map(Some);
                 }
                 Some(Message::Broken(problem, decoded)) => {
                     if open.take().is_some() {
                         store.abandon_day().await?;
                     }
+                    self.discard(Some(&problem), paths.minute.as_deref());
+                    self.discard(decoded.day_problem.as_ref(), paths.day.as_deref());
                     let report = describe(blank(dataset, date, problem.outcome), *decoded);
                     break self.refuse(store, report, problem, started_at).await.map(Some);
                 }
@@ -305,6 +313,13 @@ impl Run {
             }
             None => Begun::Settled(Box::new(blank(dataset, date, Outcome::NotASession))),
         })
+    }
+
+    /// Removes the fetched copy of a damaged file: the damage may be the copy's, and the next run fetches another.
+    fn discard(&self, problem: Option<&Problem>, path: Option<&Path>) {
+        if let (Some(Outcome::Damaged), Some(path)) = (problem.map(|problem| problem.outcome), path) {
+            self.source.discard(path);
+        }
     }
 
     fn decode_again(&self, day: FetchedDay) -> mpsc::Receiver<Message> {

@@ -1,10 +1,12 @@
 //! `backfill s3`.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use jiff::civil::Date;
 use serde_json::Value;
 
 use super::{Context, store_error, warn};
@@ -17,18 +19,23 @@ use crate::ingest::source::{
     Cache, CacheKeep, LocalSource, S3Credentials, S3Options, S3Profile, S3Source, Source, SourceError,
 };
 use crate::ingest::{self, Concurrency, DatasetPlan, Outcome, Reporter, RunError, RunReport, make_plan};
-use crate::model::{Dataset, Symbol};
+use crate::model::{Dataset, FileKind, Symbol};
 use crate::store::sqlite::SqliteStore;
-use crate::store::{BarReader, Ledger, Watchlist};
+use crate::store::{Attempt, BarReader, DayState, Ledger, LoadRate, StoreError, Watchlist};
 
 /// Loads day files.
 pub(super) async fn run(args: &IngestArgs, context: &Context, signals: &Signals) -> Result<Exit, CliError> {
     let settings = &context.settings;
     let request = Request::new(&args.selection, settings.now.value)?;
-    let keep: CacheKeep = settings.cache_keep.value.parse().map_err(CliError::usage)?;
+    let Sourced { value: keep, origin } = &settings.cache_keep;
+    let keep: CacheKeep = keep.parse().map_err(|error| CliError::usage(anyhow::anyhow!("{origin}: {error}")))?;
     let dataset = args.selection.dataset.unwrap_or(Dataset::Stocks);
-    let mut store = context.store().await?;
-    let watched: Vec<Symbol> = store.watchlist().await.map_err(store_error)?.into_iter().map(|e| e.symbol).collect();
+    // A dry run leaves nothing behind, not even an empty database.
+    let mut store = if request.dry_run { context.existing_store().await? } else { Some(context.store().await?) };
+    let watched = match &mut store {
+        Some(store) => store.watchlist().await.map_err(store_error)?.into_iter().map(|entry| entry.symbol).collect(),
+        None => Vec::new(),
+    };
     let (selections, said_first) = request.selections(&watched)?;
     if let Some(line) = said_first.filter(|_| !context.quiet) {
         warn(&line);
@@ -36,21 +43,27 @@ pub(super) async fn run(args: &IngestArgs, context: &Context, signals: &Signals)
     let source = open_source(settings, dataset, keep).await.map_err(run_error)?;
     let reporter = reporter(context.quiet, context.json, Context::has_terminal(), settings.color.value);
 
-    let mut plans = Vec::new();
-    let mut forecasts = Vec::new();
-    for selection in &selections {
-        let asked = asked(&request, selection);
-        let plan = make_plan(&source, &mut store, asked, reporter.as_ref()).await.map_err(run_error)?;
-        let everyone = plan.request.symbols.is_none();
-        let rate = store.load_rate(everyone).await.map_err(store_error)?;
-        forecasts.push(Forecast::of(&plan, rate));
-        plans.push(plan);
-    }
     let effective = effective_settings(&request, &selections, settings);
-    if request.dry_run {
+    let planning = async {
+        let requests = selections.iter().map(|selection| asked(&request, selection));
+        match &mut store {
+            Some(store) => plan_all(&source, store, requests, reporter.as_ref()).await,
+            None => plan_all(&source, &mut NothingStored, requests, reporter.as_ref()).await,
+        }
+    };
+    let planned = tokio::select! {
+        biased;
+        () = signals.stop().cancelled() => None,
+        planned = planning => Some(planned?),
+    };
+    let Some((plans, forecasts)) = planned else {
+        let stopped = RunReport { interrupted: true, ..RunReport::default() };
+        return end(&stopped, None, &effective, context, signals);
+    };
+    let Some(mut store) = store.filter(|_| !request.dry_run) else {
         print_plan(&mut io::stdout().lock(), &plans, &forecasts, &effective, context.json)?;
         return Ok(Exit::Done);
-    }
+    };
     if !context.quiet {
         warn(&format!("from {} into {}", source.describe(), context.database_file().display()));
         warn(plan_text(&plans, &forecasts).trim_end());
@@ -59,6 +72,53 @@ pub(super) async fn run(args: &IngestArgs, context: &Context, signals: &Signals)
     find_absent(&mut report, &selections, &mut store).await?;
     store.close().await.map_err(store_error)?;
     end(&report, failure, &effective, context, signals)
+}
+
+async fn plan_all(
+    source: &Source,
+    ledger: &mut impl Ledger,
+    requests: impl Iterator<Item = ingest::Request>,
+    reporter: &dyn Reporter,
+) -> Result<(Vec<DatasetPlan>, Vec<Forecast>), CliError> {
+    let (mut plans, mut forecasts) = (Vec::new(), Vec::new());
+    for request in requests {
+        let plan = make_plan(source, ledger, request, reporter).await.map_err(run_error)?;
+        let rate = ledger.load_rate(plan.request.symbols.is_none()).await.map_err(store_error)?;
+        forecasts.push(Forecast::of(&plan, rate));
+        plans.push(plan);
+    }
+    Ok((plans, forecasts))
+}
+
+/// The ledger of a database that is not there yet.
+struct NothingStored;
+
+impl Ledger for NothingStored {
+    async fn day_states(
+        &mut self,
+        _dataset: Dataset,
+        _range: RangeInclusive<Date>,
+    ) -> Result<BTreeMap<Date, DayState>, StoreError> {
+        Ok(BTreeMap::new())
+    }
+
+    async fn record_attempt(
+        &mut self,
+        _dataset: Dataset,
+        _date: Date,
+        _file: FileKind,
+        _attempt: &Attempt,
+    ) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    async fn load_rate(&mut self, _everyone: bool) -> Result<Option<LoadRate>, StoreError> {
+        Ok(None)
+    }
+
+    async fn record_load_rate(&mut self, _everyone: bool, _rate: LoadRate) -> Result<(), StoreError> {
+        Ok(())
+    }
 }
 
 async fn load(

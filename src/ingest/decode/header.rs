@@ -21,9 +21,7 @@ pub(crate) struct Columns {
 
 /// A header that does not have what its dataset needs.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "{problem}\n  header found:    {found}\n  header expected: {expected} (any order; further columns are ignored)"
-)]
+#[error("{problem}; found: {found}; expected: {expected} (any order; further columns are ignored)")]
 pub struct HeaderError {
     problem: String,
     found: String,
@@ -112,7 +110,7 @@ mod tests {
     fn headers_that_lack_something_are_refused_with_both_shown() {
         let error = bind(Dataset::Stocks, "ticker,open,close,high,low,window_start").unwrap_err().to_string();
         assert!(error.contains("lacks `volume`, `transactions`"), "{error}");
-        assert!(error.contains("found:    ticker,open,close") && error.contains("expected: ticker,volume"), "{error}");
+        assert!(error.contains("found: ticker,open,close") && error.contains("expected: ticker,volume"), "{error}");
         let error = bind(Dataset::Stocks, "AAPL,1,2,3,4,5,6,7").unwrap_err().to_string();
         assert!(error.contains("not the header"), "{error}");
         let error = bind(Dataset::Indices, "ticker,open,open,close,high,low,window_start").unwrap_err().to_string();

@@ -9,7 +9,7 @@ mod s3;
 mod temp;
 
 use std::ops::RangeInclusive;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -90,6 +90,16 @@ impl Source {
                 let folder = folder.clone();
                 blocking(move || folder.list(dataset, kind, &range)).await
             }
+        }
+    }
+
+    /// Removes a fetched copy that is of no use. Files of a folder are the user's and stay.
+    pub fn discard(&self, path: &Path) {
+        if let Self::S3 { cache, .. } = self
+            && path.starts_with(cache.dir())
+        {
+            // A copy that cannot be removed is found damaged again, no more.
+            let _ = std::fs::remove_file(path);
         }
     }
 

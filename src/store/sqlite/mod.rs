@@ -144,9 +144,12 @@ impl SqliteStore {
         use sqlx::migrate::MigrateError;
         let path = self.path.clone();
         match error {
-            MigrateError::VersionMissing(_) | MigrateError::VersionTooNew(..) => {
-                StoreError::Foreign { path, reason: "it was made by a newer version of this program".to_owned() }
-            }
+            MigrateError::VersionMissing(_) | MigrateError::VersionTooNew(..) => StoreError::Foreign {
+                path,
+                reason:
+                    "it was made by a newer version of this program: use that one, or set DATABASE_URL to another file"
+                        .to_owned(),
+            },
             MigrateError::VersionMismatch(version) => {
                 StoreError::Foreign { path, reason: format!("its migration {version} differs from this program's") }
             }
@@ -202,9 +205,10 @@ fn named(path: &Path, doing: &'static str, source: sqlx::Error) -> StoreError {
         Some(libsqlite3_sys::SQLITE_FULL) => StoreError::DiskFull { path },
         Some(libsqlite3_sys::SQLITE_READONLY) => StoreError::ReadOnly { path },
         Some(libsqlite3_sys::SQLITE_CORRUPT) => StoreError::Corrupt { path, detail: source.to_string() },
-        Some(libsqlite3_sys::SQLITE_NOTADB) => {
-            StoreError::Foreign { path, reason: "the file is something else".to_owned() }
-        }
+        Some(libsqlite3_sys::SQLITE_NOTADB) => StoreError::Foreign {
+            path,
+            reason: "the file is something else; set DATABASE_URL to another file".to_owned(),
+        },
         _ => StoreError::Other { path, doing, source },
     }
 }
@@ -214,6 +218,12 @@ fn opening(path: &Path, source: sqlx::Error) -> StoreError {
         StoreError::Other { path, source, .. } => StoreError::Open { path, source },
         other => other,
     }
+}
+
+/// Whether another process works on the database.
+fn is_held(error: &sqlx::migrate::MigrateError) -> bool {
+    use sqlx::migrate::MigrateError;
+    matches!(error, MigrateError::ExecuteMigration(source, _) | MigrateError::Execute(source) if is_busy(source))
 }
 
 fn primary_code(error: &sqlx::Error) -> Option<i32> {
