@@ -442,7 +442,7 @@ fn cases() -> Vec<Case> {
         line(
             "database: no place to write",
             1,
-            &["cannot open the database /proc/none/a.db"],
+            &["/proc/none/a.db", "cannot make the folder /proc/none", "DATABASE_URL"],
             "s3 --source=BUCKET --database-url=sqlite:/proc/none/a.db",
         ),
         case("database: damaged", 1, &["w.db", "damaged", "restore it from a copy"], Same, |place| {

@@ -14,6 +14,16 @@ pub enum StoreError {
         /// What the database says.
         source: sqlx::Error,
     },
+    /// The folder of the file cannot be made.
+    #[error("cannot make the folder {} for the database {}: {source}; set DATABASE_URL to a place that can be written", folder.display(), path.display())]
+    Folder {
+        /// The database file.
+        path: PathBuf,
+        /// Its folder.
+        folder: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
     /// The file is something else than a database of ours.
     #[error("{} is not a barkeep database: {reason}", path.display())]
     Foreign {

@@ -30,6 +30,8 @@ pub(super) async fn run(args: &IngestArgs, context: &Context, signals: &Signals)
     let Sourced { value: keep, origin } = &settings.cache_keep;
     let keep: CacheKeep = keep.parse().map_err(|error| CliError::usage(anyhow::anyhow!("{origin}: {error}")))?;
     let dataset = args.selection.dataset.unwrap_or(Dataset::Stocks);
+    // Before the database, so that a wrong folder or missing keys leave no empty one behind.
+    let source = open_source(settings, dataset, keep).await.map_err(run_error)?;
     // A dry run leaves nothing behind, not even an empty database.
     let mut store = if request.dry_run { context.existing_store().await? } else { Some(context.store().await?) };
     let watched = match &mut store {
@@ -40,7 +42,6 @@ pub(super) async fn run(args: &IngestArgs, context: &Context, signals: &Signals)
     if let Some(line) = said_first.filter(|_| !context.quiet) {
         warn(&line);
     }
-    let source = open_source(settings, dataset, keep).await.map_err(run_error)?;
     let reporter = reporter(context.quiet, context.json, Context::has_terminal(), settings.color.value);
 
     let effective = effective_settings(&request, &selections, settings);

@@ -72,8 +72,11 @@ impl SqliteStore {
     /// Opens the database, creating the file, its folder and its tables where they are not there.
     pub async fn open(path: &Path) -> Result<Self, StoreError> {
         if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-            std::fs::create_dir_all(folder)
-                .map_err(|source| StoreError::Open { path: path.to_owned(), source: source.into() })?;
+            std::fs::create_dir_all(folder).map_err(|source| StoreError::Folder {
+                path: path.to_owned(),
+                folder: folder.to_owned(),
+                source,
+            })?;
         }
         let connection = connect(path).await?;
         let mut store = Self { path: path.to_owned(), connection, open_day: None, shapes: Shapes::default() };
@@ -218,12 +221,6 @@ fn opening(path: &Path, source: sqlx::Error) -> StoreError {
         StoreError::Other { path, source, .. } => StoreError::Open { path, source },
         other => other,
     }
-}
-
-/// Whether another process works on the database.
-fn is_held(error: &sqlx::migrate::MigrateError) -> bool {
-    use sqlx::migrate::MigrateError;
-    matches!(error, MigrateError::ExecuteMigration(source, _) | MigrateError::Execute(source) if is_busy(source))
 }
 
 fn primary_code(error: &sqlx::Error) -> Option<i32> {
