@@ -97,7 +97,7 @@ async fn folders_are_made_and_what_cannot_be_opened_is_named() {
     assert!(matches!(error, StoreError::Open { .. }), "{error:?}");
     assert!(error.to_string().contains("files"), "{error}");
     let below_a_file = nested.join("bars.db");
-    assert!(matches!(SqliteStore::open(&below_a_file).await, Err(StoreError::Open { .. })));
+    assert!(matches!(SqliteStore::open(&below_a_file).await, Err(StoreError::Folder { .. })));
 }
 
 #[cfg(unix)]
