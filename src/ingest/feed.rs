@@ -8,18 +8,17 @@ use futures_util::{StreamExt, stream};
 use jiff::Timestamp;
 use jiff::civil::Date;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
-use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
+use super::context::Context;
 use super::load::{FetchedDay, Message, Problem, load};
-use super::pipeline::{Clock, Concurrency, RunError};
+use super::pipeline::{Concurrency, RunError};
 use super::plan::{DayJob, DayPlan, Listing, plan_day};
-use super::report::Reporter;
 use super::source::{DayFile, Source, SourceError};
 use crate::model::{Dataset, FileKind, Outcome};
 
 /// Batches of bars a decoder may be ahead of the writer. A batch has a few megabytes.
-const BATCHES_AHEAD: usize = 4;
+const BATCHES_AHEAD: usize = 24;
 
 /// A day on its way to the writer.
 pub(super) struct Arrival {
@@ -43,13 +42,11 @@ pub(super) struct DayPaths {
 pub(super) struct Feeder {
     source: Arc<Source>,
     listing: Listing,
-    reporter: Arc<dyn Reporter>,
-    stop: CancellationToken,
+    context: Context,
     /// Dates the vendor has refused.
     refused: Mutex<BTreeSet<Date>>,
     decoders: Arc<Semaphore>,
     downloads: usize,
-    clock: Clock,
 }
 
 /// A day that was fetched, or not.
@@ -62,23 +59,14 @@ struct Fetch {
 }
 
 impl Feeder {
-    pub(super) fn new(
-        source: Arc<Source>,
-        listing: Listing,
-        reporter: Arc<dyn Reporter>,
-        stop: CancellationToken,
-        concurrency: Concurrency,
-        clock: Clock,
-    ) -> Self {
+    pub(super) fn new(source: Arc<Source>, listing: Listing, context: Context, concurrency: Concurrency) -> Self {
         Self {
             source,
             listing,
-            reporter,
-            stop,
+            context,
             refused: Mutex::new(BTreeSet::new()),
             decoders: Arc::new(Semaphore::new(concurrency.decoders.max(1))),
             downloads: concurrency.downloads.max(1),
-            clock,
         }
     }
 
@@ -100,7 +88,7 @@ impl Feeder {
                 }
                 Err(error) => Err(error),
             };
-            if to_writer.send(arrival).await.is_err() || feeder.stop.is_cancelled() {
+            if to_writer.send(arrival).await.is_err() || feeder.context.stop.is_cancelled() {
                 return;
             }
         }
@@ -110,7 +98,7 @@ impl Feeder {
         let Fetch { dataset, date, started_at, bytes_over_network, day } = fetch;
         let day = day.map(|day| {
             let paths = DayPaths { minute: day.minute.clone(), day: day.day.clone() };
-            (decode_on_thread(day, &self.reporter, &self.stop, Some(permit)), paths)
+            (decode_on_thread(day, &self.context, Some(permit)), paths)
         });
         Arrival { dataset, date, started_at, bytes_over_network, day }
     }
@@ -119,7 +107,7 @@ impl Feeder {
         let mut fetch = Fetch {
             dataset: job.request.dataset,
             date: job.date,
-            started_at: self.clock.now(),
+            started_at: self.context.clock.now(),
             bytes_over_network: 0,
             day: Err(Problem { outcome: Outcome::NotEntitled, detail: String::new() }),
         };
@@ -174,7 +162,7 @@ impl Feeder {
     ) -> Result<Result<PathBuf, Problem>, RunError> {
         let mut tries = 0;
         loop {
-            match self.source.fetch(&file, self.reporter.as_ref()).await {
+            match self.source.fetch(&file, self.context.reporter.as_ref()).await {
                 Ok(fetched) => {
                     *bytes += fetched.bytes_over_network;
                     return Ok(Ok(fetched.path));
@@ -182,9 +170,15 @@ impl Feeder {
                 Err(error) if error.is_common_cause() => return Err(error.into()),
                 Err(SourceError::Changed { .. }) if tries == 0 => {
                     tries += 1;
-                    self.reporter.note(&format!("{} was replaced while it was read; reading the new one", file.key));
-                    let again =
-                        self.source.list(file.dataset, file.kind, file.date..=file.date, self.reporter.as_ref());
+                    self.context
+                        .reporter
+                        .note(&format!("{} was replaced while it was read; reading the new one", file.key));
+                    let again = self.source.list(
+                        file.dataset,
+                        file.kind,
+                        file.date..=file.date,
+                        self.context.reporter.as_ref(),
+                    );
                     let newer = match again.await {
                         Ok(listed) => listed.into_iter().next(),
                         Err(error) if error.is_common_cause() => return Err(error.into()),
@@ -226,14 +220,13 @@ fn problem(file: &DayFile, error: &SourceError) -> Problem {
 /// Starts decoding a day; `permit` is given back at its end.
 pub(super) fn decode_on_thread(
     day: FetchedDay,
-    reporter: &Arc<dyn Reporter>,
-    stop: &CancellationToken,
+    context: &Context,
     permit: Option<OwnedSemaphorePermit>,
 ) -> mpsc::Receiver<Message> {
     let (to, from) = mpsc::channel(BATCHES_AHEAD);
-    let (reporter, stop) = (Arc::clone(reporter), stop.clone());
+    let context = context.clone();
     tokio::task::spawn_blocking(move || {
-        load(day, &to, reporter.as_ref(), &stop);
+        load(day, &to, &context);
         drop(permit);
     });
     from

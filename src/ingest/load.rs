@@ -5,12 +5,12 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use tokio::sync::mpsc::Sender;
-use tokio_util::sync::CancellationToken;
 
 use super::check::{Verdict, check};
+use super::context::Context;
 use super::decode::{DayFileRows, DecodeError, Grouping, MinuteRows, SymbolMinutes, decode_day, decode_minutes};
 use super::plan::{DayJob, version};
-use super::report::{ObjectReport, Reporter};
+use super::report::ObjectReport;
 use super::source::DayFile;
 use crate::aggregate::{DayGrid, roll_up};
 use crate::model::{Bar, Outcome};
@@ -60,9 +60,9 @@ pub(super) struct Decoded {
 /// Bars sent at a time: large enough to make each message cheap, small enough that the few in flight are a few megabytes.
 const BATCH_BARS: usize = 16 * 1024;
 
-/// Decodes a day and sends it. Ends early when the receiver is gone or `stop` is called for.
-pub(super) fn load(day: FetchedDay, to: &Sender<Message>, reporter: &dyn Reporter, stop: &CancellationToken) {
-    let end = decode(day, to, reporter, stop);
+/// Decodes a day and sends it. Ends early when the receiver is gone or the run is to stop.
+pub(super) fn load(day: FetchedDay, to: &Sender<Message>, context: &Context) {
+    let end = decode(day, to, context);
     // A receiver that is gone wants no end either.
     let _ = match end {
         Ok(decoded) => to.blocking_send(Message::Whole(Box::new(decoded))),
@@ -76,12 +76,7 @@ enum Stop {
     Unwanted,
 }
 
-fn decode(
-    day: FetchedDay,
-    to: &Sender<Message>,
-    reporter: &dyn Reporter,
-    stop: &CancellationToken,
-) -> Result<Decoded, Stop> {
+fn decode(day: FetchedDay, to: &Sender<Message>, context: &Context) -> Result<Decoded, Stop> {
     let FetchedDay { mut job, minute, day: day_path, day_problem } = day;
     let dataset = job.request.dataset;
     let grid = DayGrid::new(dataset, job.date);
@@ -111,8 +106,8 @@ fn decode(
         grid: &grid,
         official: official.take(),
         to,
-        stop,
-        batch: BarBatch::default(),
+        context,
+        batch: context.batches.take(),
         rolled: 0,
         official_bars: 0,
     };
@@ -123,7 +118,7 @@ fn decode(
             let detail = "the day changed in the database while it was loaded; run the command again".to_owned();
             return Err(Stop::Problem(Problem { outcome: Outcome::Failed, detail }, Box::new(decoded)));
         };
-        match read_minutes(path, &mut sender, reporter) {
+        match read_minutes(path, &mut sender) {
             Ok(rows) => {
                 decoded.minute = Some(minute_report(file, &rows));
                 decoded.notes.extend(
@@ -185,11 +180,11 @@ enum ReadError {
     Unwanted,
 }
 
-fn read_minutes(path: &Path, sender: &mut BatchSender<'_>, reporter: &dyn Reporter) -> Result<MinuteRows, ReadError> {
+fn read_minutes(path: &Path, sender: &mut BatchSender<'_>) -> Result<MinuteRows, ReadError> {
     let dataset = sender.job.request.dataset;
     for grouping in [Grouping::Together, Grouping::Any] {
         let file = File::open(path).map_err(ReadError::Io)?;
-        let (job, grid) = (sender.job, sender.grid);
+        let (job, grid, reporter) = (sender.job, sender.grid, &sender.context.reporter);
         let progress = |rows| reporter.decoded(rows);
         let read = decode_minutes(file, dataset, grid, &job.wanted, grouping, progress, |symbol| sender.take(&symbol));
         match read {
@@ -256,7 +251,7 @@ struct BatchSender<'a> {
     /// Day bars; those of symbols with minutes go out with them, so that a symbol's bars are written together.
     official: Option<DayFileRows>,
     to: &'a Sender<Message>,
-    stop: &'a CancellationToken,
+    context: &'a Context,
     batch: BarBatch,
     rolled: u64,
     official_bars: u64,
@@ -267,7 +262,8 @@ impl BatchSender<'_> {
         if let Some(official) = &mut self.official {
             official.untake();
         }
-        self.batch = BarBatch::default();
+        self.batch.symbols.clear();
+        self.batch.bars.clear();
         (self.rolled, self.official_bars) = (0, 0);
         self.to.blocking_send(Message::Begin(Box::new(self.job.clone()))).map_err(|_| Stop::Unwanted)
     }
@@ -307,13 +303,12 @@ impl BatchSender<'_> {
     }
 
     fn send(&mut self) -> Result<(), Stop> {
-        if self.stop.is_cancelled() {
+        if self.context.stop.is_cancelled() {
             return Err(Stop::Unwanted);
         }
         // The vendor's order of tickers is not quite the database's.
         self.batch.symbols.sort_unstable_by(|a, b| a.0.cmp(&b.0));
-        let next = BarBatch { symbols: Vec::new(), bars: Vec::with_capacity(BATCH_BARS + DayGrid::MAX_MINUTES) };
-        let batch = std::mem::replace(&mut self.batch, next);
+        let batch = std::mem::replace(&mut self.batch, self.context.batches.take());
         self.to.blocking_send(Message::Bars(batch)).map_err(|_| Stop::Unwanted)
     }
 }

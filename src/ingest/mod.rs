@@ -3,6 +3,7 @@
 //! Nothing here knows SQL or a terminal: bars go into the store's traits, progress into [`Reporter`].
 
 mod check;
+mod context;
 pub mod decode;
 mod feed;
 mod load;

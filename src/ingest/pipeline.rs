@@ -11,6 +11,7 @@ use jiff::civil::Date;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
+use super::context::{Clock, Context};
 use super::feed::{Arrival, DayPaths, Feeder, decode_on_thread};
 use super::load::{Decoded, FetchedDay, Message, Problem};
 use super::plan::{DayJob, DayPlan, Listing, Request, plan, plan_day};
@@ -102,9 +103,9 @@ pub async fn run<S: Ledger + BarSink>(
     let days = plans.iter().map(|plan| plan.jobs().count()).sum::<usize>() + gaps;
     reporter.start(days as u64, plans.iter().flat_map(DatasetPlan::jobs).map(DayJob::bytes).sum());
     let start = plans.first().map_or_else(Timestamp::now, |plan| plan.request.now);
-    let clock = Clock { start, since: began };
-    let mut run =
-        Run { clock, source, concurrency, reporter, stop, report: RunReport::default(), file_bytes: 0, bars: 0 };
+    let clock = Clock::starting(start);
+    let context = Context { reporter, stop, clock, batches: Arc::default() };
+    let mut run = Run { context, source, concurrency, report: RunReport::default(), file_bytes: 0, bars: 0 };
     let mut failure = None;
     for plan in plans {
         let everyone = plan.request.symbols.is_none();
@@ -118,32 +119,16 @@ pub async fn run<S: Ledger + BarSink>(
             break;
         }
     }
-    run.report.interrupted = run.stop.is_cancelled() && run.report.days.len() < all_days;
+    run.report.interrupted = run.context.stop.is_cancelled() && run.report.days.len() < all_days;
     run.report.days.sort_by_key(|day| (day.dataset, day.date));
     run.report.elapsed = began.elapsed();
     (run.report, failure)
 }
 
-/// The time of a run: what its request calls now, and what has passed since. So a run whose now is set by a test leaves
-/// times that fit.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Clock {
-    start: Timestamp,
-    since: Instant,
-}
-
-impl Clock {
-    pub(super) fn now(self) -> Timestamp {
-        self.start.saturating_add(self.since.elapsed()).unwrap_or(self.start)
-    }
-}
-
 struct Run {
-    clock: Clock,
+    context: Context,
     source: Arc<Source>,
     concurrency: Concurrency,
-    reporter: Arc<dyn Reporter>,
-    stop: CancellationToken,
     report: RunReport,
     /// Packed bytes loaded, and bars made of them, since the last load rate was written.
     file_bytes: u64,
@@ -164,8 +149,7 @@ impl Run {
         }
         let decoders = self.concurrency.decoders.max(1);
         let (to_writer, mut at_writer) = mpsc::channel(decoders);
-        let (source, reporter) = (Arc::clone(&self.source), Arc::clone(&self.reporter));
-        let feeder = Feeder::new(source, listing, reporter, self.stop.clone(), self.concurrency, self.clock);
+        let feeder = Feeder::new(Arc::clone(&self.source), listing, self.context.clone(), self.concurrency);
         // Owned by this set: it ends with the run, whichever way that ends.
         let mut feeding = tokio::task::JoinSet::new();
         feeding.spawn(feeder.feed(jobs, to_writer));
@@ -173,7 +157,7 @@ impl Run {
             let arrived = tokio::select! {
                 biased;
                 // A slow object is not waited for.
-                () = self.stop.cancelled() => break,
+                () = self.context.stop.cancelled() => break,
                 arrived = at_writer.recv() => arrived,
             };
             let Some(arrived) = arrived else { break };
@@ -188,7 +172,7 @@ impl Run {
     }
 
     fn done(&mut self, report: DayReport) {
-        self.reporter.day_done(&report);
+        self.context.reporter.day_done(&report);
         self.report.days.push(report);
     }
 
@@ -210,7 +194,7 @@ impl Run {
         let ended = loop {
             let message = tokio::select! {
                 biased;
-                () = self.stop.cancelled() => break Ok(None),
+                () = self.context.stop.cancelled() => break Ok(None),
                 message = arriving.recv() => message,
             };
             let step = match message {
@@ -221,7 +205,7 @@ impl Run {
                     // Waiting for another process can take minutes.
                     let begun = tokio::select! {
                         biased;
-                        () = self.stop.cancelled() => None,
+                        () = self.context.stop.cancelled() => None,
                         begun = self.begin(&job, store) => Some(begun),
                     };
                     let Some(begun) = begun else {
@@ -244,7 +228,11 @@ impl Run {
                         Err(error) => Err(error),
                     }
                 }
-                Some(Message::Bars(batch)) => store.write(&batch).await.map_err(RunError::from),
+                Some(Message::Bars(batch)) => {
+                    let written = store.write(&batch).await;
+                    self.context.batches.put(batch);
+                    written.map_err(RunError::from)
+                }
                 Some(Message::Whole(decoded)) => {
                     self.discard(decoded.day_problem.as_ref(), paths.day.as_deref());
                     break self.commit(store, open.take(), *decoded, replaced, started_at).await.map(Some);
@@ -259,7 +247,7 @@ impl Run {
                     break self.refuse(store, report, problem, started_at).await.map(Some);
                 }
                 // The decoder stopped because the run does, or it panicked.
-                None if self.stop.is_cancelled() => break Ok(None),
+                None if self.context.stop.is_cancelled() => break Ok(None),
                 None => {
                     let problem = Problem {
                         outcome: Outcome::Failed,
@@ -285,7 +273,7 @@ impl Run {
     }
 
     async fn begin<S: BarSink>(&self, job: &DayJob, store: &mut S) -> Result<Begun, RunError> {
-        let (dataset, date, reporter) = (job.request.dataset, job.date, Arc::clone(&self.reporter));
+        let (dataset, date, reporter) = (job.request.dataset, job.date, Arc::clone(&self.context.reporter));
         let waiting = move || reporter.note("waiting for another process that writes to the database");
         let state = store.begin_day(dataset, date, waiting).await?;
         if state.is_same_content(&job.state) {
@@ -323,7 +311,7 @@ impl Run {
     }
 
     fn decode_again(&self, day: FetchedDay) -> mpsc::Receiver<Message> {
-        decode_on_thread(day, &self.reporter, &self.stop, None)
+        decode_on_thread(day, &self.context, None)
     }
 
     async fn commit<S: Ledger + BarSink>(
@@ -340,7 +328,7 @@ impl Run {
             everyone: job.everyone,
             named: job.named.clone(),
             started_at,
-            finished_at: self.clock.now(),
+            finished_at: self.context.clock.now(),
         };
         let (dataset, date) = (job.request.dataset, job.date);
         // Nothing but the day file was to be read, and it could not be: the day is what it was.
@@ -351,7 +339,7 @@ impl Run {
             store.commit_day(&commit).await?;
         }
         if let Some(problem) = &decoded.day_problem {
-            let attempt = attempt(problem, started_at, self.clock.now());
+            let attempt = attempt(problem, started_at, self.context.clock.now());
             store.record_attempt(dataset, date, FileKind::Day, &attempt).await?;
         }
         let bars = decoded.files.iter().map(|file| file.bars_written).sum();
@@ -373,7 +361,7 @@ impl Run {
                 report.dataset,
                 report.date,
                 FileKind::Minute,
-                &attempt(&problem, started_at, self.clock.now()),
+                &attempt(&problem, started_at, self.context.clock.now()),
             )
             .await?;
         Ok(DayReport { detail: Some(problem.detail), ..report })
@@ -386,10 +374,15 @@ impl Run {
         began: Instant,
     ) -> Result<(), StoreError> {
         let (file_bytes, bars) = (std::mem::take(&mut self.file_bytes), std::mem::take(&mut self.bars));
-        if file_bytes == 0 || self.stop.is_cancelled() {
+        if file_bytes == 0 || self.context.stop.is_cancelled() {
             return Ok(());
         }
-        let rate = LoadRate { file_bytes, bars, seconds: began.elapsed().as_secs_f64(), measured_at: self.clock.now() };
+        let rate = LoadRate {
+            file_bytes,
+            bars,
+            seconds: began.elapsed().as_secs_f64(),
+            measured_at: self.context.clock.now(),
+        };
         store.record_load_rate(everyone, rate).await
     }
 }

@@ -14,7 +14,7 @@ use super::shape::PriceScale;
 use crate::store::BarBatch;
 
 /// Rows of one statement; far below SQLite's limit of 32,766 parameters.
-const ROWS: usize = 250;
+const ROWS: usize = 100;
 
 /// Parameters of a row. The day is the same in all, and part of the text.
 const COLUMNS: usize = 12;

@@ -4,6 +4,7 @@
 //! committed day survives a power cut. Bars are appended day by day through [`bulk`]; everything else is plain SQL.
 
 mod bulk;
+mod flush;
 mod ledger;
 mod read;
 mod shape;
@@ -18,6 +19,7 @@ use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, SqliteConnection};
 
+use self::flush::LogFlush;
 use self::shape::Shapes;
 use super::StoreError;
 use crate::model::Dataset;
@@ -58,6 +60,7 @@ pub struct SqliteStore {
     /// The day whose transaction is open.
     open_day: Option<OpenDay>,
     shapes: Shapes,
+    log_flush: LogFlush,
 }
 
 #[derive(Debug)]
@@ -79,7 +82,13 @@ impl SqliteStore {
             })?;
         }
         let connection = connect(path).await?;
-        let mut store = Self { path: path.to_owned(), connection, open_day: None, shapes: Shapes::default() };
+        let mut store = Self {
+            path: path.to_owned(),
+            connection,
+            open_day: None,
+            shapes: Shapes::default(),
+            log_flush: LogFlush::of(path),
+        };
         store.migrate().await?;
         Ok(store)
     }

@@ -1,0 +1,58 @@
+//! What every part of a run has at hand.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
+
+use jiff::Timestamp;
+use tokio_util::sync::CancellationToken;
+
+use super::report::Reporter;
+use crate::store::BarBatch;
+
+/// What every part of a run has at hand.
+#[derive(Debug, Clone)]
+pub(super) struct Context {
+    /// Hears how far the run is.
+    pub(super) reporter: Arc<dyn Reporter>,
+    /// Cancelled when the run is to stop.
+    pub(super) stop: CancellationToken,
+    pub(super) clock: Clock,
+    pub(super) batches: Arc<BatchPool>,
+}
+
+/// The time of a run: what its request calls now, and what has passed since. So a run whose now is set by a test leaves
+/// times that fit.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Clock {
+    start: Timestamp,
+    since: Instant,
+}
+
+impl Clock {
+    pub(super) fn starting(start: Timestamp) -> Self {
+        Self { start, since: Instant::now() }
+    }
+
+    pub(super) fn now(self) -> Timestamp {
+        self.start.saturating_add(self.since.elapsed()).unwrap_or(self.start)
+    }
+}
+
+/// Batches that were written, to be filled again. Each has a few megabytes: allocated anew for every use, the kernel would
+/// hand out and clear their pages again and again.
+#[derive(Debug, Default)]
+pub(super) struct BatchPool(Mutex<Vec<BarBatch>>);
+
+impl BatchPool {
+    /// An empty batch, used before if there is one.
+    pub(super) fn take(&self) -> BarBatch {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).pop().unwrap_or_default()
+    }
+
+    /// Gives a batch back.
+    pub(super) fn put(&self, mut batch: BarBatch) {
+        batch.symbols.clear();
+        batch.bars.clear();
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(batch);
+    }
+}

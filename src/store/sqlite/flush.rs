@@ -1,0 +1,34 @@
+//! Getting the log onto the disk while bars are still being written.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+use tokio::task::JoinHandle;
+
+/// Asks the system, from another thread, to write the log to the disk as it grows. A day's commit must wait until all of
+/// its log is there; most of it then is. Only a head start: nothing relies on it, and errors are the commit's to find.
+#[derive(Debug)]
+pub(super) struct LogFlush {
+    log: PathBuf,
+    running: Option<JoinHandle<()>>,
+}
+
+impl LogFlush {
+    /// For the write-ahead log of a database.
+    pub(super) fn of(database: &Path) -> Self {
+        let mut log = database.as_os_str().to_owned();
+        log.push("-wal");
+        Self { log: log.into(), running: None }
+    }
+
+    /// Starts a flush, unless one is under way.
+    pub(super) fn start(&mut self) {
+        if self.running.as_ref().is_some_and(|running| !running.is_finished()) {
+            return;
+        }
+        let log = self.log.clone();
+        self.running = Some(tokio::task::spawn_blocking(move || {
+            let _ = File::open(log).and_then(|log| log.sync_data());
+        }));
+    }
+}
