@@ -11,21 +11,28 @@ use tokio::task::JoinHandle;
 pub(super) struct LogFlush {
     log: PathBuf,
     running: Option<JoinHandle<()>>,
+    /// Bars written since the last flush began.
+    bars: usize,
 }
+
+/// Bars from which on a flush is worth it: some 8 MB of log.
+const WORTH_FLUSHING_BARS: usize = 128 * 1024;
 
 impl LogFlush {
     /// For the write-ahead log of a database.
     pub(super) fn of(database: &Path) -> Self {
         let mut log = database.as_os_str().to_owned();
         log.push("-wal");
-        Self { log: log.into(), running: None }
+        Self { log: log.into(), running: None, bars: 0 }
     }
 
-    /// Starts a flush, unless one is under way.
-    pub(super) fn start(&mut self) {
-        if self.running.as_ref().is_some_and(|running| !running.is_finished()) {
+    /// Starts a flush after so many more bars, if it is worth it and none is under way.
+    pub(super) fn after(&mut self, bars: usize) {
+        self.bars += bars;
+        if self.bars < WORTH_FLUSHING_BARS || self.running.as_ref().is_some_and(|running| !running.is_finished()) {
             return;
         }
+        self.bars = 0;
         let log = self.log.clone();
         self.running = Some(tokio::task::spawn_blocking(move || {
             let _ = File::open(log).and_then(|log| log.sync_data());

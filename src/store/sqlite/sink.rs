@@ -68,7 +68,7 @@ impl BarSink for SqliteStore {
         let handle = self.connection.lock_handle().await.map_err(|e| named(&self.path, "write bars", e))?;
         // The insert computes and writes for tens of milliseconds: other tasks of this thread move elsewhere.
         let inserted = tokio::task::block_in_place(|| bulk::insert(handle, day_id, batch, &shapes));
-        self.log_flush.start();
+        self.log_flush.after(batch.bars.len());
         inserted.map_err(|error| self.bulk_error(error))
     }
 
