@@ -407,6 +407,8 @@ async fn series_tell_what_there_is(bench: &impl Bench) {
     assert_eq!(of_a, all[..2]);
     assert_eq!((of_a[0].last.as_millisecond(), of_a[0].dataset), (next, Dataset::Stocks));
     assert!(store.series(Some(&[Symbol::from_ticker("C").unwrap()])).await.unwrap().is_empty());
+    let [a, c] = ["A", "C"].map(|ticker| Symbol::from_ticker(ticker).unwrap());
+    assert_eq!(store.known(&[c, a.clone()]).await.unwrap().into_iter().collect::<Vec<_>>(), [a]);
 }
 
 async fn the_two_queries_of_the_contract_work_as_written(bench: &impl Bench) {

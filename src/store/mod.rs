@@ -4,7 +4,7 @@ mod error;
 pub mod sqlite;
 mod types;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use std::ops::RangeInclusive;
 
@@ -80,6 +80,9 @@ pub trait BarReader: Send {
         timeframe: Timeframe,
         range_ms: RangeInclusive<i64>,
     ) -> impl Future<Output = Result<Vec<StoredBar>, StoreError>> + Send;
+
+    /// Which of the symbols have, or once had, a bar. Does not read bars.
+    fn known(&mut self, symbols: &[Symbol]) -> impl Future<Output = Result<BTreeSet<Symbol>, StoreError>> + Send;
 
     /// Every series of the named symbols, or of all (`None`): how many bars, from when to when.
     fn series(

@@ -1,6 +1,6 @@
 //! `backfill s3`.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::io;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
@@ -209,9 +209,8 @@ async fn find_absent(
 ) -> Result<(), CliError> {
     for selection in selections {
         let Wanted::Symbols(symbols) = &selection.wanted else { continue };
-        let series = store.series(Some(symbols)).await.map_err(store_error)?;
-        let stored: BTreeSet<&str> = series.iter().map(|series| series.symbol.as_str()).collect();
-        let absent = || symbols.iter().map(Symbol::as_str).filter(|symbol| !stored.contains(symbol)).map(str::to_owned);
+        let known = store.known(symbols).await.map_err(store_error)?;
+        let absent = || symbols.iter().filter(|symbol| !known.contains(symbol)).map(Symbol::to_string);
         let unchanged =
             |day: &&mut ingest::DayReport| day.dataset == selection.dataset && day.outcome == Outcome::Unchanged;
         report.days.iter_mut().filter(unchanged).for_each(|day| day.absent_symbols = absent().collect());

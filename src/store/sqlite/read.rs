@@ -1,5 +1,6 @@
 //! Reading bars.
 
+use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
 
 use sqlx::Row;
@@ -49,6 +50,19 @@ impl BarReader for SqliteStore {
         .await
         .map_err(self.error("read bars"))?;
         rows.iter().map(|row| stored_bar(timeframe, row)).collect()
+    }
+
+    async fn known(&mut self, symbols: &[Symbol]) -> Result<BTreeSet<Symbol>, StoreError> {
+        let mut known = BTreeSet::new();
+        for symbol in symbols {
+            let found: Option<i64> = sqlx::query_scalar("SELECT 1 FROM symbols WHERE symbol = ?1")
+                .bind(symbol.as_str())
+                .fetch_optional(&mut self.connection)
+                .await
+                .map_err(self.error("look up symbols"))?;
+            known.extend(found.map(|_| symbol.clone()));
+        }
+        Ok(known)
     }
 
     async fn series(&mut self, symbols: Option<&[Symbol]>) -> Result<Vec<SeriesStatus>, StoreError> {
