@@ -41,6 +41,8 @@ pub struct Totals {
     pub days: BTreeMap<Outcome, u64>,
     /// Days whose bars were replaced because the vendor had replaced the file.
     pub days_replaced: u64,
+    /// Days that are there, but without the vendor's day bars: their file could not be read.
+    pub days_without_official_bars: u64,
     /// Rows read, rejected ones included, of all symbols.
     pub rows: u64,
     /// Rejected rows.
@@ -85,6 +87,7 @@ impl Totals {
         };
         for day in &run.days {
             *totals.days.entry(day.outcome).or_default() += 1;
+            totals.days_without_official_bars += u64::from(day.lacks_its_day_bars());
             totals.days_replaced += u64::from(day.replaced);
             totals.bars += day.bars;
             for file in files(day) {
@@ -107,7 +110,9 @@ impl Totals {
 
     /// Whether a day or symbol that should be there is not.
     pub fn has_gaps(&self) -> bool {
-        !self.missing_symbols.is_empty() || self.days.iter().any(|(outcome, days)| outcome.leaves_a_gap() && *days > 0)
+        !self.missing_symbols.is_empty()
+            || self.days_without_official_bars > 0
+            || self.days.iter().any(|(outcome, days)| outcome.leaves_a_gap() && *days > 0)
     }
 }
 
@@ -145,6 +150,16 @@ fn absent_symbols(days: &[DayReport]) -> (Vec<MissingSymbol>, Vec<SometimesAbsen
 mod tests {
     use super::*;
     use crate::cli::summary::testing::{day, run};
+
+    #[test]
+    fn a_day_without_its_official_bars_is_a_gap() {
+        let mut days = vec![day("2024-07-08", Outcome::Loaded)];
+        assert!(!Totals::of(&run(days.clone())).has_gaps());
+        days[0].day_file_outcome = Some(Outcome::NotEntitled);
+        assert!(!Totals::of(&run(days.clone())).has_gaps(), "a plan without day files lacks nothing it has");
+        days[0].day_file_outcome = Some(Outcome::Damaged);
+        assert!(Totals::of(&run(days)).has_gaps());
+    }
 
     #[test]
     fn a_symbol_is_missing_when_no_day_has_it() {

@@ -7,7 +7,6 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use jiff::Timestamp;
-use jiff::civil::Date;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
@@ -17,7 +16,7 @@ use super::load::{Decoded, FetchedDay, Message, Problem};
 use super::plan::{DayJob, DayPlan, Listing, Request, plan, plan_day};
 use super::report::{DayReport, Reporter, RunReport};
 use super::source::{DayFile, Source, SourceError};
-use crate::model::{Dataset, FileKind, Outcome};
+use crate::model::{FileKind, Outcome};
 use crate::store::{Attempt, BarSink, DayCommit, Ledger, LoadRate, StoreError};
 
 /// How much is done at the same time.
@@ -143,7 +142,7 @@ impl Run {
             match day {
                 DayPlan::Load(job) => jobs.push(*job),
                 DayPlan::Settled { date, outcome, detail } => {
-                    self.done(DayReport { detail, ..blank(request.dataset, date, outcome) });
+                    self.done(DayReport { detail, ..DayReport::new(request.dataset, date, outcome) });
                 }
             }
         }
@@ -186,7 +185,10 @@ impl Run {
         let (mut arriving, paths) = match day {
             Ok(arriving) => arriving,
             Err(problem) => {
-                return self.refuse(store, blank(dataset, date, problem.outcome), problem, started_at).await.map(Some);
+                return self
+                    .refuse(store, DayReport::new(dataset, date, problem.outcome), problem, started_at)
+                    .await
+                    .map(Some);
             }
         };
         let mut open: Option<Box<DayJob>> = None;
@@ -243,7 +245,7 @@ impl Run {
                     }
                     self.discard(Some(&problem), paths.minute.as_deref());
                     self.discard(decoded.day_problem.as_ref(), paths.day.as_deref());
-                    let report = describe(blank(dataset, date, problem.outcome), *decoded);
+                    let report = describe(DayReport::new(dataset, date, problem.outcome), *decoded);
                     break self.refuse(store, report, problem, started_at).await.map(Some);
                 }
                 // The decoder stopped because the run does, or it panicked.
@@ -257,7 +259,7 @@ impl Run {
                         store.abandon_day().await?;
                     }
                     break self
-                        .refuse(store, blank(dataset, date, problem.outcome), problem, started_at)
+                        .refuse(store, DayReport::new(dataset, date, problem.outcome), problem, started_at)
                         .await
                         .map(Some);
                 }
@@ -297,9 +299,9 @@ impl Run {
         Ok(match plan_day(&job.request, date, &listing, &state) {
             Some(DayPlan::Load(again)) => Begun::Changed(Box::new(DayJob { short: job.short.clone(), ..*again })),
             Some(DayPlan::Settled { outcome, detail, .. }) => {
-                Begun::Settled(Box::new(DayReport { detail, ..blank(dataset, date, outcome) }))
+                Begun::Settled(Box::new(DayReport { detail, ..DayReport::new(dataset, date, outcome) }))
             }
-            None => Begun::Settled(Box::new(blank(dataset, date, Outcome::NotASession))),
+            None => Begun::Settled(Box::new(DayReport::new(dataset, date, Outcome::NotASession))),
         })
     }
 
@@ -345,7 +347,7 @@ impl Run {
         let bars = decoded.files.iter().map(|file| file.bars_written).sum();
         self.bars += bars;
         self.file_bytes += decoded.files.iter().map(|file| file.version.size_bytes).sum::<u64>();
-        let report = blank(dataset, date, outcome);
+        let report = DayReport::new(dataset, date, outcome);
         Ok(describe(DayReport { bars, replaced: job.restated && replaced > 0, ..report }, decoded))
     }
 
@@ -400,22 +402,6 @@ enum Begun {
 fn attempt(problem: &Problem, started_at: Timestamp, finished_at: Timestamp) -> Attempt {
     let Problem { outcome, detail } = problem;
     Attempt { outcome: *outcome, detail: Some(detail.clone()), started_at, finished_at }
-}
-
-fn blank(dataset: Dataset, date: Date, outcome: Outcome) -> DayReport {
-    DayReport {
-        dataset,
-        date,
-        outcome,
-        detail: None,
-        bars: 0,
-        replaced: false,
-        absent_symbols: Vec::new(),
-        minute_file: None,
-        day_file: None,
-        day_file_outcome: None,
-        notes: Vec::new(),
-    }
 }
 
 fn describe(report: DayReport, decoded: Decoded) -> DayReport {

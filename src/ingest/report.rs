@@ -122,6 +122,31 @@ pub struct DayReport {
     pub notes: Vec<String>,
 }
 
+impl DayReport {
+    /// A day of which nothing but its outcome is known.
+    pub const fn new(dataset: Dataset, date: Date, outcome: Outcome) -> Self {
+        Self {
+            dataset,
+            date,
+            outcome,
+            detail: None,
+            bars: 0,
+            replaced: false,
+            absent_symbols: Vec::new(),
+            minute_file: None,
+            day_file: None,
+            day_file_outcome: None,
+            notes: Vec::new(),
+        }
+    }
+
+    /// Whether the day is there, but the vendor's day bars that were listed for it could not be read.
+    pub fn lacks_its_day_bars(&self) -> bool {
+        matches!(self.outcome, Outcome::Loaded | Outcome::Unchanged)
+            && matches!(self.day_file_outcome, Some(Outcome::Damaged | Outcome::Failed | Outcome::Empty))
+    }
+}
+
 /// What became of a whole run.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct RunReport {

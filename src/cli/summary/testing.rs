@@ -7,19 +7,7 @@ use crate::model::Dataset;
 
 /// A day of stocks.
 pub(in crate::cli) fn day(date: &str, outcome: Outcome) -> DayReport {
-    DayReport {
-        dataset: Dataset::Stocks,
-        date: date.parse().unwrap(),
-        outcome,
-        detail: None,
-        bars: 0,
-        replaced: false,
-        absent_symbols: Vec::new(),
-        minute_file: None,
-        day_file: None,
-        day_file_outcome: None,
-        notes: Vec::new(),
-    }
+    DayReport::new(Dataset::Stocks, date.parse().unwrap(), outcome)
 }
 
 /// A run of these days.
