@@ -1,7 +1,7 @@
 //! The embedded store: one SQLite file.
 //!
 //! Write-ahead logging, so that readers see the old day until the new one is committed; `synchronous=FULL`, so that a
-//! committed day survives a power cut. Bars are appended day by day through [`bulk`]; everything else is plain SQL.
+//! committed day survives a power cut. Bars are appended day by day through `bulk`; everything else is plain SQL.
 
 mod bulk;
 mod flush;
