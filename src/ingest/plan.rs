@@ -163,7 +163,7 @@ pub struct Listing {
 
 /// Plans every day of the request that has, or should have, a file; newest first.
 ///
-/// Newest first, because a vendor's plan reaches back to some date: the first refusal settles all days before it.
+/// Newest first, because a vendor's plan reaches back to some date: two refusals settle all days before them.
 pub fn plan(request: &Arc<Request>, listing: &Listing, states: &BTreeMap<Date, DayState>) -> Vec<DayPlan> {
     let none = DayState::default();
     let mut plans: Vec<DayPlan> = dates(&request.range)
