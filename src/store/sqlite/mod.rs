@@ -98,11 +98,6 @@ impl SqliteStore {
         if path.exists() { Self::open(path).await.map(Some) } else { Ok(None) }
     }
 
-    /// The database file.
-    pub fn path(&self) -> &Path {
-        &self.path
-    }
-
     /// Copies the log into the database and ends the connection.
     pub async fn close(self) -> Result<(), StoreError> {
         let path = self.path;
