@@ -81,7 +81,7 @@ async fn load(files: &Path) -> Vec<TableRow> {
     let mut store = SqliteStore::open(&database).await.unwrap();
     let source = Source::Local(LocalSource::open(files, Dataset::Stocks).unwrap());
     let asked = Request { accept: Accept::All, ..request(Dataset::Stocks, date(2003, 9, 10), date(2026, 10, 30)) };
-    let plan = make_plan(&source, &mut store, asked, &SilentReporter).await.unwrap();
+    let plan = make_plan(&source, Some(&mut store), asked, &SilentReporter).await.unwrap();
     let files = plan.jobs().count();
     let reporter = Arc::new(SilentReporter);
     let (report, error) =

@@ -71,7 +71,13 @@ fn after(job: &DayJob) -> DayState {
             size_bytes: file.size_bytes,
             last_modified: None,
         };
-        let now = Some(FileState { loaded: Some(loaded), outcome: Outcome::Loaded, attempted_at: job.request.now });
+        let now = Some(FileState {
+            loaded: Some(loaded),
+            content: None,
+            bars: 0,
+            outcome: Outcome::Loaded,
+            attempted_at: job.request.now,
+        });
         match file.kind {
             FileKind::Minute => state.minute = now,
             FileKind::Day => state.day = now,
@@ -119,7 +125,7 @@ fn a_changed_minute_file_reloads_everyone_covered_and_nothing_of_the_day_file() 
     state.named.insert("A".to_owned(), frames("1m"));
     let restated = job(plan_of(&asks(Some(&["B"])), &listing("2", "1"), &state));
     assert!(restated.restated);
-    assert_eq!(restated.replace, [Replace { timeframes: frames(NAMED), symbols: None }]);
+    assert_eq!(restated.replace, [Replace { timeframes: frames(NAMED), symbols: None, restated: true }]);
     assert_eq!(restated.everyone, frames(ALL));
     assert_eq!(restated.wanted.rolled_of("A"), frames(NAMED));
     assert_eq!(restated.wanted.rolled_of("B"), frames(NAMED), "what is new comes with it");
@@ -131,7 +137,7 @@ fn a_changed_minute_file_reloads_everyone_covered_and_nothing_of_the_day_file() 
 fn a_changed_day_file_reloads_the_official_bars_alone() {
     let restated = job(plan_of(&asks(None), &listing("1", "2"), &loaded(&asks(None))));
     assert!(restated.minute.is_none() && restated.day.is_some());
-    assert_eq!(restated.replace, [Replace { timeframes: frames("day_official"), symbols: None }]);
+    assert_eq!(restated.replace, [Replace { timeframes: frames("day_official"), symbols: None, restated: true }]);
     assert_eq!(restated.everyone, frames("day_official"));
 }
 
@@ -141,7 +147,10 @@ fn a_changed_size_is_a_change_and_both_files_can_change() {
     changed.minute.get_mut(&DAY).unwrap().size_bytes = 1001;
     assert!(job(plan_of(&asks(None), &changed, &loaded(&asks(None)))).restated);
     let both = job(plan_of(&asks(None), &listing("2", "2"), &loaded(&asks(None))));
-    assert_eq!(both.replace, [Replace { timeframes: frames(NAMED).with(Timeframe::DayOfficial), symbols: None }]);
+    assert_eq!(
+        both.replace,
+        [Replace { timeframes: frames(NAMED).with(Timeframe::DayOfficial), symbols: None, restated: true }]
+    );
 }
 
 #[test]
@@ -179,14 +188,20 @@ fn force_loads_again_what_is_asked_and_what_is_covered_of_it() {
     state.named.insert("A".to_owned(), frames("1m"));
     let all = job(plan_of(&Request { force: true, ..asks(None) }, &listing("1", "1"), &state));
     let everything = frames(NAMED).with(Timeframe::DayOfficial);
-    assert_eq!(all.replace, [Replace { timeframes: everything, symbols: None }]);
+    assert_eq!(all.replace, [Replace { timeframes: everything, symbols: None, restated: false }]);
     assert_eq!((all.wanted.of("A"), all.restated), (everything, false), "minutes of A were removed, so they come back");
     let some = job(plan_of(&Request { force: true, ..asks(Some(&["A"])) }, &listing("1", "1"), &state));
-    assert_eq!(some.replace, [Replace { timeframes: everything, symbols: Some(vec!["A".to_owned()]) }]);
+    assert_eq!(
+        some.replace,
+        [Replace { timeframes: everything, symbols: Some(vec!["A".to_owned()]), restated: false }]
+    );
     assert_eq!((some.wanted.of("A"), some.wanted.of("B")), (everything, TimeframeSet::EMPTY));
     let hours = Request { force: true, timeframes: frames("1h"), official_day: false, ..asks(Some(&["A"])) };
     let some = job(plan_of(&hours, &listing("1", "1"), &state));
-    assert_eq!(some.replace, [Replace { timeframes: frames(NAMED), symbols: Some(vec!["A".to_owned()]) }]);
+    assert_eq!(
+        some.replace,
+        [Replace { timeframes: frames(NAMED), symbols: Some(vec!["A".to_owned()]), restated: false }]
+    );
     assert_eq!(some.wanted.of("A"), frames(NAMED), "what is removed is loaded again");
 }
 
@@ -207,7 +222,10 @@ fn a_job_without_its_day_file_promises_and_removes_nothing_of_it() {
     let force = Request { force: true, ..asks(Some(&["A"])) };
     let less = job(plan_of(&force, &listing("1", "1"), &loaded(&asks(Some(&["A"]))))).without_day_file();
     assert!(less.day.is_none() && !less.wanted.official_of("A"));
-    assert_eq!(less.replace, [Replace { timeframes: frames(NAMED), symbols: Some(vec!["A".to_owned()]) }]);
+    assert_eq!(
+        less.replace,
+        [Replace { timeframes: frames(NAMED), symbols: Some(vec!["A".to_owned()]), restated: false }]
+    );
     assert_eq!(less.named, [("A".to_owned(), frames(NAMED))]);
     let day_only = job(plan_of(&asks(None), &listing("1", "2"), &loaded(&asks(None)))).without_day_file();
     assert!(day_only.replace.is_empty() && day_only.everyone.is_empty());
@@ -251,7 +269,10 @@ fn days_are_planned_newest_first_and_a_range_without_sessions_says_so() {
 
 fn refused(state: DayState, at: Timestamp) -> DayState {
     let loaded = state.loaded(FileKind::Minute).cloned();
-    DayState { minute: Some(FileState { loaded, outcome: Outcome::NotEntitled, attempted_at: at }), ..state }
+    DayState {
+        minute: Some(FileState { loaded, content: None, bars: 0, outcome: Outcome::NotEntitled, attempted_at: at }),
+        ..state
+    }
 }
 
 #[test]

@@ -85,7 +85,7 @@ fn version(etag: &str) -> FileVersion {
 
 fn loaded(kind: FileKind, etag: &str) -> LoadedFile {
     let version = version(etag);
-    LoadedFile { kind, version, rows_read: 10, rows_rejected: 1, symbols_seen: 2, bars_written: 3 }
+    LoadedFile { kind, version, rows_read: 10, rows_rejected: 1, symbols_seen: 2, content: None, bars_written: 3 }
 }
 
 fn commit(everyone: &str, named: &[(&str, &str)], files: Vec<LoadedFile>) -> DayCommit {
@@ -132,7 +132,7 @@ async fn an_abandoned_day_leaves_nothing(bench: &impl Bench) {
     for replaces in [false, true] {
         store.begin_day(Dataset::Stocks, DAY, || ()).await.unwrap();
         if replaces {
-            let all = Replace { timeframes: TimeframeSet::of(Timeframe::ALL), symbols: None };
+            let all = Replace { timeframes: TimeframeSet::of(Timeframe::ALL), symbols: None, restated: false };
             assert_eq!(store.replace(&all).await.unwrap(), 1);
         }
         store.write(&batch(&[("B", &[bar(Timeframe::M5, T, 20.0)])])).await.unwrap();
@@ -152,7 +152,7 @@ async fn readers_see_the_old_day_until_the_new_one_is_committed(bench: &impl Ben
     let (mut writer, mut reader) = (bench.open().await, bench.open().await);
     load(&mut writer, DAY, &[("A", &[bar(Timeframe::M1, T, 10.0)]), ("B", &[bar(Timeframe::M1, T, 20.0)])]).await;
     writer.begin_day(Dataset::Stocks, DAY, || ()).await.unwrap();
-    let all = Replace { timeframes: TimeframeSet::of(Timeframe::ALL), symbols: None };
+    let all = Replace { timeframes: TimeframeSet::of(Timeframe::ALL), symbols: None, restated: false };
     assert_eq!(writer.replace(&all).await.unwrap(), 2);
     writer.write(&batch(&[("A", &[bar(Timeframe::M1, T, 11.0)])])).await.unwrap();
     assert_eq!(opens(&mut reader, "A", Timeframe::M1).await, [10.0]);
@@ -236,6 +236,7 @@ async fn replacing_removes_what_is_named_and_nothing_else(bench: &impl Bench) {
     let of = |timeframes: &str, symbols: Option<&[&str]>| Replace {
         timeframes: frames(timeframes),
         symbols: symbols.map(|symbols| symbols.iter().map(|&symbol| symbol.to_owned()).collect()),
+        restated: false,
     };
     for (day, (replace, removed, left)) in (1..).zip([
         (of("1m,5m,15m,1h,4h,day,day_official", None), 6, vec![]),
@@ -275,7 +276,7 @@ async fn replacing_removes_what_is_named_and_nothing_else(bench: &impl Bench) {
         assert_eq!(found, left, "{replace:?}");
         // What was removed can be written again.
         store.begin_day(Dataset::Stocks, date, || ()).await.unwrap();
-        let everything = Replace { timeframes: TimeframeSet::of(Timeframe::ALL), symbols: None };
+        let everything = Replace { timeframes: TimeframeSet::of(Timeframe::ALL), symbols: None, restated: false };
         store.replace(&everything).await.unwrap();
         store.write(&batch(&[("A", &bars), ("B", &bars)])).await.unwrap();
         store.commit_day(&commit("", &[], vec![])).await.unwrap();

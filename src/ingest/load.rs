@@ -241,7 +241,15 @@ fn day_report(file: &DayFile, rows: &DayFileRows) -> ObjectReport {
 }
 
 fn loaded_file(file: &DayFile, rows_read: u64, rows_rejected: u64, symbols_seen: u64, bars_written: u64) -> LoadedFile {
-    LoadedFile { kind: file.kind, version: version(file), rows_read, rows_rejected, symbols_seen, bars_written }
+    LoadedFile {
+        kind: file.kind,
+        version: version(file),
+        rows_read,
+        rows_rejected,
+        symbols_seen,
+        content: None,
+        bars_written,
+    }
 }
 
 /// Rolls symbols up and sends their bars in batches.

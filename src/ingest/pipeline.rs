@@ -61,10 +61,10 @@ impl DatasetPlan {
     }
 }
 
-/// Lists what the source has and holds it against the ledger.
+/// Lists what the source has and holds it against the ledger, if there is one yet.
 pub async fn make_plan(
     source: &Source,
-    store: &mut impl Ledger,
+    ledger: Option<&mut impl Ledger>,
     request: Request,
     reporter: &dyn Reporter,
 ) -> Result<DatasetPlan, RunError> {
@@ -81,7 +81,10 @@ pub async fn make_plan(
     let (minute, day) = futures_util::future::try_join(minute, day).await?;
     let by_date = |files: Vec<DayFile>| files.into_iter().map(|file| (file.date, file)).collect();
     let listing = Listing { minute: by_date(minute), day: by_date(day) };
-    let states = store.day_states(request.dataset, request.range.clone()).await?;
+    let states = match ledger {
+        Some(ledger) => ledger.day_states(request.dataset, request.range.clone()).await?,
+        None => BTreeMap::new(),
+    };
     let days = plan(&request, &listing, &states);
     Ok(DatasetPlan { request, days, listing })
 }

@@ -9,7 +9,7 @@ use jiff::{Timestamp, ToSpan};
 
 use super::Wanted;
 use super::source::DayFile;
-use crate::model::{Dataset, Expectation, FileKind, Outcome, Timeframe, TimeframeSet, file_due_at, xnys};
+use crate::model::{Dataset, Expectation, FileKind, Outcome, TimeframeSet, file_due_at, xnys};
 use crate::store::{DayState, FileVersion, Replace};
 
 /// Which suspect days are loaded all the same.
@@ -108,7 +108,7 @@ impl DayJob {
     /// The same day without the vendor's day file: what it would have brought is neither removed nor promised.
     #[must_use]
     pub fn without_day_file(mut self) -> Self {
-        let official = made_from(FileKind::Day);
+        let official = FileKind::Day.timeframes();
         let less = |set: &mut TimeframeSet| *set = set.minus(official);
         self.day = None;
         less(&mut self.everyone);
@@ -219,7 +219,7 @@ pub fn plan_day(request: &Arc<Request>, date: Date, listing: &Listing, state: &D
     if wanted.any().is_empty() {
         return settled(Outcome::Unchanged, None);
     }
-    let reads = |kind| wanted.any().minus(made_from(kind)) != wanted.any();
+    let reads = |kind: FileKind| wanted.any().minus(kind.timeframes()) != wanted.any();
     if reads(FileKind::Minute) && refused_lately(request, state, FileKind::Minute) {
         return settled(Outcome::NotEntitled, Some("refused in the last 24 hours; --force asks again".to_owned()));
     }
@@ -230,7 +230,7 @@ pub fn plan_day(request: &Arc<Request>, date: Date, listing: &Listing, state: &D
             _ => return None,
         };
         state.loaded(file.kind)?;
-        Some(Replace { timeframes: made_from(file.kind), symbols })
+        Some(Replace { timeframes: file.kind.timeframes(), symbols, restated: is_restated(state, file) })
     });
     let restated = files.into_iter().flatten().any(|file| is_restated(state, file));
     Some(DayPlan::Load(Box::new(DayJob {
@@ -250,14 +250,6 @@ pub fn plan_day(request: &Arc<Request>, date: Date, listing: &Listing, state: &D
     })))
 }
 
-/// The timeframes that come from a kind of file.
-fn made_from(kind: FileKind) -> TimeframeSet {
-    match kind {
-        FileKind::Minute => TimeframeSet::of(Timeframe::ROLLED),
-        FileKind::Day => TimeframeSet::of([Timeframe::DayOfficial]),
-    }
-}
-
 fn is_restated(state: &DayState, file: &DayFile) -> bool {
     state.loaded(file.kind).is_some_and(|loaded| !loaded.is_same_content(&version(file)))
 }
@@ -269,12 +261,12 @@ fn reloads(request: &Request, state: &DayState, file: &DayFile) -> bool {
 
 /// The timeframes to load from a kind of file for a ticker, or for all that are not named (`None`).
 fn need(request: &Request, state: &DayState, kind: FileKind, reload: bool, ticker: Option<&str>) -> TimeframeSet {
-    let only = |set: TimeframeSet| set.minus(TimeframeSet::of(Timeframe::ALL).minus(made_from(kind)));
+    let only = |set: TimeframeSet| set.and(kind.timeframes());
     let asked = request.wants(ticker);
     let wants = match kind {
         _ if !asked => TimeframeSet::EMPTY,
         FileKind::Minute => request.timeframes,
-        FileKind::Day => made_from(FileKind::Day),
+        FileKind::Day => FileKind::Day.timeframes(),
     };
     let covered = only(ticker.map_or(state.everyone, |ticker| state.covered(ticker)));
     if reload || request.force && asked { covered.union(wants) } else { wants.minus(covered) }
@@ -301,8 +293,8 @@ pub(super) fn version(file: &DayFile) -> FileVersion {
 /// Two removals from the same symbols are one.
 fn merge(replaces: Vec<Replace>) -> Vec<Replace> {
     match <[Replace; 2]>::try_from(replaces) {
-        Ok([a, b]) if a.symbols == b.symbols => {
-            vec![Replace { timeframes: a.timeframes.union(b.timeframes), symbols: a.symbols }]
+        Ok([a, b]) if (&a.symbols, a.restated) == (&b.symbols, b.restated) => {
+            vec![Replace { timeframes: a.timeframes.union(b.timeframes), ..a }]
         }
         Ok(both) => both.into(),
         Err(replaces) => replaces,

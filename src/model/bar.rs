@@ -14,6 +14,14 @@ pub enum Session {
 }
 
 impl Session {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Pre, Self::Regular, Self::Post];
+
+    /// What a stored word means, if anything.
+    pub fn of_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|known| known.as_str() == word)
+    }
+
     /// The word stored in `historical_bars.session`.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -34,6 +42,14 @@ pub enum VwapMethod {
 }
 
 impl VwapMethod {
+    /// All of them.
+    pub const ALL: [Self; 2] = [Self::Vendor, Self::Estimate];
+
+    /// What a stored word means, if anything.
+    pub fn of_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|known| known.as_str() == word)
+    }
+
     /// The word stored in `historical_bars.vwap_method`.
     pub const fn as_str(self) -> &'static str {
         match self {

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use jiff::civil::{Date, Weekday, date};
 
-use super::{Market, xnys};
+use super::{Market, Timeframe, TimeframeSet, xnys};
 
 /// A market the vendor publishes minute files for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize)]
@@ -50,6 +50,27 @@ impl FileKind {
             Self::Minute => "minute",
             Self::Day => "day",
         }
+    }
+
+    /// The timeframes of the bars that come from it.
+    pub fn timeframes(self) -> TimeframeSet {
+        match self {
+            Self::Minute => TimeframeSet::of(Timeframe::ROLLED),
+            Self::Day => TimeframeSet::of([Timeframe::DayOfficial]),
+        }
+    }
+}
+
+/// A word that is no kind of file.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is not a kind of file (known: minute day)")]
+pub struct FileKindError(pub String);
+
+impl FromStr for FileKind {
+    type Err = FileKindError;
+
+    fn from_str(word: &str) -> Result<Self, Self::Err> {
+        Self::ALL.into_iter().find(|kind| kind.as_str() == word).ok_or_else(|| FileKindError(word.to_owned()))
     }
 }
 

@@ -120,6 +120,12 @@ impl TimeframeSet {
         Self(self.0 & !other.0)
     }
 
+    /// Members of both.
+    #[must_use]
+    pub const fn and(self, other: Self) -> Self {
+        Self(self.0 & other.0)
+    }
+
     /// Whether it has no members.
     pub const fn is_empty(self) -> bool {
         self.0 == 0

@@ -6,14 +6,16 @@ mod types;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
-use std::ops::RangeInclusive;
+use std::ops::{ControlFlow, RangeInclusive};
+use std::time::Duration;
 
+use jiff::Timestamp;
 use jiff::civil::Date;
 
 pub use error::StoreError;
 pub use types::{
-    Attempt, BarBatch, DayCommit, DayState, FileState, FileVersion, LoadRate, LoadedFile, Replace, SeriesStatus,
-    StoredBar, WatchlistEntry,
+    Attempt, BarBatch, BarChange, ContentHash, DayCommit, DayState, Defect, FileState, FileVersion, LoadRate,
+    LoadedFile, RawBar, Replace, Restatement, Scan, SeriesStatus, StoredBar, WatchlistEntry, Word,
 };
 
 use crate::model::{Dataset, FileKind, Symbol, Timeframe};
@@ -35,6 +37,22 @@ pub trait Ledger: Send {
         file: FileKind,
         attempt: &Attempt,
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// Remembers that a loaded file has a new version with the same content. Its bars stay as they are.
+    fn record_same_content(
+        &mut self,
+        dataset: Dataset,
+        date: Date,
+        file: FileKind,
+        version: &FileVersion,
+        at: Timestamp,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// The restatements of days of a range, by dataset, date and time of loading.
+    fn restatements(
+        &mut self,
+        range: RangeInclusive<Date>,
+    ) -> impl Future<Output = Result<Vec<Restatement>, StoreError>> + Send;
 
     /// How fast the last run was that loaded everyone, or named symbols only.
     fn load_rate(&mut self, everyone: bool) -> impl Future<Output = Result<Option<LoadRate>, StoreError>> + Send;
@@ -61,7 +79,11 @@ pub trait BarSink: Send {
     /// Removes bars of the day that are about to be replaced; says how many.
     fn replace(&mut self, what: &Replace) -> impl Future<Output = Result<u64, StoreError>> + Send;
 
-    /// Adds bars to the day.
+    /// Removes everything that is stored of the day, ledger and coverage included, as if it had never been loaded; says how
+    /// many bars that were. What is committed after is all there is.
+    fn forget_day(&mut self) -> impl Future<Output = Result<u64, StoreError>> + Send;
+
+    /// Adds bars to the day. An error may come as late as with the commit.
     fn write(&mut self, batch: &BarBatch) -> impl Future<Output = Result<(), StoreError>> + Send;
 
     /// Makes the day's bars, coverage and ledger rows visible and durable, together.
@@ -89,6 +111,47 @@ pub trait BarReader: Send {
         &mut self,
         symbols: Option<&[Symbol]>,
     ) -> impl Future<Output = Result<Vec<SeriesStatus>, StoreError>> + Send;
+}
+
+/// Days that are being worked on, shared between processes and machines: each is claimed by one at a time, for as long as a
+/// lease lasts and is renewed. A claimant that dies loses its days when their leases end. Claims only share work out: that
+/// a day is loaded once is settled by [`BarSink::begin_day`].
+pub trait Claims: Send {
+    /// Takes a day, unless another claimant holds it; says whether it is held now.
+    fn claim(&mut self, dataset: Dataset, date: Date) -> impl Future<Output = Result<bool, StoreError>> + Send;
+
+    /// Prolongs the leases of all days that are still held.
+    fn renew(&mut self) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// Gives a day back. One that is not held is left alone.
+    fn release(&mut self, dataset: Dataset, date: Date) -> impl Future<Output = Result<(), StoreError>> + Send;
+}
+
+/// Makes [`Claims`] beside a store, on a connection of their own.
+pub trait Claiming {
+    /// The claims.
+    type Claims: Claims + 'static;
+
+    /// A claimant whose leases last so long. Renewing them in time is the caller's business.
+    fn claimant(&self, lease: Duration) -> impl Future<Output = Result<Self::Claims, StoreError>> + Send;
+}
+
+/// Looks at everything that is stored as it is, right or wrong.
+pub trait Audit: Send {
+    /// Goes through bars, symbol by symbol in the order of bytes; a symbol's by timeframe, then ascending. Memory is bounded
+    /// by the bars of one symbol. Ends early at `Break`.
+    fn scan(
+        &mut self,
+        what: &Scan,
+        each: impl FnMut(&str, &[RawBar]) -> ControlFlow<()> + Send,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// What no load could have left in the tables and no reader of bars sees: rows that belong to nothing, words that mean
+    /// nothing, damage of the files.
+    fn defects(&mut self) -> impl Future<Output = Result<Vec<Defect>, StoreError>> + Send;
+
+    /// Removes rows that belong to nothing; says how many.
+    fn remove_orphans(&mut self) -> impl Future<Output = Result<u64, StoreError>> + Send;
 }
 
 /// The symbols that are kept filled.

@@ -1,12 +1,14 @@
 //! What goes into a store and comes out of it.
 
 use std::collections::BTreeMap;
-use std::ops::Range;
+use std::fmt;
+use std::ops::{Range, RangeInclusive};
+use std::str::FromStr;
 
 use jiff::Timestamp;
 use jiff::civil::Date;
 
-use crate::model::{Bar, Dataset, FileKind, Outcome, Symbol, Timeframe, TimeframeSet};
+use crate::model::{Bar, Dataset, FileKind, Outcome, Session, Symbol, Timeframe, TimeframeSet, VwapMethod};
 
 /// A version of a day file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,11 +30,33 @@ impl FileVersion {
     }
 }
 
+/// A hash of a file's unpacked content: files with the same one have the same bars, however they were packed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct ContentHash(pub u128);
+
+impl fmt::Display for ContentHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:032x}", self.0)
+    }
+}
+
+impl FromStr for ContentHash {
+    type Err = std::num::ParseIntError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        u128::from_str_radix(text, 16).map(Self)
+    }
+}
+
 /// What the ledger says of one file of a day.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FileState {
     /// The version whose bars are stored; none if the file was never loaded.
     pub loaded: Option<FileVersion>,
+    /// The hash of its content; none if it was not loaded, or by a version of this program that did not hash.
+    pub content: Option<ContentHash>,
+    /// How many bars made from it are stored.
+    pub bars: u64,
     /// How the last attempt ended.
     pub outcome: Outcome,
     /// When.
@@ -95,6 +119,9 @@ pub struct Replace {
     pub timeframes: TimeframeSet,
     /// Of which symbols; `None`: of all.
     pub symbols: Option<Vec<String>>,
+    /// Whether the vendor has replaced the file they were made from. Then what is removed is compared with what takes its
+    /// place, and the commit remembers how much was added, changed and removed.
+    pub restated: bool,
 }
 
 /// A file that was loaded.
@@ -110,7 +137,9 @@ pub struct LoadedFile {
     pub rows_rejected: u64,
     /// Distinct symbols.
     pub symbols_seen: u64,
-    /// Bars made from it.
+    /// The hash of its content, where it has one.
+    pub content: Option<ContentHash>,
+    /// Bars made from it now.
     pub bars_written: u64,
 }
 
@@ -162,6 +191,104 @@ pub struct StoredBar {
     pub bar: Bar,
     /// Its trading date.
     pub session_date: Date,
+}
+
+/// A file of a day that the vendor replaced after it was loaded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Restatement {
+    /// Market.
+    pub dataset: Dataset,
+    /// Trading date.
+    pub date: Date,
+    /// Which of its files.
+    pub file: FileKind,
+    /// When the new version was loaded.
+    pub loaded_at: Timestamp,
+    /// The version that was loaded before.
+    pub old: FileVersion,
+    /// The version that took its place.
+    pub new: FileVersion,
+    /// What it changed in the table.
+    pub change: BarChange,
+}
+
+/// How the bars of a day differ before and after.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct BarChange {
+    /// Bars that were not there before.
+    pub added: u64,
+    /// Bars of which any value differs.
+    pub changed: u64,
+    /// Bars that are not there any more.
+    pub removed: u64,
+}
+
+/// Which stored bars to go through.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Scan {
+    /// Of which market.
+    pub dataset: Dataset,
+    /// Of which symbols; `None`: of all.
+    pub symbols: Option<Vec<String>>,
+    /// Which timeframes.
+    pub timeframes: TimeframeSet,
+    /// Starts of bars, milliseconds since the Unix epoch.
+    pub range_ms: RangeInclusive<i64>,
+}
+
+/// A word of the table that may have been tampered with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Word<T> {
+    /// One of ours.
+    Known(T),
+    /// Something else.
+    Unknown(String),
+}
+
+/// A bar exactly as it lies in the table, right or wrong.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RawBar {
+    /// Length of the bar.
+    pub timeframe: Timeframe,
+    /// Start, milliseconds since the Unix epoch, UTC.
+    pub timestamp_ms: i64,
+    /// When the bar is known, milliseconds since the Unix epoch, UTC.
+    pub end_timestamp_ms: i64,
+    /// First price.
+    pub open: f64,
+    /// Highest price.
+    pub high: f64,
+    /// Lowest price.
+    pub low: f64,
+    /// Last price.
+    pub close: f64,
+    /// Traded volume.
+    pub volume: Option<f64>,
+    /// Volume-weighted average price.
+    pub vwap: Option<f64>,
+    /// Number of transactions.
+    pub trades: Option<i64>,
+    /// Part of the trading day.
+    pub session: Word<Session>,
+    /// How `vwap` was made.
+    pub vwap_method: Option<Word<VwapMethod>>,
+    /// The trading date the bar says it is of; `None` if it is no date.
+    pub session_date: Option<Date>,
+    /// Minute bars it was made of.
+    pub minutes: i64,
+}
+
+/// Something in the tables that no load could have left there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Defect {
+    /// What kind: a word for machines.
+    pub kind: &'static str,
+    /// Market and trading date, where it has one.
+    pub day: Option<(Dataset, Date)>,
+    /// Symbol, where it has one.
+    pub symbol: Option<String>,
+    /// What was found, for people.
+    pub detail: String,
 }
 
 /// One series: a symbol in a timeframe.

@@ -120,7 +120,7 @@ impl Desk {
     pub async fn load_with(&self, request: Request, reporter: Arc<dyn Reporter>, stop: CancellationToken) -> RunReport {
         let mut store = self.store().await;
         let source = self.source();
-        let plan = make_plan(&source, &mut store, request, reporter.as_ref()).await.unwrap();
+        let plan = make_plan(&source, Some(&mut store), request, reporter.as_ref()).await.unwrap();
         let (report, error) = run(vec![plan], Arc::new(source), &mut store, CONCURRENCY, reporter, stop).await;
         assert!(error.is_none(), "{error:?}");
         store.close().await.unwrap();

@@ -36,7 +36,7 @@ async fn undisturbed(desk: &Desk) -> Vec<TableRow> {
     let source = std::sync::Arc::new(desk.source());
     let reporter = std::sync::Arc::new(barkeep::ingest::SilentReporter);
     let all = request(Dataset::Stocks, MONDAY, FRIDAY);
-    let plan = barkeep::ingest::make_plan(&source, &mut store, all, &*reporter).await.unwrap();
+    let plan = barkeep::ingest::make_plan(&source, Some(&mut store), all, &*reporter).await.unwrap();
     let stop = CancellationToken::new();
     let (_, error) = barkeep::ingest::run(vec![plan], source, &mut store, common::CONCURRENCY, reporter, stop).await;
     assert!(error.is_none(), "{error:?}");

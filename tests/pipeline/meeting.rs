@@ -75,7 +75,7 @@ async fn late(desk: &Desk, planned: Option<&[&str]>, meanwhile: impl AsyncFnOnce
         None => request(Dataset::Stocks, MONDAY, FRIDAY),
         Some(symbols) => request_of(symbols, Dataset::Stocks, MONDAY, FRIDAY),
     };
-    let plan = make_plan(&source, &mut store, asked, &*reporter).await.unwrap();
+    let plan = make_plan(&source, Some(&mut store), asked, &*reporter).await.unwrap();
     meanwhile().await;
     let stop = CancellationToken::new();
     let (report, error) = run(vec![plan], source, &mut store, CONCURRENCY, reporter, stop).await;

@@ -114,7 +114,7 @@ async fn the_load_rate_is_that_of_its_own_files() {
     let mut plans = Vec::new();
     for dataset in [Dataset::Stocks, Dataset::Crypto] {
         let asked = request(dataset, FRIDAY, FRIDAY);
-        plans.push(make_plan(&source, &mut store, asked, &*reporter).await.unwrap());
+        plans.push(make_plan(&source, Some(&mut store), asked, &*reporter).await.unwrap());
     }
     let (report, error) = run(plans, source, &mut store, CONCURRENCY, reporter, Default::default()).await;
     assert!(error.is_none(), "{error:?}");

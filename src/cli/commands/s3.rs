@@ -1,12 +1,9 @@
 //! `backfill s3`.
 
-use std::collections::BTreeMap;
 use std::io;
-use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use jiff::civil::Date;
 use serde_json::Value;
 
 use super::{Context, store_error, warn};
@@ -19,9 +16,9 @@ use crate::ingest::source::{
     Cache, CacheKeep, LocalSource, S3Credentials, S3Options, S3Profile, S3Source, Source, SourceError,
 };
 use crate::ingest::{self, Concurrency, DatasetPlan, Outcome, Reporter, RunError, RunReport, make_plan};
-use crate::model::{Dataset, FileKind, Symbol};
+use crate::model::{Dataset, Symbol};
 use crate::store::sqlite::SqliteStore;
-use crate::store::{Attempt, BarReader, DayState, Ledger, LoadRate, StoreError, Watchlist};
+use crate::store::{BarReader, Ledger, Watchlist};
 
 /// Loads day files.
 pub(super) async fn run(args: &IngestArgs, context: &Context, signals: &Signals) -> Result<Exit, CliError> {
@@ -47,10 +44,7 @@ pub(super) async fn run(args: &IngestArgs, context: &Context, signals: &Signals)
     let effective = effective_settings(&request, &selections, settings);
     let planning = async {
         let requests = selections.iter().map(|selection| asked(&request, selection));
-        match &mut store {
-            Some(store) => plan_all(&source, store, requests, reporter.as_ref()).await,
-            None => plan_all(&source, &mut NothingStored, requests, reporter.as_ref()).await,
-        }
+        plan_all(&source, store.as_mut(), requests, reporter.as_ref()).await
     };
     let planned = tokio::select! {
         biased;
@@ -77,49 +71,21 @@ pub(super) async fn run(args: &IngestArgs, context: &Context, signals: &Signals)
 
 async fn plan_all(
     source: &Source,
-    ledger: &mut impl Ledger,
+    mut ledger: Option<&mut SqliteStore>,
     requests: impl Iterator<Item = ingest::Request>,
     reporter: &dyn Reporter,
 ) -> Result<(Vec<DatasetPlan>, Vec<Forecast>), CliError> {
     let (mut plans, mut forecasts) = (Vec::new(), Vec::new());
     for request in requests {
-        let plan = make_plan(source, ledger, request, reporter).await.map_err(run_error)?;
-        let rate = ledger.load_rate(plan.request.symbols.is_none()).await.map_err(store_error)?;
+        let plan = make_plan(source, ledger.as_deref_mut(), request, reporter).await.map_err(run_error)?;
+        let rate = match &mut ledger {
+            Some(ledger) => ledger.load_rate(plan.request.symbols.is_none()).await.map_err(store_error)?,
+            None => None,
+        };
         forecasts.push(Forecast::of(&plan, rate));
         plans.push(plan);
     }
     Ok((plans, forecasts))
-}
-
-/// The ledger of a database that is not there yet.
-struct NothingStored;
-
-impl Ledger for NothingStored {
-    async fn day_states(
-        &mut self,
-        _dataset: Dataset,
-        _range: RangeInclusive<Date>,
-    ) -> Result<BTreeMap<Date, DayState>, StoreError> {
-        Ok(BTreeMap::new())
-    }
-
-    async fn record_attempt(
-        &mut self,
-        _dataset: Dataset,
-        _date: Date,
-        _file: FileKind,
-        _attempt: &Attempt,
-    ) -> Result<(), StoreError> {
-        Ok(())
-    }
-
-    async fn load_rate(&mut self, _everyone: bool) -> Result<Option<LoadRate>, StoreError> {
-        Ok(None)
-    }
-
-    async fn record_load_rate(&mut self, _everyone: bool, _rate: LoadRate) -> Result<(), StoreError> {
-        Ok(())
-    }
 }
 
 async fn load(

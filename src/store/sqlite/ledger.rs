@@ -10,7 +10,7 @@ use sqlx::sqlite::SqliteRow;
 
 use super::SqliteStore;
 use crate::model::{Dataset, FileKind, TimeframeSet};
-use crate::store::{Attempt, DayState, FileState, FileVersion, Ledger, LoadRate, StoreError};
+use crate::store::{Attempt, BarChange, DayState, FileState, FileVersion, Ledger, LoadRate, Restatement, StoreError};
 
 impl Ledger for SqliteStore {
     async fn day_states(
@@ -46,6 +46,50 @@ impl Ledger for SqliteStore {
         .await
         .map_err(self.error("write the ledger"));
         self.end_write(written, "write the ledger").await.map(drop)
+    }
+
+    async fn record_same_content(
+        &mut self,
+        dataset: Dataset,
+        date: Date,
+        file: FileKind,
+        version: &FileVersion,
+        at: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.begin_write(|| ()).await?;
+        let written = sqlx::query(
+            "UPDATE ingest_ledger SET object_key = ?4, etag = ?5, size_bytes = ?6, last_modified = ?7,
+                 outcome = 'loaded', detail = NULL, finished_at = ?8
+             WHERE dataset = ?1 AND session_date = ?2 AND file = ?3 AND etag IS NOT NULL",
+        )
+        .bind(dataset.as_str())
+        .bind(date.to_string())
+        .bind(file.as_str())
+        .bind(&version.key)
+        .bind(&version.etag)
+        .bind(i64::try_from(version.size_bytes).unwrap_or(i64::MAX))
+        .bind(version.last_modified.map(Timestamp::as_millisecond))
+        .bind(at.as_millisecond())
+        .execute(&mut self.connection)
+        .await
+        .map_err(self.error("write the ledger"));
+        self.end_write(written, "write the ledger").await.map(drop)
+    }
+
+    async fn restatements(&mut self, range: RangeInclusive<Date>) -> Result<Vec<Restatement>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT dataset, session_date, file, loaded_at, old_object_key, old_etag, old_size_bytes,
+                    old_last_modified, new_object_key, new_etag, new_size_bytes, new_last_modified, bars_added,
+                    bars_changed, bars_removed
+             FROM restatements WHERE session_date BETWEEN ?1 AND ?2
+             ORDER BY dataset, session_date, loaded_at, restatement_id",
+        )
+        .bind(range.start().to_string())
+        .bind(range.end().to_string())
+        .fetch_all(&mut self.connection)
+        .await
+        .map_err(self.error("read the restatements"))?;
+        rows.iter().map(restatement).collect()
     }
 
     async fn load_rate(&mut self, everyone: bool) -> Result<Option<LoadRate>, StoreError> {
@@ -96,7 +140,8 @@ impl SqliteStore {
     ) -> Result<BTreeMap<Date, DayState>, StoreError> {
         let (from, to) = (range.start().to_string(), range.end().to_string());
         let files = sqlx::query(
-            "SELECT session_date, file, object_key, etag, size_bytes, last_modified, outcome, finished_at
+            "SELECT session_date, file, object_key, etag, size_bytes, last_modified, outcome, finished_at, content_hash,
+                    bars_written
              FROM ingest_ledger WHERE dataset = ?1 AND session_date BETWEEN ?2 AND ?3",
         )
         .bind(dataset.as_str())
@@ -150,7 +195,30 @@ fn file_state(row: &SqliteRow) -> Result<FileState, StoreError> {
         _ => None,
     };
     let outcome = row.get::<&str, _>(6).parse().map_err(unknown)?;
-    Ok(FileState { loaded, outcome, attempted_at: instant(row.get(7))? })
+    let content = row.get::<Option<&str>, _>(8).map(str::parse).transpose().map_err(unknown)?;
+    let bars = row.get::<i64, _>(9).try_into().unwrap_or(0);
+    Ok(FileState { loaded, content, bars, outcome, attempted_at: instant(row.get(7))? })
+}
+
+fn restatement(row: &SqliteRow) -> Result<Restatement, StoreError> {
+    let version = |at: usize| {
+        Ok(FileVersion {
+            key: row.get(at),
+            etag: row.get(at + 1),
+            size_bytes: row.get::<i64, _>(at + 2).try_into().unwrap_or(0),
+            last_modified: row.get::<Option<i64>, _>(at + 3).map(instant).transpose()?,
+        })
+    };
+    let bars = |at: usize| row.get::<i64, _>(at).try_into().unwrap_or(0);
+    Ok(Restatement {
+        dataset: row.get::<&str, _>(0).parse().map_err(unknown)?,
+        date: date(row.get(1))?,
+        file: row.get::<&str, _>(2).parse().map_err(unknown)?,
+        loaded_at: instant(row.get(3))?,
+        old: version(4)?,
+        new: version(8)?,
+        change: BarChange { added: bars(12), changed: bars(13), removed: bars(14) },
+    })
 }
 
 pub(super) fn date(text: &str) -> Result<Date, StoreError> {

@@ -3,6 +3,7 @@
 //! Write-ahead logging, so that readers see the old day until the new one is committed; `synchronous=FULL`, so that a
 //! committed day survives a power cut. Bars are appended day by day through `bulk`; everything else is plain SQL.
 
+mod audit;
 mod bulk;
 mod flush;
 mod ledger;
@@ -25,7 +26,10 @@ use super::StoreError;
 use crate::model::Dataset;
 
 /// Migrations, in order. A migration that has been released is never edited.
-const MIGRATIONS: [(i64, &str, &str); 1] = [(1, "bars", include_str!("../../../migrations/sqlite/0001_bars.sql"))];
+const MIGRATIONS: [(i64, &str, &str); 2] = [
+    (1, "bars", include_str!("../../../migrations/sqlite/0001_bars.sql")),
+    (2, "restatements", include_str!("../../../migrations/sqlite/0002_restatements.sql")),
+];
 
 /// Table the migrations are remembered in; its own name, as other programs may share the file.
 const MIGRATIONS_TABLE: &str = "barkeep_migrations";
@@ -69,6 +73,8 @@ struct OpenDay {
     date: String,
     day_id: i64,
     state: super::DayState,
+    /// Bars removed so far: of those made from the minute file, and from the day file.
+    removed: [u64; 2],
 }
 
 impl SqliteStore {

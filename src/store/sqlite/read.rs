@@ -95,18 +95,13 @@ fn series_status(row: &SqliteRow) -> Result<SeriesStatus, StoreError> {
 }
 
 fn stored_bar(timeframe: Timeframe, row: &SqliteRow) -> Result<StoredBar, StoreError> {
-    let session = match row.get::<&str, _>(8) {
-        "pre" => Session::Pre,
-        "regular" => Session::Regular,
-        "post" => Session::Post,
-        other => return Err(StoreError::Unknown(format!("`{other}` as a session"))),
-    };
-    let vwap_method = match row.get::<Option<&str>, _>(9) {
-        None => None,
-        Some("vendor") => Some(VwapMethod::Vendor),
-        Some("estimate") => Some(VwapMethod::Estimate),
-        Some(other) => return Err(StoreError::Unknown(format!("`{other}` as a VWAP method"))),
-    };
+    let other = |word: &str, what: &str| StoreError::Unknown(format!("`{word}` as a {what}"));
+    let session: &str = row.get(8);
+    let session = Session::of_word(session).ok_or_else(|| other(session, "session"))?;
+    let vwap_method = row
+        .get::<Option<&str>, _>(9)
+        .map(|word| VwapMethod::of_word(word).ok_or_else(|| other(word, "VWAP method")))
+        .transpose()?;
     let prices = Prices::checked(row.get(1), row.get(2), row.get(3), row.get(4)).map_err(unknown)?;
     let bar = Bar {
         timeframe,

@@ -7,7 +7,7 @@ use sqlx::{AssertSqlSafe, Executor};
 
 use super::shape::{PriceScale, Shape, Shapes};
 use super::{LONGEST_WAIT, OpenDay, SqliteStore, bulk, is_busy, named};
-use crate::model::{Dataset, Timeframe, TimeframeSet, VwapMethod};
+use crate::model::{Dataset, FileKind, Timeframe, TimeframeSet, VwapMethod};
 use crate::store::{BarBatch, BarSink, DayCommit, DayState, Replace, StoreError};
 
 /// After how long a wait is said.
@@ -29,35 +29,34 @@ impl BarSink for SqliteStore {
     }
 
     async fn replace(&mut self, what: &Replace) -> Result<u64, StoreError> {
-        let day_id = self.day().day_id;
-        let timeframes: Vec<_> = what.timeframes.iter().map(|timeframe| (timeframe as u8).to_string()).collect();
-        let everything = TimeframeSet::of(Timeframe::ALL).minus(what.timeframes).is_empty();
         let mut removed = 0;
-        match &what.symbols {
-            None if everything => {
-                let deleted = sqlx::query("DELETE FROM bars WHERE day_id = ?1").bind(day_id);
-                removed +=
-                    deleted.execute(&mut self.connection).await.map_err(self.error("remove a day"))?.rows_affected();
-                self.renumber().await?;
-            }
-            None => {
-                let sql = format!("DELETE FROM bars WHERE day_id = ?1 AND timeframe_id IN ({})", timeframes.join(","));
-                let deleted = sqlx::query(AssertSqlSafe(sql)).bind(day_id);
-                removed +=
-                    deleted.execute(&mut self.connection).await.map_err(self.error("remove bars"))?.rows_affected();
-            }
-            Some(symbols) => {
-                let sql = format!(
-                    "DELETE FROM bars WHERE day_id = ?1 AND symbol = ?2 AND timeframe_id IN ({})",
-                    timeframes.join(",")
-                );
-                for symbol in symbols {
-                    let deleted = sqlx::query(AssertSqlSafe(sql.clone())).bind(day_id).bind(symbol);
-                    let done = deleted.execute(&mut self.connection).await.map_err(self.error("remove bars"))?;
-                    removed += done.rows_affected();
-                }
-            }
+        for (kind, at) in FileKind::ALL.into_iter().zip(0..) {
+            let timeframes = what.timeframes.and(kind.timeframes());
+            let of_kind = match &what.symbols {
+                None => self.remove_all(timeframes).await?,
+                Some(symbols) => self.remove_of(symbols, timeframes).await?,
+            };
+            self.day_mut().removed[at] += of_kind;
+            removed += of_kind;
         }
+        let everything = TimeframeSet::of(Timeframe::ALL).minus(what.timeframes).is_empty();
+        if everything && what.symbols.is_none() {
+            self.renumber().await?;
+        }
+        Ok(removed)
+    }
+
+    async fn forget_day(&mut self) -> Result<u64, StoreError> {
+        let everything = Replace { timeframes: TimeframeSet::of(Timeframe::ALL), symbols: None, restated: false };
+        let removed = self.replace(&everything).await?;
+        let (dataset, date) = (self.day().dataset, self.day().date.clone());
+        for table in ["coverage", "ingest_ledger"] {
+            let sql = format!("DELETE FROM {table} WHERE dataset = ?1 AND session_date = ?2");
+            let delete = sqlx::query(AssertSqlSafe(sql)).bind(dataset.as_str()).bind(&date);
+            delete.execute(&mut self.connection).await.map_err(self.error("forget a day"))?;
+        }
+        let day = self.day_mut();
+        (day.state, day.removed) = (DayState::default(), [0; 2]);
         Ok(removed)
     }
 
@@ -132,6 +131,28 @@ impl SqliteStore {
         self.open_day.as_ref().expect("Invariant: bars are written between `begin_day` and its end")
     }
 
+    fn day_mut(&mut self) -> &mut OpenDay {
+        self.open_day.as_mut().expect("Invariant: bars are written between `begin_day` and its end")
+    }
+
+    async fn remove_all(&mut self, timeframes: TimeframeSet) -> Result<u64, StoreError> {
+        let sql = format!("DELETE FROM bars WHERE day_id = ?1 AND timeframe_id IN ({})", ids(timeframes));
+        let delete = sqlx::query(AssertSqlSafe(sql)).bind(self.day().day_id);
+        Ok(delete.execute(&mut self.connection).await.map_err(self.error("remove a day"))?.rows_affected())
+    }
+
+    async fn remove_of(&mut self, symbols: &[String], timeframes: TimeframeSet) -> Result<u64, StoreError> {
+        let day_id = self.day().day_id;
+        let sql =
+            format!("DELETE FROM bars WHERE day_id = ?1 AND symbol = ?2 AND timeframe_id IN ({})", ids(timeframes));
+        let mut removed = 0;
+        for symbol in symbols {
+            let delete = sqlx::query(AssertSqlSafe(sql.clone())).bind(day_id).bind(symbol);
+            removed += delete.execute(&mut self.connection).await.map_err(self.error("remove bars"))?.rows_affected();
+        }
+        Ok(removed)
+    }
+
     async fn open_day(&mut self, dataset: Dataset, date: Date) -> Result<DayState, StoreError> {
         let state = self.read_states(dataset, date..=date).await?.remove(&date).unwrap_or_default();
         let date = date.to_string();
@@ -145,7 +166,7 @@ impl SqliteStore {
             Some(day_id) => day_id,
             None => self.number(dataset, &date).await?,
         };
-        self.open_day = Some(OpenDay { dataset, date, day_id, state: state.clone() });
+        self.open_day = Some(OpenDay { dataset, date, day_id, state: state.clone(), removed: [0; 2] });
         Ok(state)
     }
 
@@ -280,17 +301,19 @@ impl SqliteStore {
         let all = !day.state.everyone.union(commit.everyone).is_empty();
         for file in &commit.files {
             let version = &file.version;
+            let before = self.day().state.file(file.kind).map_or(0, |file| file.bars);
+            let bars = before.saturating_sub(self.day().removed[file.kind as usize]) + file.bars_written;
             sqlx::query(
                 "INSERT INTO ingest_ledger (dataset, session_date, file, scope, object_key, etag, size_bytes,
                      last_modified, rows_read, rows_rejected, symbols_seen, bars_written, outcome, detail, started_at,
-                     finished_at)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, 'loaded', NULL, ?13, ?14)
+                     finished_at, content_hash)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, 'loaded', NULL, ?13, ?14, ?15)
                  ON CONFLICT DO UPDATE SET scope = excluded.scope, object_key = excluded.object_key,
                      etag = excluded.etag, size_bytes = excluded.size_bytes, last_modified = excluded.last_modified,
                      rows_read = excluded.rows_read, rows_rejected = excluded.rows_rejected,
                      symbols_seen = excluded.symbols_seen, bars_written = excluded.bars_written,
                      outcome = excluded.outcome, detail = NULL, started_at = excluded.started_at,
-                     finished_at = excluded.finished_at",
+                     finished_at = excluded.finished_at, content_hash = excluded.content_hash",
             )
             .bind(dataset)
             .bind(&date)
@@ -303,13 +326,19 @@ impl SqliteStore {
             .bind(i64::try_from(file.rows_read).unwrap_or(i64::MAX))
             .bind(i64::try_from(file.rows_rejected).unwrap_or(i64::MAX))
             .bind(i64::try_from(file.symbols_seen).unwrap_or(i64::MAX))
-            .bind(i64::try_from(file.bars_written).unwrap_or(i64::MAX))
+            .bind(i64::try_from(bars).unwrap_or(i64::MAX))
             .bind(commit.started_at.as_millisecond())
             .bind(commit.finished_at.as_millisecond())
+            .bind(file.content.map(|content| content.to_string()))
             .execute(&mut self.connection)
             .await
             .map_err(self.error("write the ledger"))?;
         }
         Ok(())
     }
+}
+
+/// Timeframes as SQL lists them.
+fn ids(timeframes: TimeframeSet) -> String {
+    timeframes.iter().map(|timeframe| (timeframe as u8).to_string()).collect::<Vec<_>>().join(",")
 }

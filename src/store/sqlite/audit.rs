@@ -1,0 +1,93 @@
+//! Looking at what is stored as it is.
+
+use std::ops::ControlFlow;
+
+use futures_util::TryStreamExt;
+use sqlx::sqlite::SqliteRow;
+use sqlx::{AssertSqlSafe, Row};
+
+use super::SqliteStore;
+use super::ledger::unknown;
+use crate::model::{Session, VwapMethod};
+use crate::store::{Audit, Defect, RawBar, Scan, StoreError, Word};
+
+impl Audit for SqliteStore {
+    async fn scan(
+        &mut self,
+        what: &Scan,
+        mut each: impl FnMut(&str, &[RawBar]) -> ControlFlow<()> + Send,
+    ) -> Result<(), StoreError> {
+        let symbols = match &what.symbols {
+            Some(symbols) => {
+                let mut symbols = symbols.clone();
+                symbols.sort_unstable();
+                symbols.dedup();
+                symbols
+            }
+            None => sqlx::query_scalar("SELECT symbol FROM symbols WHERE dataset = ?1 ORDER BY symbol")
+                .bind(what.dataset.as_str())
+                .fetch_all(&mut self.connection)
+                .await
+                .map_err(self.error("read the symbols"))?,
+        };
+        let timeframes: Vec<_> = what.timeframes.iter().map(|timeframe| format!("'{timeframe}'")).collect();
+        // No order is asked for: with one seek per day the rows come day by day, and sorting a symbol's is cheaper here.
+        let sql = format!(
+            "SELECT timeframe, timestamp, end_timestamp, open, high, low, close, volume, vwap, trades, session,
+                    vwap_method, session_date, minutes
+             FROM historical_bars WHERE symbol = ?1 AND timeframe IN ({}) AND timestamp BETWEEN ?2 AND ?3",
+            timeframes.join(",")
+        );
+        let mut bars = Vec::new();
+        for symbol in symbols {
+            bars.clear();
+            let path = self.path.clone();
+            let mut rows = sqlx::query(AssertSqlSafe(sql.clone()))
+                .bind(&symbol)
+                .bind(*what.range_ms.start())
+                .bind(*what.range_ms.end())
+                .fetch(&mut self.connection);
+            while let Some(row) = rows.try_next().await.map_err(|error| super::named(&path, "read bars", error))? {
+                bars.push(raw_bar(&row)?);
+            }
+            drop(rows);
+            bars.sort_unstable_by_key(|bar: &RawBar| (bar.timeframe, bar.timestamp_ms));
+            if !bars.is_empty() && each(&symbol, &bars).is_break() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    async fn defects(&mut self) -> Result<Vec<Defect>, StoreError> {
+        Ok(Vec::new())
+    }
+
+    async fn remove_orphans(&mut self) -> Result<u64, StoreError> {
+        Ok(0)
+    }
+}
+
+fn raw_bar(row: &SqliteRow) -> Result<RawBar, StoreError> {
+    let number = |at: usize| row.try_get_unchecked::<f64, _>(at).unwrap_or(f64::NAN);
+    Ok(RawBar {
+        timeframe: row.get::<&str, _>(0).parse().map_err(unknown)?,
+        timestamp_ms: row.get(1),
+        end_timestamp_ms: row.get(2),
+        open: number(3),
+        high: number(4),
+        low: number(5),
+        close: number(6),
+        volume: row.get(7),
+        vwap: row.get(8),
+        trades: row.get(9),
+        session: word(row.get(10), Session::of_word),
+        vwap_method: row.get::<Option<&str>, _>(11).map(|method| word(method, VwapMethod::of_word)),
+        session_date: row.get::<&str, _>(12).parse().ok(),
+        minutes: row.get(13),
+    })
+}
+
+fn word<T>(word: &str, meaning: impl FnOnce(&str) -> Option<T>) -> Word<T> {
+    meaning(word).map_or_else(|| Word::Unknown(word.to_owned()), Word::Known)
+}
