@@ -5,6 +5,7 @@
 
 mod audit;
 mod bulk;
+mod claims;
 mod flush;
 mod ledger;
 mod read;
@@ -20,6 +21,7 @@ use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, SqliteConnection};
 
+pub use self::claims::SqliteClaims;
 use self::flush::LogFlush;
 use self::shape::Shapes;
 use super::StoreError;
@@ -209,6 +211,13 @@ fn options(path: &Path) -> SqliteConnectOptions {
         .pragma("cache_size", format!("-{CACHE_KIB}"))
         .pragma("wal_autocheckpoint", CHECKPOINT_PAGES.to_string())
         .pragma("journal_size_limit", LOG_KEPT_BYTES.to_string())
+}
+
+/// A file that belongs to a database: its path with something added.
+fn beside(database: &Path, ending: &str) -> PathBuf {
+    let mut path = database.as_os_str().to_owned();
+    path.push(ending);
+    path.into()
 }
 
 /// The meaning of an error, by SQLite's primary result code.
