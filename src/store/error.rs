@@ -33,13 +33,17 @@ pub enum StoreError {
         reason: String,
     },
     /// The disk, or the quota on it, is full.
-    #[error("the disk of the database {database} is full: free some space, or set DATABASE_URL to another place, and run the command again; what was loaded is kept")]
+    #[error(
+        "the disk of the database {database} is full: free some space, or set DATABASE_URL to another place, and run the command again; what was loaded is kept"
+    )]
     DiskFull {
         /// The database: its file, or `host:port/name`.
         database: String,
     },
     /// Another process held the database for too long.
-    #[error("the database {database} is held by another process for more than {waited_seconds} s; run the command again when it is done")]
+    #[error(
+        "the database {database} is held by another process for more than {waited_seconds} s; run the command again when it is done"
+    )]
     Busy {
         /// The database: its file, or `host:port/name`.
         database: String,
@@ -61,10 +65,14 @@ pub enum StoreError {
         detail: String,
     },
     /// The address of a PostgreSQL database makes no sense. The text never repeats it: it may hold a password.
-    #[error("this is not the address of a PostgreSQL database: {0}; it looks like postgres://user:password@host:5432/database")]
+    #[error(
+        "this is not the address of a PostgreSQL database: {0}; it looks like postgres://user:password@host:5432/database"
+    )]
     Address(String),
     /// There is no connection to the server.
-    #[error("cannot connect to the database {database}: {detail}; check that the server runs and the address, user and password in DATABASE_URL")]
+    #[error(
+        "cannot connect to the database {database}: {detail}; check that the server runs and the address, user and password in DATABASE_URL"
+    )]
     Unreachable {
         /// The database: `host:port/name`.
         database: String,
@@ -72,7 +80,9 @@ pub enum StoreError {
         detail: String,
     },
     /// The connection ended, or the server fell silent. What was not committed is undone.
-    #[error("the connection to the database {database} was lost while it was to {doing}: {source}; run the command again when the server is back: what was loaded is kept")]
+    #[error(
+        "the connection to the database {database} was lost while it was to {doing}: {source}; run the command again when the server is back: what was loaded is kept"
+    )]
     Lost {
         /// The database: `host:port/name`.
         database: String,
@@ -92,7 +102,9 @@ pub enum StoreError {
         oldest: u32,
     },
     /// The user of the address lacks a right.
-    #[error("the database {database} does not allow this user to {doing}: {detail}; it needs rights to read and write the tables, and to create tables in the schema")]
+    #[error(
+        "the database {database} does not allow this user to {doing}: {detail}; it needs rights to read and write the tables, and to create tables in the schema"
+    )]
     Forbidden {
         /// The database: `host:port/name`.
         database: String,
@@ -105,7 +117,7 @@ pub enum StoreError {
     #[error("the database holds a value this version does not know: {0}")]
     Unknown(String),
     /// Anything else.
-    #[error("the database {database} refused to {doing}: {source}", database)]
+    #[error("the database {database} refused to {doing}: {source}")]
     Other {
         /// The database: its file, or `host:port/name`.
         database: String,

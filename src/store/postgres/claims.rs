@@ -7,7 +7,7 @@ use jiff::civil::Date;
 use super::transaction::Access;
 use super::{PostgresStore, StoreError};
 use crate::model::Dataset;
-use crate::store::claimant::claimant_name;
+use crate::store::claimant;
 use crate::store::{Claiming, Claims};
 
 /// A claimant, on a connection of its own. Time is the server's, so that machines need not agree on it.
@@ -24,7 +24,7 @@ impl Claiming for PostgresStore {
     async fn claimant(&self, lease: Duration) -> Result<PostgresClaims, StoreError> {
         let store = Self::connect(&self.address).await?;
         let lease_ms = i64::try_from(lease.as_millis()).unwrap_or(i64::MAX);
-        Ok(PostgresClaims { store, claimant: claimant_name(), lease_ms })
+        Ok(PostgresClaims { store, claimant: claimant::name(), lease_ms })
     }
 }
 

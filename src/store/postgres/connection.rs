@@ -27,12 +27,6 @@ pub struct PostgresAddress {
 }
 
 impl PostgresAddress {
-    /// The same, giving up on a silent server after this time. The default is ten minutes.
-    #[must_use]
-    pub fn with_patience(self, patience: Duration) -> Self {
-        Self { patience, ..self }
-    }
-
     /// How messages name it: `host:port/database`.
     pub fn name(&self) -> &str {
         &self.name
@@ -49,7 +43,8 @@ impl FromStr for PostgresAddress {
     type Err = StoreError;
 
     /// Reads `postgres://user:password@host:port/database?sslmode=…`. What it leaves out comes from `PGHOST`, `PGUSER`,
-    /// `PGPASSWORD`, the password file and so on, as with `psql`.
+    /// `PGPASSWORD`, the password file and so on, as with `psql`. With `tcp_user_timeout=…` (milliseconds) a server that
+    /// does not answer for so long counts as gone; the default is ten minutes.
     fn from_str(url: &str) -> Result<Self, StoreError> {
         let options = PgConnectOptions::from_str(url).map_err(|error| StoreError::Address(error.to_string()))?;
         let options = options
@@ -58,11 +53,25 @@ impl FromStr for PostgresAddress {
             .extra_float_digits(None)
             .statement_cache_capacity(0)
             .disable_statement_logging();
-        let host = options.get_socket().map_or_else(|| options.get_host().to_owned(), |path| path.display().to_string());
+        let host =
+            options.get_socket().map_or_else(|| options.get_host().to_owned(), |path| path.display().to_string());
         let database = options.get_database().unwrap_or_else(|| options.get_username());
         let name = format!("{host}:{}/{database}", options.get_port());
-        Ok(Self { options, name, patience: PATIENCE })
+        let patience = match parameter(url, "tcp_user_timeout") {
+            Some(milliseconds) => Duration::from_millis(milliseconds.parse().map_err(|_| {
+                StoreError::Address(format!("tcp_user_timeout={milliseconds} is not a number of milliseconds"))
+            })?),
+            None => PATIENCE,
+        };
+        Ok(Self { options, name, patience })
     }
+}
+
+/// A parameter behind the question mark.
+fn parameter(url: &str, name: &str) -> Option<String> {
+    let url = url::Url::parse(url).ok()?;
+    let found = url.query_pairs().find(|(key, _)| key == name);
+    found.map(|(_, value)| value.into_owned())
 }
 
 /// The connection and what it is busy with.

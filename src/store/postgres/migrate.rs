@@ -34,7 +34,7 @@ impl PostgresStore {
         if applied.len() < MIGRATIONS.len() {
             applied = self.apply().await?;
         }
-        self.compare(&applied)
+        self.check(&applied)
     }
 
     /// Versions and checksums of the migrations that were applied.
@@ -72,7 +72,7 @@ impl PostgresStore {
         work.done(applied).await
     }
 
-    fn compare(&self, applied: &[(i64, Vec<u8>)]) -> Result<(), StoreError> {
+    fn check(&self, applied: &[(i64, Vec<u8>)]) -> Result<(), StoreError> {
         let foreign = |reason: String| StoreError::Foreign { database: self.address.name().to_owned(), reason };
         for (at, (version, checksum_found)) in applied.iter().enumerate() {
             match MIGRATIONS.get(at) {

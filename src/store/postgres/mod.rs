@@ -16,13 +16,17 @@ mod migrate;
 mod partitions;
 mod read;
 mod sink;
+mod sql;
+mod transaction;
 mod watchlist;
 
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+pub use self::claims::PostgresClaims;
 use self::connection::Link;
 pub use self::connection::PostgresAddress;
+use self::partitions::Month;
 use self::sink::OpenDay;
 use super::StoreError;
 
@@ -36,8 +40,8 @@ pub struct PostgresStore {
     link: Link,
     /// The day whose transaction is open.
     open_day: Option<OpenDay>,
-    /// Months whose partitions are known to be there, as months since year 0.
-    partitions: BTreeSet<i32>,
+    /// Months whose partitions are known to be there.
+    partitions: BTreeSet<Month>,
 }
 
 impl PostgresStore {

@@ -151,7 +151,7 @@ fn not_opened(path: &Path, error: sqlx::Error) -> StoreError {
     let tried = OpenOptions::new().append(true).create(true).open(path);
     match tried.map_err(|error| error.kind()) {
         Err(ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem) => {
-            StoreError::ReadOnly { path: path.to_owned() }
+            StoreError::ReadOnly { database: path.display().to_string() }
         }
         _ => opening(path, error),
     }
@@ -161,7 +161,7 @@ fn wait_longer(path: &Path, since: Instant) -> Result<(), StoreError> {
     if since.elapsed() < LONGEST_WAIT {
         return Ok(());
     }
-    Err(StoreError::Busy { path: path.to_owned(), waited_seconds: LONGEST_WAIT.as_secs() })
+    Err(StoreError::Busy { database: path.display().to_string(), waited_seconds: LONGEST_WAIT.as_secs() })
 }
 
 /// Removes the file. Two processes may do so at once, and one then removes what the other has just made anew; the other
@@ -171,7 +171,7 @@ fn discard(path: &Path) -> Result<(), StoreError> {
     for path in [beside(path, "-journal"), path.to_owned()] {
         match std::fs::remove_file(&path) {
             Err(error) if error.kind() != ErrorKind::NotFound => {
-                return Err(StoreError::Open { path, source: sqlx::Error::Io(error) });
+                return Err(StoreError::Open { database: path.display().to_string(), source: sqlx::Error::Io(error) });
             }
             _ => {}
         }
