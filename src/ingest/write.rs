@@ -6,11 +6,12 @@ use jiff::Timestamp;
 use tokio::sync::mpsc;
 
 use super::context::Context;
-use super::feed::{Arrival, decode_on_thread};
+use super::feed::{Arrival, Day, Decoding, decode_on_thread};
 use super::load::{Decoded, FetchedDay, LocalFiles, Message, Problem};
 use super::pipeline::RunError;
 use super::plan::{DayJob, DayPlan, version};
 use super::report::DayReport;
+use super::share::settled_by_another;
 use super::source::{DayFile, Source};
 use crate::model::{FileKind, Outcome};
 use crate::store::{Attempt, BarBatch, BarSink, DayCommit, DayState, Ledger, StoreError};
@@ -49,7 +50,7 @@ impl<'a, S: Ledger + BarSink> DayWriter<'a, S> {
     }
 
     /// Writes the day; nothing is reported of one that is left as it was because the run stops.
-    pub(super) async fn write(mut self, arrival: Arrival) -> Result<Option<DayReport>, RunError> {
+    pub(super) async fn write(mut self, arrival: Arrival<Decoding>) -> Result<Option<DayReport>, RunError> {
         let ended = self.follow(arrival).await;
         let abandoned = self.abandon().await;
         // The first error is the one to tell.
@@ -61,11 +62,12 @@ impl<'a, S: Ledger + BarSink> DayWriter<'a, S> {
         Ok(report)
     }
 
-    async fn follow(&mut self, arrival: Arrival) -> Result<Option<DayReport>, RunError> {
+    async fn follow(&mut self, arrival: Arrival<Decoding>) -> Result<Option<DayReport>, RunError> {
         let report = |outcome| DayReport::new(arrival.dataset, arrival.date, outcome);
         let (mut arriving, files) = match arrival.day {
-            Ok(arriving) => arriving,
-            Err(problem) => return self.refuse(report(problem.outcome), problem).await,
+            Day::Here(decoding) => decoding,
+            Day::Refused(problem) => return self.refuse(report(problem.outcome), problem).await,
+            Day::Settled(report) => return Ok(Some(*report)),
         };
         loop {
             let message = tokio::select! {
@@ -125,7 +127,12 @@ impl<'a, S: Ledger + BarSink> DayWriter<'a, S> {
             state = self.store.begin_day(job.request.dataset, job.date, waiting) => state?,
         };
         if !state.is_same_content(&job.state) {
-            let begun = planned(job.again(&state), job);
+            let begun = match job.again(&state) {
+                DayPlan::Load(job) => Begun::Changed(job),
+                DayPlan::Settled { outcome, detail, .. } => {
+                    Begun::Settled(Box::new(settled_by_another(job, outcome, detail)))
+                }
+            };
             self.abandon().await?;
             return Ok(begun);
         }
@@ -159,7 +166,13 @@ impl<'a, S: Ledger + BarSink> DayWriter<'a, S> {
             }
         }
         let state = self.state(job).await?;
-        Ok(planned(job.again(&state), job))
+        Ok(match job.again(&state) {
+            DayPlan::Load(job) => Begun::Changed(job),
+            DayPlan::Settled { outcome, detail, .. } => {
+                let report = DayReport::new(job.request.dataset, job.date, outcome);
+                Begun::Settled(Box::new(DayReport { detail, ..report }))
+            }
+        })
     }
 
     async fn state(&mut self, job: &DayJob) -> Result<DayState, StoreError> {
@@ -234,17 +247,6 @@ impl<'a, S: Ledger + BarSink> DayWriter<'a, S> {
     /// Leaves the day as it was, unless it was committed.
     async fn abandon(&mut self) -> Result<(), StoreError> {
         if std::mem::take(&mut self.open) { self.store.abandon_day().await } else { Ok(()) }
-    }
-}
-
-/// What a plan made again leaves to do.
-fn planned(plan: DayPlan, before: &DayJob) -> Begun {
-    match plan {
-        DayPlan::Load(job) => Begun::Changed(job),
-        DayPlan::Settled { outcome, detail, .. } => Begun::Settled(Box::new(DayReport {
-            detail,
-            ..DayReport::new(before.request.dataset, before.date, outcome)
-        })),
     }
 }
 

@@ -3,12 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use barkeep::ingest::{Outcome, Reporter, Request, RunReport, make_plan, run};
+use barkeep::ingest::{Outcome, Reporter, Request, RunReport, make_plan};
 use barkeep::model::Dataset;
 use barkeep::store::BarSink;
 use tokio_util::sync::CancellationToken;
 
-use super::common::{BARS_OF_TICKER, CONCURRENCY, Desk, assert_same_table, request, request_of, tickers};
+use super::common::{BARS_OF_TICKER, Desk, assert_same_table, carry_out, request, request_of, tickers};
 use super::{At, FRIDAY, Interrupter, MONDAY, WEEK, day, of_day, outcomes, undisturbed, week};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -78,9 +78,7 @@ pub(super) async fn late(desk: &Desk, asked: Request, meanwhile: impl AsyncFnOnc
     let plan = make_plan(&source, Some(&mut store), asked, &*reporter).await.unwrap();
     meanwhile().await;
     let stop = CancellationToken::new();
-    let (report, error) = run(vec![plan], source, &mut store, CONCURRENCY, reporter, stop).await;
-    assert!(error.is_none(), "{error:?}");
-    report
+    carry_out(vec![plan], source, &desk.database(), &mut store, reporter, stop).await
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
