@@ -14,7 +14,7 @@ const DEFAULT_ENDPOINT: &str = "https://files.massive.com";
 const DEFAULT_BUCKET: &str = "flatfiles";
 const DEFAULT_CACHE_KEEP: &str = "24h";
 const DEFAULT_DOWNLOADS: usize = 12;
-const DEFAULT_LEASE: Duration = Duration::from_secs(60);
+const DEFAULT_LEASE: Duration = Duration::from_mins(1);
 /// More files or threads at once than any machine gains from; a number above it is a slip of the finger.
 const MOST_AT_ONCE: u64 = 256;
 

@@ -142,7 +142,7 @@ impl Desk {
 pub const CONCURRENCY: Concurrency = Concurrency { downloads: 4, decoders: 2 };
 
 /// Longer than any test lasts.
-pub const LEASE: Duration = Duration::from_secs(60);
+pub const LEASE: Duration = Duration::from_mins(1);
 
 /// Runs plans to their end, which must be no error.
 pub async fn carry_out(
