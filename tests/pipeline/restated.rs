@@ -137,18 +137,3 @@ async fn a_damaged_upload_of_the_same_content_changes_nothing() {
     desk.put(Dataset::Stocks, FileKind::Minute, FRIDAY, &again);
     assert_eq!(outcomes(&desk.load(friday()).await), [Outcome::Unchanged]);
 }
-
-/// A day that was first looked at as a whole and then, meanwhile, loaded in part by another run lost the note that its day
-/// file is damaged.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_damaged_day_file_is_said_although_another_run_was_here() {
-    let desk = Desk::new();
-    desk.put(Dataset::Stocks, FileKind::Minute, FRIDAY, &minutes(Compression::fast()));
-    let whole = day_bars(100, Compression::fast());
-    desk.put(Dataset::Stocks, FileKind::Day, FRIDAY, &whole[..whole.len() - 4]);
-    let of_one = request_of(&["S00"], Dataset::Stocks, FRIDAY, FRIDAY);
-    let report = super::meeting::late(&desk, friday(), async || drop(desk.load(of_one).await)).await;
-    assert_eq!((outcomes(&report), report.days[0].bars), (vec![Outcome::Loaded], 11 * BARS_OF_TICKER as u64));
-    assert_eq!(report.days[0].day_file_outcome, Some(Outcome::Damaged));
-    assert!(report.days[0].notes.iter().any(|note| note.starts_with("no official day bars: ")));
-}
