@@ -173,7 +173,8 @@ impl<'a, S: Ledger + BarSink> DayWriter<'a, S> {
                     recorded = self.store.record_same_content(file.dataset, file.date, file.kind, &version, at) => recorded?,
                 }
                 self.open = false;
-                self.notes.push(format!("the vendor uploaded {} again, with the same content", file.key));
+                let kind = file.kind.as_str();
+                self.notes.push(format!("the vendor uploaded the {kind} file again, with the same content"));
             }
         }
         let state = self.state(job).await?;
