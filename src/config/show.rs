@@ -63,7 +63,6 @@ impl Settings {
             SettingRow::of("decoders", &self.decoders, self.decoders.value),
             SettingRow::of("color", &self.color, self.color.value),
             SettingRow::of("now", &self.now, self.now.value),
-            SettingRow::of("lease", &self.lease, format!("{}s", self.lease.value.as_secs())),
         ]);
         rows
     }

@@ -32,15 +32,15 @@ pub(super) struct DayWriter<'a, S> {
     notes: Vec<String>,
 }
 
-/// What the opening of a day's transaction came to.
-enum Begun {
-    /// It is open.
-    Open,
-    /// There is nothing left to do.
+/// How the writing of a day goes on.
+enum Next {
+    /// As it was to.
+    On,
+    /// Not at all: there is nothing left to do.
     Settled(Box<DayReport>),
-    /// There is something else to do.
-    Changed(Box<DayJob>),
-    /// The run stops.
+    /// From the start, with something else to do.
+    Again(Box<DayJob>),
+    /// Not at all: the run stops.
     Stopped,
 }
 
@@ -75,20 +75,23 @@ impl<'a, S: Ledger + BarSink> DayWriter<'a, S> {
                 () = self.context.stop.cancelled() => return Ok(None),
                 message = arriving.recv() => message,
             };
-            let begun = match message {
+            let next = match message {
                 Some(Message::Same(job, same)) => self.recognise(&job, &same).await?,
                 Some(Message::Begin(job)) => {
                     self.abandon().await?;
                     self.job = Some(job);
-                    self.begin().await?
+                    Next::On
                 }
-                Some(Message::Bars(batch)) => {
-                    self.add(batch).await?;
-                    Begun::Open
-                }
+                Some(Message::Bars(batch)) => self.add(batch).await?,
                 Some(Message::Whole(decoded)) => {
-                    self.discard(decoded.day_problem.as_ref(), files.day.as_deref());
-                    return self.commit(*decoded).await.map(Some);
+                    let next = if decoded.files.is_empty() { Next::On } else { self.begin().await? };
+                    match next {
+                        Next::On => {
+                            self.discard(decoded.day_problem.as_ref(), files.day.as_deref());
+                            return self.commit(*decoded).await.map(Some);
+                        }
+                        other => other,
+                    }
                 }
                 Some(Message::Broken(problem, decoded)) => {
                     self.abandon().await?;
@@ -104,18 +107,23 @@ impl<'a, S: Ledger + BarSink> DayWriter<'a, S> {
                     return self.refuse(report(outcome), Problem { outcome, detail }).await;
                 }
             };
-            match begun {
-                Begun::Open => {}
-                Begun::Changed(job) => arriving = self.decode_again(job, &files),
-                Begun::Settled(report) => return Ok(Some(*report)),
-                Begun::Stopped => return Ok(None),
+            match next {
+                Next::On => {}
+                Next::Again(job) => arriving = self.decode_again(job, &files),
+                Next::Settled(report) => return Ok(Some(*report)),
+                Next::Stopped => return Ok(None),
             }
         }
     }
 
-    /// Opens the day's transaction and removes what is to be replaced, unless the plan was made from something that is no
-    /// longer so: then another process was here.
-    async fn begin(&mut self) -> Result<Begun, RunError> {
+    /// Opens the day's transaction, if it is not open, and removes what is to be replaced; unless the plan was made from
+    /// something that is no longer so: then another process was here.
+    ///
+    /// Not before there is something to write: other processes cannot write while it is open.
+    async fn begin(&mut self) -> Result<Next, RunError> {
+        if self.open {
+            return Ok(Next::On);
+        }
         let job = self.job.as_ref().expect("Invariant: bars come after a beginning");
         let reporter = &self.context.reporter;
         let waiting = || reporter.note("waiting for another process that writes to the database");
@@ -123,34 +131,37 @@ impl<'a, S: Ledger + BarSink> DayWriter<'a, S> {
         let state = tokio::select! {
             biased;
             // Waiting for another process can take minutes.
-            () = self.context.stop.cancelled() => return Ok(Begun::Stopped),
+            () = self.context.stop.cancelled() => return Ok(Next::Stopped),
             state = self.store.begin_day(job.request.dataset, job.date, waiting) => state?,
         };
         if !state.is_same_content(&job.state) {
-            let begun = match job.again(&state) {
-                DayPlan::Load(job) => Begun::Changed(job),
+            let next = match job.again(&state) {
+                DayPlan::Load(job) => Next::Again(job),
                 DayPlan::Settled { outcome, detail, .. } => {
-                    Begun::Settled(Box::new(settled_by_another(job, outcome, detail)))
+                    Next::Settled(Box::new(settled_by_another(job, outcome, detail)))
                 }
             };
             self.abandon().await?;
-            return Ok(begun);
+            return Ok(next);
         }
         self.replaced = 0;
         for replace in &job.replace {
             self.replaced += self.store.replace(replace).await?;
         }
-        Ok(Begun::Open)
+        Ok(Next::On)
     }
 
-    async fn add(&mut self, batch: BarBatch) -> Result<(), StoreError> {
-        let written = self.store.write(&batch).await;
+    async fn add(&mut self, batch: BarBatch) -> Result<Next, RunError> {
+        let next = self.begin().await?;
+        if matches!(next, Next::On) {
+            self.store.write(&batch).await?;
+        }
         self.context.batches.put(batch);
-        written
+        Ok(next)
     }
 
     /// Takes note of files that the vendor has replaced by their like; what is left to do is planned anew.
-    async fn recognise(&mut self, job: &DayJob, same: &[DayFile]) -> Result<Begun, RunError> {
+    async fn recognise(&mut self, job: &DayJob, same: &[DayFile]) -> Result<Next, RunError> {
         // Another process may have loaded yet another version meanwhile.
         if self.state(job).await?.is_same_content(&job.state) {
             for file in same {
@@ -158,19 +169,20 @@ impl<'a, S: Ledger + BarSink> DayWriter<'a, S> {
                 self.open = true;
                 tokio::select! {
                     biased;
-                    () = self.context.stop.cancelled() => return Ok(Begun::Stopped),
+                    () = self.context.stop.cancelled() => return Ok(Next::Stopped),
                     recorded = self.store.record_same_content(file.dataset, file.date, file.kind, &version, at) => recorded?,
                 }
                 self.open = false;
-                self.notes.push(format!("the vendor uploaded {} again, with the same content", file.key));
+                let kind = file.kind.as_str();
+                self.notes.push(format!("the vendor uploaded the {kind} file again, with the same content"));
             }
         }
         let state = self.state(job).await?;
         Ok(match job.again(&state) {
-            DayPlan::Load(job) => Begun::Changed(job),
+            DayPlan::Load(job) => Next::Again(job),
             DayPlan::Settled { outcome, detail, .. } => {
                 let report = DayReport::new(job.request.dataset, job.date, outcome);
-                Begun::Settled(Box::new(DayReport { detail, ..report }))
+                Next::Settled(Box::new(DayReport { detail, ..report }))
             }
         })
     }
@@ -203,9 +215,7 @@ impl<'a, S: Ledger + BarSink> DayWriter<'a, S> {
         };
         // Nothing but the day file was to be read, and it could not be: the day is what it was.
         let outcome = if commit.files.is_empty() { Outcome::Unchanged } else { Outcome::Loaded };
-        if commit.files.is_empty() {
-            self.abandon().await?;
-        } else {
+        if !commit.files.is_empty() {
             self.store.commit_day(&commit).await?;
             self.open = false;
         }

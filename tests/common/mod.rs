@@ -11,11 +11,11 @@ use std::time::Duration;
 use barkeep::aggregate::DayGrid;
 use barkeep::ingest::source::{LocalSource, Source, key};
 use barkeep::ingest::{
-    Accept, Concurrency, DatasetPlan, Reporter, Request, RunReport, Sharing, SilentReporter, make_plan, run,
+    Accept, Concurrency, DatasetPlan, Reporter, Request, RunError, RunReport, Sharing, SilentReporter, make_plan, run,
 };
 use barkeep::model::{Dataset, FileKind, Timeframe, TimeframeSet};
-use barkeep::store::Claiming;
 use barkeep::store::sqlite::SqliteStore;
+use barkeep::store::{Claiming, Claims, Ledger};
 use jiff::civil::Date;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteRow};
 use sqlx::{ConnectOptions, Connection, FromRow, Row, SqliteConnection};
@@ -154,11 +154,23 @@ pub async fn carry_out(
     stop: CancellationToken,
 ) -> RunReport {
     let (mut claims, mut ledger) = (store.claimant(LEASE).await.unwrap(), SqliteStore::open(database).await.unwrap());
-    let sharing = Sharing { claims: &mut claims, ledger: &mut ledger, lease: LEASE };
-    let (report, error) = run(plans, source, store, sharing, CONCURRENCY, reporter, stop).await;
-    assert!(error.is_none(), "{error:?}");
+    let report = share(plans, source, store, (&mut claims, &mut ledger, LEASE), reporter, stop).await.unwrap();
     ledger.close().await.unwrap();
     report
+}
+
+/// Runs plans with claims and a ledger of the test's own.
+pub async fn share(
+    plans: Vec<DatasetPlan>,
+    source: Arc<Source>,
+    store: &mut SqliteStore,
+    (claims, ledger, lease): (&mut impl Claims, &mut impl Ledger, Duration),
+    reporter: Arc<dyn Reporter>,
+    stop: CancellationToken,
+) -> Result<RunReport, RunError> {
+    let sharing = Sharing { claims, ledger, lease };
+    let (report, error) = run(plans, source, store, sharing, CONCURRENCY, reporter, stop).await;
+    error.map_or(Ok(report), Err)
 }
 
 /// A request for everything of a range, all timeframes included, long after its files were due.

@@ -6,6 +6,7 @@ mod common;
 mod days;
 mod meeting;
 mod restated;
+mod sharing;
 mod symbols;
 
 use std::sync::Mutex;
