@@ -7,6 +7,7 @@ mod context;
 pub mod decode;
 mod feed;
 mod load;
+mod outage;
 mod pipeline;
 mod plan;
 mod report;

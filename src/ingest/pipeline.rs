@@ -108,7 +108,7 @@ pub async fn run<S: Ledger + BarSink, C: Claims, L: Ledger>(
     reporter.start(days as u64, plans.iter().flat_map(DatasetPlan::jobs).map(DayJob::bytes).sum());
     let start = plans.first().map_or_else(Timestamp::now, |plan| plan.request.now);
     let clock = Clock::starting(start);
-    let context = Context { reporter, stop, clock, batches: Arc::default() };
+    let context = Context { reporter, stop, clock, outage_patience: sharing.lease, batches: Arc::default() };
     let mut run = Run { context, source, concurrency, report: RunReport::default(), file_bytes: 0, bars: 0 };
     let mut failure = None;
     for plan in plans {
@@ -156,7 +156,7 @@ impl Run {
                 }
             }
         }
-        let (mut keeper, claimer) = Keeper::new(sharing);
+        let (mut keeper, claimer) = Keeper::new(sharing, self.context.clone());
         let (to_writer, at_writer) = mpsc::channel(self.concurrency.decoders.max(1));
         let (source, context) = (Arc::clone(&self.source), self.context.clone());
         let feeder = Feeder::new(source, listing, claimer.clone(), context, self.concurrency);

@@ -47,7 +47,7 @@ async fn execute(args: &Args) -> Result<Exit, CliError> {
     match command {
         Command::S3(ingest) => {
             let signals = Signals::listen(warn)?;
-            signals.run(s3::run(ingest, &context, &signals)).await.unwrap_or_else(Ok)
+            Box::pin(signals.run(s3::run(ingest, &context, &signals))).await.unwrap_or_else(Ok)
         }
         Command::Bars(bars) => bars::run(bars, &context).await,
         Command::Status(status) => status::run(status, &context).await,

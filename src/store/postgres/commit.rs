@@ -3,6 +3,7 @@
 use sqlx::{AssertSqlSafe, Row};
 
 use super::sink::counted;
+use super::transaction::Statement;
 use super::{PostgresStore, StoreError, sql};
 use crate::model::{FileKind, TimeframeSet};
 use crate::store::values::{count, stored};
@@ -152,7 +153,7 @@ impl PostgresStore {
             let timeframes = what.timeframes.and(kind.timeframes());
             let of = if what.symbols.is_some() { "symbol = ANY($1) AND " } else { "" };
             let sql = format!("SELECT COUNT(*) FROM barkeep_aside WHERE {of}timeframe IN ({})", sql::words(timeframes));
-            let query = what.symbols.iter().fold(sqlx::query(AssertSqlSafe(sql)), |query, symbols| query.bind(symbols));
+            let query = what.symbols.iter().fold(sqlx::query(AssertSqlSafe(sql)), Statement::bind);
             let before = counted(&self.work("compare bars").rows(query).await?);
             let (added, same_place, changed) = self.compare_with_aside(timeframes, what.symbols.as_deref()).await?;
             change.added += added;
@@ -202,7 +203,7 @@ impl PostgresStore {
         let mut work = self.work("compare bars");
         for sql in selects {
             let query = sqlx::query(AssertSqlSafe(sql)).bind(dataset.as_str()).bind(&date);
-            let query = symbols.into_iter().fold(query, |query, symbols| query.bind(symbols));
+            let query = symbols.into_iter().fold(query, Statement::bind);
             let rows = work.rows(query).await?;
             let row = rows.first();
             counts.iter_mut().zip(0_usize..).for_each(|(sum, at)| *sum += row.map_or(0, |row| count(row.get(at))));
