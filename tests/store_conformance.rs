@@ -85,7 +85,9 @@ fn version(etag: &str) -> FileVersion {
 
 fn loaded(kind: FileKind, etag: &str) -> LoadedFile {
     let version = version(etag);
-    LoadedFile { kind, version, rows_read: 10, rows_rejected: 1, symbols_seen: 2, content: None, bars_written: 3 }
+    let (rows_read, rows_rejected, symbols_seen, bars_written) = (10, 1, 2, 3);
+    let (content, accepted) = (None, None);
+    LoadedFile { kind, version, rows_read, rows_rejected, symbols_seen, content, bars_written, accepted }
 }
 
 fn commit(everyone: &str, named: &[(&str, &str)], files: Vec<LoadedFile>) -> DayCommit {

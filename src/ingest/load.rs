@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use tokio::sync::mpsc::Sender;
 
-use super::check::{Verdict, check};
+use super::check::check;
 use super::context::Context;
 use super::decode::{DayFileRows, DecodeError, Grouping, MinuteRows, SymbolMinutes, decode_day, decode_minutes};
 use super::plan::{DayJob, version};
@@ -148,10 +148,13 @@ fn decode(day: FetchedDay, to: &Sender<Message>, context: &Context) -> Result<De
         }
         let mut verdict = check(dataset, &grid, &rows.census, official.as_ref());
         verdict.suspect.extend(job.short.clone());
-        decoded = judge(&job, verdict, decoded)?;
+        let accepted = verdict.why_suspect();
+        decoded.notes.extend(verdict.notes);
+        decoded = judge(&job, accepted.as_deref(), decoded)?;
         decoded.absent =
             job.request.symbols.iter().flatten().filter(|ticker| !rows.census.has(ticker)).cloned().collect();
-        decoded.files.push(loaded_file(file, rows.rows, rows.rejects.total(), rows.census.symbols, rolled));
+        let loaded = loaded_file(file, rows.rows, rows.rejects.total(), rows.census.symbols, rolled);
+        decoded.files.push(LoadedFile { accepted, ..loaded });
     }
     if let (Some(file), Some(rows)) = (&job.day, &official) {
         decoded.files.push(loaded_file(file, rows.rows, rows.rejects.total(), rows.symbol_count(), official_bars));
@@ -160,12 +163,8 @@ fn decode(day: FetchedDay, to: &Sender<Message>, context: &Context) -> Result<De
 }
 
 /// A suspect day ends here, unless it is accepted.
-fn judge(job: &DayJob, verdict: Verdict, mut decoded: Decoded) -> Result<Decoded, Stop> {
-    decoded.notes.extend(verdict.notes);
-    if verdict.suspect.is_empty() {
-        return Ok(decoded);
-    }
-    let why = verdict.suspect.join("; ");
+fn judge(job: &DayJob, suspect: Option<&str>, mut decoded: Decoded) -> Result<Decoded, Stop> {
+    let Some(why) = suspect else { return Ok(decoded) };
     if job.request.accept.covers(job.date) {
         decoded.notes.push(format!("accepted although it looks cut short: {why}"));
         return Ok(decoded);
@@ -249,6 +248,7 @@ fn loaded_file(file: &DayFile, rows_read: u64, rows_rejected: u64, symbols_seen:
         symbols_seen,
         content: None,
         bars_written,
+        accepted: None,
     }
 }
 
