@@ -1,5 +1,6 @@
 //! Where bars are kept. Narrow interfaces by use; one hand-written implementation per database.
 
+mod claimant;
 mod error;
 pub mod sqlite;
 mod types;

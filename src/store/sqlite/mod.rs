@@ -5,6 +5,8 @@
 
 mod audit;
 mod bulk;
+mod claims;
+mod commit;
 mod flush;
 mod ledger;
 mod read;
@@ -20,6 +22,7 @@ use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, SqliteConnection};
 
+pub use self::claims::SqliteClaims;
 use self::flush::LogFlush;
 use self::shape::Shapes;
 use super::StoreError;
@@ -73,8 +76,12 @@ struct OpenDay {
     date: String,
     day_id: i64,
     state: super::DayState,
-    /// Bars removed so far: of those made from the minute file, and from the day file.
-    removed: [u64; 2],
+    /// Bars of earlier loads that are not removed: of those made from the minute file, and from the day file.
+    kept: [u64; 2],
+    /// What was removed because the vendor has replaced the file.
+    restated: Vec<super::Replace>,
+    /// The number under which bars so removed are kept until the day is committed. No day has it.
+    aside: i64,
 }
 
 impl SqliteStore {
@@ -209,6 +216,13 @@ fn options(path: &Path) -> SqliteConnectOptions {
         .pragma("cache_size", format!("-{CACHE_KIB}"))
         .pragma("wal_autocheckpoint", CHECKPOINT_PAGES.to_string())
         .pragma("journal_size_limit", LOG_KEPT_BYTES.to_string())
+}
+
+/// A file that belongs to a database: its path with something added.
+fn beside(database: &Path, ending: &str) -> PathBuf {
+    let mut path = database.as_os_str().to_owned();
+    path.push(ending);
+    path.into()
 }
 
 /// The meaning of an error, by SQLite's primary result code.
