@@ -11,7 +11,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio_util::task::AbortOnDropHandle;
 
 use super::context::Context;
-use super::load::{FetchedDay, Message, Problem, load};
+use super::load::{FetchedDay, LocalFiles, Message, Problem, load};
 use super::pipeline::{Concurrency, RunError};
 use super::plan::{DayJob, DayPlan, Listing, plan_day};
 use super::source::{DayFile, Source, SourceError};
@@ -28,14 +28,7 @@ pub(super) struct Arrival {
     /// What fetching it cost.
     pub(super) bytes_over_network: u64,
     /// Its bars as they are decoded, and its files; or why there are none.
-    pub(super) day: Result<(mpsc::Receiver<Message>, DayPaths), Problem>,
-}
-
-/// Where a day's files are on this disk.
-#[derive(Clone)]
-pub(super) struct DayPaths {
-    pub(super) minute: Option<PathBuf>,
-    pub(super) day: Option<PathBuf>,
+    pub(super) day: Result<(mpsc::Receiver<Message>, LocalFiles), Problem>,
 }
 
 /// Brings days to this disk and starts decoding them, in order.
@@ -97,8 +90,8 @@ impl Feeder {
     fn decode(&self, fetch: Fetch, permit: OwnedSemaphorePermit) -> Arrival {
         let Fetch { dataset, date, started_at, bytes_over_network, day } = fetch;
         let day = day.map(|day| {
-            let paths = DayPaths { minute: day.minute.clone(), day: day.day.clone() };
-            (decode_on_thread(day, &self.context, Some(permit)), paths)
+            let files = day.files.clone();
+            (decode_on_thread(day, &self.context, Some(permit)), files)
         });
         Arrival { dataset, date, started_at, bytes_over_network, day }
     }
@@ -120,10 +113,10 @@ impl Feeder {
             return Ok(fetch);
         }
         let bytes = &mut fetch.bytes_over_network;
-        let mut minute = None;
+        let mut files = LocalFiles::default();
         if let Some(file) = job.minute.clone() {
             match self.fetch_file(file, &mut job, bytes).await? {
-                Ok(path) => minute = Some(path),
+                Ok(path) => files.minute = Some(path),
                 Err(problem) => {
                     if problem.outcome == Outcome::NotEntitled {
                         self.refused.lock().unwrap_or_else(PoisonError::into_inner).insert(job.date);
@@ -133,17 +126,16 @@ impl Feeder {
                 }
             }
         }
-        let (mut day, mut day_problem) = (None, None);
         if let Some(file) = job.day.clone() {
             match self.fetch_file(file, &mut job, bytes).await? {
-                Ok(path) => day = Some(path),
+                Ok(path) => files.day = Some(path),
                 Err(problem) => {
-                    day_problem = Some(problem);
+                    files.day_problem = Some(problem);
                     job = job.without_day_file();
                 }
             }
         }
-        fetch.day = Ok(FetchedDay { job, minute, day, day_problem });
+        fetch.day = Ok(FetchedDay { job, files });
         Ok(fetch)
     }
 

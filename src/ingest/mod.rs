@@ -12,9 +12,10 @@ mod plan;
 mod report;
 pub mod source;
 mod wanted;
+mod write;
 
 pub use crate::model::Outcome;
 pub use pipeline::{Concurrency, DatasetPlan, RunError, make_plan, run};
-pub use plan::{Accept, DayJob, DayPlan, Listing, Request, plan, plan_day};
+pub use plan::{Accept, DayJob, DayPlan, ListedDay, Listing, Request, plan, plan_day};
 pub use report::{DayReport, ObjectReport, RejectReason, RejectedRow, Rejects, Reporter, RunReport, SilentReporter};
 pub use wanted::Wanted;

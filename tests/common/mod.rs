@@ -26,7 +26,11 @@ pub fn rolled() -> TimeframeSet {
 }
 
 pub fn gzip(text: impl AsRef<[u8]>) -> Vec<u8> {
-    let mut packer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    packed(text, flate2::Compression::fast())
+}
+
+pub fn packed(text: impl AsRef<[u8]>, level: flate2::Compression) -> Vec<u8> {
+    let mut packer = flate2::write::GzEncoder::new(Vec::new(), level);
     packer.write_all(text.as_ref()).unwrap();
     packer.finish().unwrap()
 }

@@ -5,6 +5,7 @@ mod common;
 
 mod days;
 mod meeting;
+mod restated;
 mod symbols;
 
 use std::sync::Mutex;
