@@ -66,6 +66,7 @@ pub async fn audit<S: Ledger + Audit>(
         states: &states,
         grids: BTreeMap::new(),
         counts: BTreeMap::new(),
+        present: BTreeMap::new(),
         liquidity: Liquidity::default(),
         bars: 0,
         findings,
@@ -140,6 +141,8 @@ struct Auditor<'a> {
     grids: BTreeMap<Date, DayGrid>,
     /// Bars by day and the kind of file they are made from.
     counts: BTreeMap<Date, [u64; FileKind::ALL.len()]>,
+    /// Timeframes of bars that are loaded with everyone.
+    present: BTreeMap<Date, TimeframeSet>,
     liquidity: Liquidity,
     bars: u64,
     findings: &'a mut Findings,
@@ -178,7 +181,7 @@ impl Auditor<'_> {
             let finding = Finding::of_day(Kind::DayMissing, dataset, date, what);
             match symbol {
                 Some(symbol) => {
-                    self.findings.missing((dataset, date), symbol);
+                    self.findings.day(dataset, date).missing.insert(symbol.to_owned());
                     self.findings.add(finding.of_symbol(symbol));
                 }
                 None => self.findings.add(finding),
@@ -233,7 +236,8 @@ impl Auditor<'_> {
     /// The day a bar is stored under is not right, whatever day the bar is of.
     fn spoil(&mut self, bar: &RawBar) {
         if let Some(date) = bar.session_date {
-            self.findings.spoil((self.scope.dataset, date));
+            let day = self.findings.day(self.scope.dataset, date);
+            (day.books, day.stored) = (true, true);
         }
     }
 
@@ -263,13 +267,21 @@ impl Auditor<'_> {
             Kind::UncoveredBars if is_no_day => findings.add(Finding { kind: Kind::NotASession, ..finding }),
             _ => findings.add(finding),
         });
-        let stored = day.stored();
-        let (uncovered, lacking) = (stored.minus(day.covered), day.lacking());
+        let (stored, lacking) = (day.stored(), day.lacking());
+        // Bars that say they are of another date lie with that one.
+        let lies_here = |timeframe: &Timeframe| day.bars(*timeframe).iter().any(|bar| bar.session_date == Some(date));
+        let uncovered = TimeframeSet::of(stored.minus(day.covered).iter().filter(lies_here));
         if !uncovered.is_empty() {
-            findings.uncovered((dataset, date), symbol, uncovered);
+            let dirt = findings.day(dataset, date);
+            dirt.stored = true;
+            dirt.uncovered.insert(symbol.to_owned(), uncovered);
         }
         if !lacking.is_empty() {
-            findings.lacking((dataset, date), symbol, lacking);
+            findings.day(dataset, date).lacking.insert(symbol.to_owned(), lacking);
+        }
+        if state.is_some_and(|state| !state.named.contains_key(symbol)) {
+            let present = self.present.entry(date).or_default();
+            *present = present.union(stored);
         }
         // Forex has no regular hours: it closes on Friday afternoon and opens on Sunday.
         let is_short = state.and_then(|state| state.minute.as_ref()).is_some_and(FileState::is_known_to_be_short);
@@ -294,6 +306,9 @@ impl Auditor<'_> {
         }
         let dataset = self.scope.dataset;
         for (date, state) in self.states {
+            if self.findings.dirt().contains_key(&(dataset, *date)) {
+                self.findings.day(dataset, *date).present = self.present.get(date).copied().unwrap_or_default();
+            }
             let covered = state.named.values().fold(state.everyone, |all, one| all.union(*one));
             let counts = self.counts.get(date).copied().unwrap_or_default();
             for (kind, bars) in FileKind::ALL.into_iter().zip(counts) {
@@ -315,6 +330,7 @@ impl Auditor<'_> {
                     && kind == FileKind::Minute
                     && !state.everyone.and(has_a_bar).is_empty();
                 let what = format!("bars from the {file} file");
+                let miscounted = kind as usize;
                 let kind = if bars == 0 && (ledger.bars > 0 || must_have) {
                     Kind::DayEmpty
                 } else if bars != ledger.bars {
@@ -322,6 +338,7 @@ impl Auditor<'_> {
                 } else {
                     continue;
                 };
+                self.findings.day(dataset, *date).miscounted[miscounted] = true;
                 self.findings.add(Finding::of_day(kind, dataset, *date, what).differing(ledger.bars, bars));
             }
         }

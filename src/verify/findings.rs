@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::civil::Date;
 
 use super::finding::{Finding, Kind};
-use crate::model::{Dataset, TimeframeSet};
+use crate::model::{Dataset, FileKind, TimeframeSet};
 
 /// Findings kept of one kind and day.
 const KEPT_OF_A_DAY: u64 = 20;
@@ -13,14 +13,22 @@ const KEPT_OF_A_DAY: u64 = 20;
 /// What is wrong with a day, as far as making it right needs to know.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Dirt {
-    /// More is wrong than values of single symbols.
+    /// More is wrong than values of single symbols, or the vendor's file.
     pub books: bool,
+    /// Something of it is found in bars of a symbol.
+    pub is_explained: bool,
+    /// Bars are stored under this date that should not be.
+    pub stored: bool,
+    /// Whether the ledger knows of another number of bars than are stored: by kind of file.
+    pub miscounted: [bool; FileKind::ALL.len()],
     /// Symbols with wrong values.
     pub symbols: BTreeSet<String>,
     /// Symbols with bars that are not covered, and the timeframes of these.
     pub uncovered: BTreeMap<String, TimeframeSet>,
     /// Symbols without a bar of timeframes that are covered.
     pub lacking: BTreeMap<String, TimeframeSet>,
+    /// Timeframes in which symbols have bars that are loaded with everyone.
+    pub present: TimeframeSet,
     /// Symbols that are loaded before and after the day, and not on it.
     pub missing: BTreeSet<String>,
 }
@@ -50,7 +58,9 @@ impl Findings {
     fn soil(&mut self, finding: &Finding) {
         let (Some(dataset), Some(date)) = (finding.dataset, finding.date) else { return };
         let dirt = self.dirt.entry((dataset, date)).or_default();
+        dirt.is_explained |= finding.symbol.is_some();
         match &finding.symbol {
+            _ if finding.kind == Kind::Restated => {}
             Some(symbol) if finding.kind.is_about_values() => {
                 if !dirt.symbols.contains(symbol) {
                     dirt.symbols.insert(symbol.clone());
@@ -60,24 +70,9 @@ impl Findings {
         }
     }
 
-    /// Takes note that a symbol has bars of a day that are not covered.
-    pub(super) fn uncovered(&mut self, day: (Dataset, Date), symbol: &str, timeframes: TimeframeSet) {
-        self.dirt.entry(day).or_default().uncovered.insert(symbol.to_owned(), timeframes);
-    }
-
-    /// Takes note that a symbol has no bars of timeframes that are covered.
-    pub(super) fn lacking(&mut self, day: (Dataset, Date), symbol: &str, timeframes: TimeframeSet) {
-        self.dirt.entry(day).or_default().lacking.insert(symbol.to_owned(), timeframes);
-    }
-
-    /// Takes note that a symbol is not loaded on a day.
-    pub(super) fn missing(&mut self, day: (Dataset, Date), symbol: &str) {
-        self.dirt.entry(day).or_default().missing.insert(symbol.to_owned());
-    }
-
-    /// Takes note that a day's bars are not what its books say.
-    pub(super) fn spoil(&mut self, day: (Dataset, Date)) {
-        self.dirt.entry(day).or_default().books = true;
+    /// What is wrong with a day, to take note of more.
+    pub(super) fn day(&mut self, dataset: Dataset, date: Date) -> &mut Dirt {
+        self.dirt.entry((dataset, date)).or_default()
     }
 
     /// Whether nothing was found.

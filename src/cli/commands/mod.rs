@@ -3,6 +3,7 @@
 mod bars;
 mod s3;
 mod status;
+mod verify;
 mod watchlist;
 
 use std::io::{self, IsTerminal};
@@ -46,6 +47,10 @@ async fn execute(args: &Args) -> Result<Exit, CliError> {
         Command::S3(ingest) => {
             let signals = Signals::listen(warn)?;
             signals.run(s3::run(ingest, &context, &signals)).await.unwrap_or_else(Ok)
+        }
+        Command::Verify(verify) => {
+            let signals = Signals::listen(warn)?;
+            signals.run(verify::run(verify, &context, &signals)).await.unwrap_or_else(Ok)
         }
         Command::Bars(bars) => bars::run(bars, &context).await,
         Command::Status(status) => status::run(status, &context).await,

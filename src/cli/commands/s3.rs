@@ -24,11 +24,9 @@ use crate::store::{BarReader, Ledger, Watchlist};
 pub(super) async fn run(args: &IngestArgs, context: &Context, signals: &Signals) -> Result<Exit, CliError> {
     let settings = &context.settings;
     let request = Request::new(&args.selection, settings.now.value)?;
-    let Sourced { value: keep, origin } = &settings.cache_keep;
-    let keep: CacheKeep = keep.parse().map_err(|error| CliError::usage(anyhow::anyhow!("{origin}: {error}")))?;
     let dataset = args.selection.dataset.unwrap_or(Dataset::Stocks);
     // Before the database, so that a wrong folder or missing keys leave no empty one behind.
-    let source = open_source(settings, dataset, keep).await.map_err(run_error)?;
+    let source = open_source(settings, dataset).await?;
     // A dry run leaves nothing behind, not even an empty database.
     let mut store = if request.dry_run { context.existing_store().await? } else { Some(context.store().await?) };
     let watched = match &mut store {
@@ -115,7 +113,13 @@ fn end(
 }
 
 /// The bucket or folder that the settings name, with old files of the cache removed.
-async fn open_source(settings: &Settings, dataset: Dataset, keep: CacheKeep) -> Result<Source, RunError> {
+pub(super) async fn open_source(settings: &Settings, dataset: Dataset) -> Result<Source, CliError> {
+    let Sourced { value: keep, origin } = &settings.cache_keep;
+    let keep: CacheKeep = keep.parse().map_err(|error| CliError::usage(anyhow::anyhow!("{origin}: {error}")))?;
+    open(settings, dataset, keep).await.map_err(run_error)
+}
+
+async fn open(settings: &Settings, dataset: Dataset, keep: CacheKeep) -> Result<Source, RunError> {
     if let Some(folder) = &settings.source {
         return Ok(Source::Local(LocalSource::open(&folder.value, dataset)?));
     }
@@ -184,6 +188,6 @@ async fn find_absent(
     Ok(())
 }
 
-fn run_error(error: RunError) -> CliError {
+pub(super) fn run_error(error: RunError) -> CliError {
     CliError::failed(error)
 }
