@@ -220,7 +220,9 @@ impl<'a> SymbolDay<'a> {
     /// Holds the bars of a timeframe against what finer ones make.
     fn check_made_of(&self, timeframe: Timeframe, finest: Timeframe, found: &mut impl FnMut(Finding)) {
         let mut folds = Fold::all(self.grid, timeframe, self.bars(finest)).into_iter().peekable();
-        let mut bars = self.bars(timeframe).iter().peekable();
+        // A bar that is stored twice is said to be; it is compared once.
+        let mut bars =
+            self.bars(timeframe).chunk_by(|a, b| a.timestamp_ms == b.timestamp_ms).map(|same| &same[0]).peekable();
         let key = |fold: &Fold| self.grid.instant_ms(fold.start);
         loop {
             let order = match (folds.peek(), bars.peek()) {
