@@ -7,7 +7,9 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use serde::Serialize;
+use serde_json::{Value, json};
 
+use super::commands::Look;
 use super::format::{count, counted, printable};
 use super::{Align, Table};
 use crate::ingest::DayReport;
@@ -161,4 +163,39 @@ fn clock(finding: &Finding, ms: i64) -> String {
     let local = instant.to_zoned(zone);
     let is_elsewhere = finding.date != Some(local.date());
     local.strftime(if is_elsewhere { "%Y-%m-%d %H:%M:%S" } else { "%H:%M" }).to_string()
+}
+
+/// A look and a repair in numbers: the `totals` of `--json`.
+pub fn totals(found: &Look, repair: Option<&(Repaired, Look)>) -> Value {
+    let mut totals = numbers(found);
+    totals["repair"] = repair.map_or(Value::Null, |(repaired, again)| {
+        json!({
+            "rows_removed": repaired.orphans,
+            "days_emptied": repaired.forgotten,
+            "days_loaded": repaired.days,
+            "bars_written": repaired.bars,
+            "left": repaired.left,
+            "then": numbers(again),
+        })
+    });
+    totals
+}
+
+fn numbers(look: &Look) -> Value {
+    let by_kind = look.findings.by_kind().into_iter();
+    let kinds: BTreeMap<_, _> = by_kind.map(|(kind, times)| (kind.as_str(), times)).collect();
+    let checked = look.checked.iter().filter_map(|checked| {
+        let (from, to) = checked.range?;
+        let (dataset, days, bars) = (checked.dataset, checked.days, checked.bars);
+        Some(json!({ "dataset": dataset, "from": from, "to": to, "days": days, "bars": bars }))
+    });
+    let compared = look.compared.iter().map(|(dataset, compared)| {
+        let Compared { dates, not_listed, failed } = compared;
+        json!({ "dataset": dataset, "dates": dates, "not_listed": not_listed, "failed": failed })
+    });
+    json!({
+        "findings": kinds,
+        "checked": checked.collect::<Vec<_>>(),
+        "compared": compared.collect::<Vec<_>>(),
+    })
 }

@@ -10,13 +10,14 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::context::{Clock, Context};
-use super::feed::Feeder;
+use super::feed::{Arrival, Decoding, Feeder};
 use super::plan::{DayJob, DayPlan, Listing, Request, plan};
 use super::report::{DayReport, Reporter, RunReport};
+use super::share::{Claimer, Keeper, Sharing};
 use super::source::{DayFile, Source, SourceError};
 use super::write::DayWriter;
 use crate::model::{FileKind, Outcome};
-use crate::store::{BarSink, Ledger, LoadRate, StoreError};
+use crate::store::{BarSink, Claims, Ledger, LoadRate, StoreError};
 
 /// How much is done at the same time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -93,11 +94,13 @@ pub(super) async fn list(source: &Source, request: &Request, reporter: &dyn Repo
     Ok(Listing { minute: by_date(minute), day: by_date(day) })
 }
 
-/// Carries plans out. The report has every day; the error, if any, is the common cause that ended the run early.
-pub async fn run<S: Ledger + BarSink>(
+/// Carries plans out, together with other processes that do. The report has every day; the error, if any, is the common
+/// cause that ended the run early.
+pub async fn run<S: Ledger + BarSink, C: Claims, L: Ledger>(
     plans: Vec<DatasetPlan>,
     source: Arc<Source>,
     store: &mut S,
+    mut sharing: Sharing<'_, C, L>,
     concurrency: Concurrency,
     reporter: Arc<dyn Reporter>,
     stop: CancellationToken,
@@ -116,7 +119,7 @@ pub async fn run<S: Ledger + BarSink>(
     for plan in plans {
         let everyone = plan.request.symbols.is_none();
         let dataset_began = Instant::now();
-        if let Err(error) = run.dataset(plan, store).await {
+        if let Err(error) = run.dataset(plan, store, &mut sharing).await {
             failure = Some(error);
             break;
         }
@@ -142,7 +145,12 @@ struct Run {
 }
 
 impl Run {
-    async fn dataset<S: Ledger + BarSink>(&mut self, plan: DatasetPlan, store: &mut S) -> Result<(), RunError> {
+    async fn dataset<S: Ledger + BarSink, C: Claims, L: Ledger>(
+        &mut self,
+        plan: DatasetPlan,
+        store: &mut S,
+        sharing: &mut Sharing<'_, C, L>,
+    ) -> Result<(), RunError> {
         let DatasetPlan { request, days, listing } = plan;
         let mut jobs = Vec::new();
         for day in days {
@@ -153,29 +161,51 @@ impl Run {
                 }
             }
         }
-        let decoders = self.concurrency.decoders.max(1);
-        let (to_writer, mut at_writer) = mpsc::channel(decoders);
-        let feeder = Feeder::new(Arc::clone(&self.source), listing, self.context.clone(), self.concurrency);
+        let (mut keeper, claimer) = Keeper::new(sharing);
+        let (to_writer, at_writer) = mpsc::channel(self.concurrency.decoders.max(1));
+        let (source, context) = (Arc::clone(&self.source), self.context.clone());
+        let feeder = Feeder::new(source, listing, claimer.clone(), context, self.concurrency);
         // Owned by this set: it ends with the run, whichever way that ends.
         let mut feeding = tokio::task::JoinSet::new();
         feeding.spawn(feeder.feed(jobs, to_writer));
+        let ended = tokio::select! {
+            ended = self.write(at_writer, store, claimer) => ended,
+            Err(error) = keeper.serve() => {
+                store.abandon_day().await?;
+                Err(error.into())
+            }
+        };
+        feeding.shutdown().await;
+        let released = keeper.release_all().await;
+        // The first error is the one to tell.
+        ended?;
+        Ok(released?)
+    }
+
+    /// Writes days as they arrive, until all have or the run stops.
+    async fn write<S: Ledger + BarSink>(
+        &mut self,
+        mut at_writer: mpsc::Receiver<Result<Arrival<Decoding>, RunError>>,
+        store: &mut S,
+        claimer: Claimer,
+    ) -> Result<(), RunError> {
         loop {
             let arrived = tokio::select! {
                 biased;
                 // A slow object is not waited for.
-                () = self.context.stop.cancelled() => break,
+                () = self.context.stop.cancelled() => return Ok(()),
                 arrived = at_writer.recv() => arrived,
             };
-            let Some(arrived) = arrived else { break };
+            let Some(arrived) = arrived else { return Ok(()) };
             let arrival = arrived?;
+            let (dataset, date) = (arrival.dataset, arrival.date);
             self.report.bytes_fetched += arrival.bytes_over_network;
             let writer = DayWriter::new(store, &self.context, &self.source, arrival.started_at);
             if let Some(report) = writer.write(arrival).await? {
                 self.done(report);
             }
+            claimer.release(dataset, date);
         }
-        feeding.shutdown().await;
-        Ok(())
     }
 
     fn done(&mut self, report: DayReport) {

@@ -6,11 +6,12 @@ use jiff::Timestamp;
 use tokio::sync::mpsc;
 
 use super::context::Context;
-use super::feed::{Arrival, decode_on_thread};
+use super::feed::{Arrival, Day, Decoding, decode_on_thread};
 use super::load::{Decoded, FetchedDay, LocalFiles, Message, Problem};
 use super::pipeline::RunError;
 use super::plan::{DayJob, DayPlan, version};
 use super::report::DayReport;
+use super::share::settled_by_another;
 use super::source::{DayFile, Source};
 use crate::model::{FileKind, Outcome};
 use crate::store::{Attempt, BarBatch, BarSink, DayCommit, DayState, Ledger, StoreError};
@@ -31,15 +32,15 @@ pub(super) struct DayWriter<'a, S> {
     notes: Vec<String>,
 }
 
-/// What the opening of a day's transaction came to.
-enum Begun {
-    /// It is open.
-    Open,
-    /// There is nothing left to do.
+/// How the writing of a day goes on.
+enum Next {
+    /// As it was to.
+    On,
+    /// Not at all: there is nothing left to do.
     Settled(Box<DayReport>),
-    /// There is something else to do.
-    Changed(Box<DayJob>),
-    /// The run stops.
+    /// From the start, with something else to do.
+    Again(Box<DayJob>),
+    /// Not at all: the run stops.
     Stopped,
 }
 
@@ -49,7 +50,7 @@ impl<'a, S: Ledger + BarSink> DayWriter<'a, S> {
     }
 
     /// Writes the day; nothing is reported of one that is left as it was because the run stops.
-    pub(super) async fn write(mut self, arrival: Arrival) -> Result<Option<DayReport>, RunError> {
+    pub(super) async fn write(mut self, arrival: Arrival<Decoding>) -> Result<Option<DayReport>, RunError> {
         let ended = self.follow(arrival).await;
         let abandoned = self.abandon().await;
         // The first error is the one to tell.
@@ -61,11 +62,12 @@ impl<'a, S: Ledger + BarSink> DayWriter<'a, S> {
         Ok(report)
     }
 
-    async fn follow(&mut self, arrival: Arrival) -> Result<Option<DayReport>, RunError> {
+    async fn follow(&mut self, arrival: Arrival<Decoding>) -> Result<Option<DayReport>, RunError> {
         let report = |outcome| DayReport::new(arrival.dataset, arrival.date, outcome);
         let (mut arriving, files) = match arrival.day {
-            Ok(arriving) => arriving,
-            Err(problem) => return self.refuse(report(problem.outcome), problem).await,
+            Day::Here(decoding) => decoding,
+            Day::Refused(problem) => return self.refuse(report(problem.outcome), problem).await,
+            Day::Settled(report) => return Ok(Some(*report)),
         };
         loop {
             let message = tokio::select! {
@@ -73,20 +75,23 @@ impl<'a, S: Ledger + BarSink> DayWriter<'a, S> {
                 () = self.context.stop.cancelled() => return Ok(None),
                 message = arriving.recv() => message,
             };
-            let begun = match message {
+            let next = match message {
                 Some(Message::Same(job, same)) => self.recognise(&job, &same).await?,
                 Some(Message::Begin(job)) => {
                     self.abandon().await?;
                     self.job = Some(job);
-                    self.begin().await?
+                    Next::On
                 }
-                Some(Message::Bars(batch)) => {
-                    self.add(batch).await?;
-                    Begun::Open
-                }
+                Some(Message::Bars(batch)) => self.add(batch).await?,
                 Some(Message::Whole(decoded)) => {
-                    self.discard(decoded.day_problem.as_ref(), files.day.as_deref());
-                    return self.commit(*decoded).await.map(Some);
+                    let next = if decoded.files.is_empty() { Next::On } else { self.begin().await? };
+                    match next {
+                        Next::On => {
+                            self.discard(decoded.day_problem.as_ref(), files.day.as_deref());
+                            return self.commit(*decoded).await.map(Some);
+                        }
+                        other => other,
+                    }
                 }
                 Some(Message::Broken(problem, decoded)) => {
                     self.abandon().await?;
@@ -102,18 +107,23 @@ impl<'a, S: Ledger + BarSink> DayWriter<'a, S> {
                     return self.refuse(report(outcome), Problem { outcome, detail }).await;
                 }
             };
-            match begun {
-                Begun::Open => {}
-                Begun::Changed(job) => arriving = self.decode_again(job, &files),
-                Begun::Settled(report) => return Ok(Some(*report)),
-                Begun::Stopped => return Ok(None),
+            match next {
+                Next::On => {}
+                Next::Again(job) => arriving = self.decode_again(job, &files),
+                Next::Settled(report) => return Ok(Some(*report)),
+                Next::Stopped => return Ok(None),
             }
         }
     }
 
-    /// Opens the day's transaction and removes what is to be replaced, unless the plan was made from something that is no
-    /// longer so: then another process was here.
-    async fn begin(&mut self) -> Result<Begun, RunError> {
+    /// Opens the day's transaction, if it is not open, and removes what is to be replaced; unless the plan was made from
+    /// something that is no longer so: then another process was here.
+    ///
+    /// Not before there is something to write: other processes cannot write while it is open.
+    async fn begin(&mut self) -> Result<Next, RunError> {
+        if self.open {
+            return Ok(Next::On);
+        }
         let job = self.job.as_ref().expect("Invariant: bars come after a beginning");
         let reporter = &self.context.reporter;
         let waiting = || reporter.note("waiting for another process that writes to the database");
@@ -121,13 +131,18 @@ impl<'a, S: Ledger + BarSink> DayWriter<'a, S> {
         let state = tokio::select! {
             biased;
             // Waiting for another process can take minutes.
-            () = self.context.stop.cancelled() => return Ok(Begun::Stopped),
+            () = self.context.stop.cancelled() => return Ok(Next::Stopped),
             state = self.store.begin_day(job.request.dataset, job.date, waiting) => state?,
         };
         if !state.is_same_content(&job.state) {
-            let begun = planned(job.again(&state), job);
+            let next = match job.again(&state) {
+                DayPlan::Load(job) => Next::Again(job),
+                DayPlan::Settled { outcome, detail, .. } => {
+                    Next::Settled(Box::new(settled_by_another(job, outcome, detail)))
+                }
+            };
             self.abandon().await?;
-            return Ok(begun);
+            return Ok(next);
         }
         self.replaced = 0;
         match job.forgets() {
@@ -136,7 +151,7 @@ impl<'a, S: Ledger + BarSink> DayWriter<'a, S> {
             Some(false) => {
                 let detail = "the vendor's day file cannot be read: the day was left as it was".to_owned();
                 let report = DayReport::new(job.request.dataset, job.date, Outcome::Failed);
-                let settled = Begun::Settled(Box::new(DayReport { detail: Some(detail), ..report }));
+                let settled = Next::Settled(Box::new(DayReport { detail: Some(detail), ..report }));
                 self.abandon().await?;
                 return Ok(settled);
             }
@@ -144,17 +159,20 @@ impl<'a, S: Ledger + BarSink> DayWriter<'a, S> {
         for replace in &job.replace {
             self.replaced += self.store.replace(replace).await?;
         }
-        Ok(Begun::Open)
+        Ok(Next::On)
     }
 
-    async fn add(&mut self, batch: BarBatch) -> Result<(), StoreError> {
-        let written = self.store.write(&batch).await;
+    async fn add(&mut self, batch: BarBatch) -> Result<Next, RunError> {
+        let next = self.begin().await?;
+        if matches!(next, Next::On) {
+            self.store.write(&batch).await?;
+        }
         self.context.batches.put(batch);
-        written
+        Ok(next)
     }
 
     /// Takes note of files that the vendor has replaced by their like; what is left to do is planned anew.
-    async fn recognise(&mut self, job: &DayJob, same: &[DayFile]) -> Result<Begun, RunError> {
+    async fn recognise(&mut self, job: &DayJob, same: &[DayFile]) -> Result<Next, RunError> {
         // Another process may have loaded yet another version meanwhile.
         if self.state(job).await?.is_same_content(&job.state) {
             for file in same {
@@ -162,15 +180,22 @@ impl<'a, S: Ledger + BarSink> DayWriter<'a, S> {
                 self.open = true;
                 tokio::select! {
                     biased;
-                    () = self.context.stop.cancelled() => return Ok(Begun::Stopped),
+                    () = self.context.stop.cancelled() => return Ok(Next::Stopped),
                     recorded = self.store.record_same_content(file.dataset, file.date, file.kind, &version, at) => recorded?,
                 }
                 self.open = false;
-                self.notes.push(format!("the vendor uploaded {} again, with the same content", file.key));
+                let kind = file.kind.as_str();
+                self.notes.push(format!("the vendor uploaded the {kind} file again, with the same content"));
             }
         }
         let state = self.state(job).await?;
-        Ok(planned(job.again(&state), job))
+        Ok(match job.again(&state) {
+            DayPlan::Load(job) => Next::Again(job),
+            DayPlan::Settled { outcome, detail, .. } => {
+                let report = DayReport::new(job.request.dataset, job.date, outcome);
+                Next::Settled(Box::new(DayReport { detail, ..report }))
+            }
+        })
     }
 
     async fn state(&mut self, job: &DayJob) -> Result<DayState, StoreError> {
@@ -201,9 +226,7 @@ impl<'a, S: Ledger + BarSink> DayWriter<'a, S> {
         };
         // Nothing but the day file was to be read, and it could not be: the day is what it was.
         let outcome = if commit.files.is_empty() { Outcome::Unchanged } else { Outcome::Loaded };
-        if commit.files.is_empty() {
-            self.abandon().await?;
-        } else {
+        if !commit.files.is_empty() {
             self.store.commit_day(&commit).await?;
             self.open = false;
         }
@@ -245,17 +268,6 @@ impl<'a, S: Ledger + BarSink> DayWriter<'a, S> {
     /// Leaves the day as it was, unless it was committed.
     async fn abandon(&mut self) -> Result<(), StoreError> {
         if std::mem::take(&mut self.open) { self.store.abandon_day().await } else { Ok(()) }
-    }
-}
-
-/// What a plan made again leaves to do.
-fn planned(plan: DayPlan, before: &DayJob) -> Begun {
-    match plan {
-        DayPlan::Load(job) => Begun::Changed(job),
-        DayPlan::Settled { outcome, detail, .. } => Begun::Settled(Box::new(DayReport {
-            detail,
-            ..DayReport::new(before.request.dataset, before.date, outcome)
-        })),
     }
 }
 

@@ -12,7 +12,7 @@ use super::finding::{Finding, Kind};
 use super::findings::Findings;
 use super::liquid::{Liquidity, RegularMinutes};
 use crate::aggregate::DayGrid;
-use crate::model::{Calendar, Dataset, Expectation, FileKind, Timeframe, TimeframeSet, file_due_at, midnight};
+use crate::model::{Calendar, Dataset, Expectation, FileKind, Symbol, Timeframe, TimeframeSet, file_due_at, midnight};
 use crate::store::{Audit, DayState, FileState, Ledger, RawBar, Scan, StoreError};
 
 /// What to look at.
@@ -108,6 +108,11 @@ pub(super) fn is_loaded(state: &DayState) -> bool {
     !state.everyone.is_empty()
         || !state.named.is_empty()
         || FileKind::ALL.iter().any(|kind| state.loaded(*kind).is_some())
+}
+
+/// Whether a ticker is stored as one of a market.
+pub(super) fn is_of(dataset: Dataset, ticker: &str) -> bool {
+    Symbol::from_ticker(ticker).is_ok_and(|symbol| symbol.dataset() == dataset && symbol.as_str() == ticker)
 }
 
 /// Months of a range, as milliseconds, with their first date; and if all is asked for, what lies before and behind.
@@ -309,6 +314,10 @@ impl Auditor<'_> {
             if self.findings.dirt().contains_key(&(dataset, *date)) {
                 self.findings.day(dataset, *date).present = self.present.get(date).copied().unwrap_or_default();
             }
+            for symbol in state.named.keys().filter(|symbol| !is_of(dataset, symbol)) {
+                let what = format!("no symbol of {dataset}");
+                self.findings.add(Finding::of_day(Kind::ScopeConflict, dataset, *date, what).of_symbol(symbol));
+            }
             let covered = state.named.values().fold(state.everyone, |all, one| all.union(*one));
             let counts = self.counts.get(date).copied().unwrap_or_default();
             for (kind, bars) in FileKind::ALL.into_iter().zip(counts) {
@@ -317,13 +326,13 @@ impl Auditor<'_> {
                 let Some(ledger) = state.file(kind).filter(|file| file.loaded.is_some()) else {
                     if is_covered {
                         let what = format!("no version of the {file} file in the ledger");
-                        self.findings.add(Finding::of_day(Kind::LedgerMissing, dataset, *date, what));
+                        self.findings.add(Finding::of_day(Kind::OrphanCoverage, dataset, *date, what));
                     }
                     continue;
                 };
                 if !is_covered {
                     let what = format!("the {file} file is loaded, and no timeframe of it");
-                    self.findings.add(Finding::of_day(Kind::CoverageMissing, dataset, *date, what));
+                    self.findings.add(Finding::of_day(Kind::LedgerWithoutCoverage, dataset, *date, what));
                 }
                 let has_a_bar = TimeframeSet::of(Timeframe::ROLLED).minus(TimeframeSet::of([Timeframe::Day]));
                 let must_have = dataset.expectation(*date) == Expectation::Due

@@ -12,12 +12,30 @@ use super::finding::{Finding, Kind};
 use super::findings::Findings;
 use crate::model::{Bar, Dataset, FileKind, Timeframe, TimeframeSet, midnight};
 use crate::store::{
-    Attempt, Audit, BarBatch, BarSink, DayCommit, DayState, FileVersion, Ledger, LoadRate, RawBar, Replace,
+    Attempt, Audit, BarBatch, BarSink, Claims, DayCommit, DayState, FileVersion, Ledger, LoadRate, RawBar, Replace,
     Restatement, Scan, StoreError, Word,
 };
 
 /// Findings of one day that are kept until it is known whether the vendor has replaced its file.
 const MOST_OF_A_DAY: usize = 100_000;
+
+/// Claims for who writes nothing: nobody is in the way.
+#[derive(Debug)]
+pub(super) struct NoClaims;
+
+impl Claims for NoClaims {
+    async fn claim(&mut self, _dataset: Dataset, _date: Date) -> Result<bool, StoreError> {
+        Ok(true)
+    }
+
+    async fn renew(&mut self) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    async fn release(&mut self, _dataset: Dataset, _date: Date) -> Result<(), StoreError> {
+        Ok(())
+    }
+}
 
 /// Compares instead of writing. Knows no ledger but the one of the store it looks at, and leaves that as it is.
 #[derive(Debug)]

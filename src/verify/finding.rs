@@ -43,9 +43,10 @@ kinds! {
     DayEmpty "day_empty" "a loaded day has no bars"
     NotASession "not_a_session" "bars on a date that is no trading day and was not loaded"
     CountDiffers "count_differs" "the ledger knows of another number of bars than are stored"
-    LedgerMissing "ledger_missing" "bars are said to be loaded, and the ledger does not know from which file"
-    CoverageMissing "coverage_missing" "a file is said to be loaded, and for nobody"
+    OrphanCoverage "orphan_coverage" "bars are said to be loaded, and the ledger does not know from which file"
+    LedgerWithoutCoverage "ledger_without_coverage" "a file is said to be loaded, and for nobody"
     UncoveredBars "uncovered_bars" "bars that nobody is said to have loaded"
+    ScopeConflict "scope_conflict" "coverage of a symbol of another market, or a ledger that says other than the coverage for whom a file is loaded"
     TimeframeMissing "timeframe_missing" "a symbol has no bar of a loaded timeframe, though others prove there must be some"
     PriceInvalid "price_invalid" "a price that is no number, or not above zero in a market where it must be"
     PriceOrder "price_order" "the high is not the highest or the low not the lowest price"
@@ -154,7 +155,7 @@ impl From<Defect> for Finding {
         let Defect { kind, day, symbol, detail } = defect;
         let (dataset, date) = day.unzip();
         Self {
-            kind: Kind::Store(kind),
+            kind: Kind::ALL.iter().copied().find(|known| known.as_str() == kind).unwrap_or(Kind::Store(kind)),
             dataset,
             date,
             symbol,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::civil::Date;
 
-use super::audit::{Checked, is_loaded};
+use super::audit::{Checked, is_loaded, is_of};
 use super::finding::Kind;
 use super::findings::{Dirt, Findings};
 use crate::ingest::Reload;
@@ -109,7 +109,7 @@ impl Days<'_> {
         for symbol in &dirt.missing {
             covered.add(symbol, self.near(date, |state| !state.covered(symbol).is_empty()).covered(symbol));
         }
-        covered.named.retain(|_, timeframes| !timeframes.is_empty());
+        covered.named.retain(|symbol, timeframes| !timeframes.is_empty() && is_of(self.checked.dataset, symbol));
         covered
     }
 

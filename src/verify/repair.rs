@@ -9,8 +9,8 @@ use super::finding::Kind;
 use super::findings::Findings;
 use super::remedy::{Remedy, remedies};
 use super::source::Means;
-use crate::ingest::{self, DayReport, Outcome, Reload, Reloads, RunError, forget_day};
-use crate::store::{Audit, BarSink, Ledger};
+use crate::ingest::{self, DayReport, Outcome, Reload, Reloads, RunError, Sharing, forget_day};
+use crate::store::{Audit, BarSink, Claims, Ledger};
 
 /// What a repair came to.
 #[derive(Debug, Default)]
@@ -29,8 +29,9 @@ pub struct Repaired {
 
 /// Removes what belongs to nothing, and has days loaded again of which something was found. What the source does not have is
 /// left as it is.
-pub async fn repair<S: Ledger + Audit + BarSink>(
+pub async fn repair<S: Ledger + Audit + BarSink, C: Claims, L: Ledger>(
     store: &mut S,
+    sharing: Sharing<'_, C, L>,
     checked: &[Checked],
     findings: &Findings,
     means: &Means,
@@ -65,6 +66,7 @@ pub async fn repair<S: Ledger + Audit + BarSink>(
         plans,
         Arc::clone(&means.source),
         store,
+        sharing,
         means.concurrency,
         Arc::clone(&means.reporter),
         means.stop.clone(),

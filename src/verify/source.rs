@@ -2,17 +2,18 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use jiff::civil::Date;
 use tokio_util::sync::CancellationToken;
 
 use super::audit::{Checked, is_loaded};
-use super::compare::Comparison;
+use super::compare::{Comparison, NoClaims};
 use super::findings::Findings;
 use super::sample::Sample;
 use crate::ingest::source::Source;
-use crate::ingest::{self, Concurrency, DayReport, Reload, Reloads, Reporter, RunError};
+use crate::ingest::{self, Concurrency, DayReport, Reload, Reloads, Reporter, RunError, Sharing};
 use crate::model::{FileKind, Outcome};
 use crate::store::{Audit, DayState, Ledger};
 
@@ -43,9 +44,10 @@ pub struct Means {
 }
 
 /// Reads files of a sample of the days that were looked at, and of all days whose files the vendor has replaced, makes
-/// their bars anew, and adds what differs to the findings.
-pub async fn compare<S: Ledger + Audit>(
+/// their bars anew, and adds what differs to the findings. `ledger` is another connection to the same store.
+pub async fn compare<S: Ledger + Audit, L: Ledger>(
     store: &mut S,
+    ledger: &mut L,
     checked: &Checked,
     symbols: Option<&BTreeSet<String>>,
     sample: Sample,
@@ -68,10 +70,12 @@ pub async fn compare<S: Ledger + Audit>(
         .collect();
     let plan = reloads.plan(days, &checked.states);
     let mut comparison = Comparison::new(store, findings, symbols);
+    let sharing = Sharing { claims: &mut NoClaims, ledger, lease: Duration::MAX };
     let (report, failure) = ingest::run(
         vec![plan],
         Arc::clone(&means.source),
         &mut comparison,
+        sharing,
         means.concurrency,
         Arc::clone(&means.reporter),
         means.stop.clone(),

@@ -3,12 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use barkeep::ingest::{Outcome, Reporter, Request, RunReport, make_plan, run};
-use barkeep::model::Dataset;
+use barkeep::ingest::{Outcome, Reporter, Request, RunReport, make_plan};
+use barkeep::model::{Dataset, FileKind};
 use barkeep::store::BarSink;
 use tokio_util::sync::CancellationToken;
 
-use super::common::{BARS_OF_TICKER, CONCURRENCY, Desk, assert_same_table, request, request_of, tickers};
+use super::common::{BARS_OF_TICKER, Desk, assert_same_table, carry_out, request, request_of, tickers};
 use super::{At, FRIDAY, Interrupter, MONDAY, WEEK, day, of_day, outcomes, undisturbed, week};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -78,9 +78,7 @@ pub(super) async fn late(desk: &Desk, asked: Request, meanwhile: impl AsyncFnOnc
     let plan = make_plan(&source, Some(&mut store), asked, &*reporter).await.unwrap();
     meanwhile().await;
     let stop = CancellationToken::new();
-    let (report, error) = run(vec![plan], source, &mut store, CONCURRENCY, reporter, stop).await;
-    assert!(error.is_none(), "{error:?}");
-    report
+    carry_out(vec![plan], source, &desk.database(), &mut store, reporter, stop).await
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -160,4 +158,28 @@ async fn a_wait_for_another_process_can_be_interrupted() {
     holder.abandon_day().await.unwrap();
     assert!(desk.table().await.is_empty());
     assert_eq!(outcomes(&run_alone(&desk, None).await), [Outcome::Loaded; 5]);
+}
+
+/// The wait to write down what became of a day that was refused used to go on after Ctrl-C.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_wait_to_record_a_refusal_can_be_interrupted() {
+    let desk = Arc::new(week());
+    let mut holder = desk.store().await;
+    holder.begin_day(Dataset::Crypto, FRIDAY, || ()).await.unwrap();
+    for date in WEEK {
+        desk.put(Dataset::Stocks, FileKind::Minute, date, b"no gzip");
+    }
+    let interrupter = Interrupter::new(At::Never);
+    let (reporter, stop) = (Arc::clone(&interrupter) as Arc<dyn Reporter>, interrupter.stop.clone());
+    let running = tokio::spawn({
+        let desk = Arc::clone(&desk);
+        async move { desk.load_with(all(), reporter, stop).await }
+    });
+    // Nothing tells that it waits; by then it does, as there is nothing else to do.
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    interrupter.stop.cancel();
+    let report = tokio::time::timeout(Duration::from_secs(30), running).await.expect("the run ends").unwrap();
+    assert!(report.interrupted && report.days.is_empty(), "{:?}", report.days);
+    holder.abandon_day().await.unwrap();
+    assert_eq!(outcomes(&run_alone(&desk, None).await), [Outcome::Damaged; 5]);
 }

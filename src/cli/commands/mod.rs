@@ -1,6 +1,7 @@
 //! The commands: settings in, library called, results out.
 
 mod bars;
+mod restatements;
 mod s3;
 mod status;
 mod verify;
@@ -12,6 +13,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
+pub(super) use self::verify::Look;
 use super::{Args, CliError, Command, Exit, Signals, finish, print_completions, print_settings};
 use crate::config::{DatabaseUrl, Inputs, Settings};
 use crate::store::sqlite::SqliteStore;
