@@ -14,3 +14,4 @@ pub mod net;
 #[cfg(feature = "sandbox")]
 pub mod sandbox;
 pub mod store;
+pub mod verify;

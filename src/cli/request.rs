@@ -11,6 +11,7 @@ use super::dates::{DateError, DateRule, parse_date};
 use super::symbols::{SymbolListError, read_symbols};
 pub use crate::ingest::Accept;
 use crate::model::{Dataset, Symbol, SymbolError, Timeframe, TimeframeError, TimeframeSet};
+use crate::verify::SampleError;
 
 /// Loaded when nothing is named and the watchlist is empty.
 pub const STARTER_SET: [&str; 4] = ["SPY", "QQQ", "IWM", "DIA"];
@@ -102,6 +103,9 @@ pub enum RequestError {
          the list with `backfill watchlist add S`, or load everything with --all"
     )]
     NothingWatched(Dataset),
+    /// A sample that is none.
+    #[error("--sample: {0}")]
+    Sample(#[from] SampleError),
     /// Exchanged ends of a range.
     #[error("--from={from} lies after --to={to}: exchange them")]
     Backwards {

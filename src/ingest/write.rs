@@ -175,6 +175,17 @@ impl<'a, S: Ledger + BarSink> DayWriter<'a, S> {
             return Ok(next);
         }
         self.replaced = 0;
+        match job.forgets() {
+            None => {}
+            Some(true) => self.replaced = self.store.forget_day().await?,
+            Some(false) => {
+                let detail = "the vendor's day file cannot be read: the day was left as it was".to_owned();
+                let report = DayReport::new(job.request.dataset, job.date, Outcome::Failed);
+                let settled = Next::Done(Box::new(DayReport { detail: Some(detail), ..report }));
+                self.abandon().await?;
+                return Ok(settled);
+            }
+        }
         for replace in &job.replace {
             self.replaced += self.store.replace(replace).await?;
         }

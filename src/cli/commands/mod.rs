@@ -4,6 +4,7 @@ mod bars;
 mod restatements;
 mod s3;
 mod status;
+mod verify;
 mod watchlist;
 
 use std::io::{self, IsTerminal};
@@ -11,6 +12,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
+pub(super) use self::verify::Look;
 use super::{Args, CliError, Command, Exit, Signals, finish, print_completions, print_settings};
 use crate::config::{DatabaseUrl, Inputs, PostgresUrl, Settings};
 use crate::store::AnyStore;
@@ -48,6 +50,10 @@ async fn execute(args: &Args) -> Result<Exit, CliError> {
         Command::S3(ingest) => {
             let signals = Signals::listen(warn)?;
             Box::pin(signals.run(s3::run(ingest, &context, &signals))).await.unwrap_or_else(Ok)
+        }
+        Command::Verify(verify) => {
+            let signals = Signals::listen(warn)?;
+            signals.run(verify::run(verify, &context, &signals)).await.unwrap_or_else(Ok)
         }
         Command::Bars(bars) => bars::run(bars, &context).await,
         Command::Status(status) => status::run(status, &context).await,
