@@ -29,6 +29,9 @@ pub enum ExportError {
         /// What is wrong with it.
         reason: String,
     },
+    /// The folder is no folder.
+    #[error("{} is a file: name a folder to export into", .0.display())]
+    NotAFolder(PathBuf),
     /// The folder holds something that is not from an export.
     #[error(
         "{} holds something that no export has put there ({}): name a new or empty folder, or one with an earlier export",

@@ -44,6 +44,13 @@ pub(super) struct HashedFile {
     bytes: u64,
 }
 
+impl HashedFile {
+    /// Begins a file that is not there yet.
+    pub(super) fn create(path: &Path) -> io::Result<Self> {
+        Ok(Self { file: File::create_new(path)?, sha256: Sha256::new(), bytes: 0 })
+    }
+}
+
 impl Write for HashedFile {
     fn write(&mut self, data: &[u8]) -> io::Result<usize> {
         let written = self.file.write(data)?;
@@ -85,7 +92,7 @@ impl BarFile {
         let path = tree.join(&relative);
         let created = || {
             fs::create_dir_all(path.parent().unwrap_or(tree))?;
-            let file = HashedFile { file: File::create_new(&path)?, sha256: Sha256::new(), bytes: 0 };
+            let file = HashedFile::create(&path)?;
             Ok(match format {
                 Format::Parquet => Bars::Parquet(ParquetBars::new(file)?),
                 Format::Csv => Bars::Csv(CsvBars::new(file)),

@@ -39,6 +39,9 @@ impl Output {
     /// Looks whether the folder may be written, creating it if it is not there: it must be empty or hold an earlier export,
     /// and nobody else may be writing into it.
     pub fn open(folder: &Path) -> Result<Self, ExportError> {
+        if folder.is_file() {
+            return Err(ExportError::NotAFolder(folder.to_owned()));
+        }
         let is_new = !folder.exists();
         fs::create_dir_all(folder).map_err(|error| ExportError::write(folder, error))?;
         let lock = File::open(folder).map_err(|error| ExportError::read(folder, error))?;

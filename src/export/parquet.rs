@@ -50,13 +50,13 @@ const ZSTD_LEVEL: i32 = 3;
 #[derive(Debug)]
 pub(super) struct ParquetBars {
     file: SerializedFileWriter<HashedFile>,
-    group: Group,
+    group: Box<Group>,
 }
 
 impl ParquetBars {
     pub(super) fn new(file: HashedFile) -> io::Result<Self> {
         let file = begin(file).map_err(parquet_error)?;
-        Ok(Self { file, group: Group::default() })
+        Ok(Self { file, group: Box::default() })
     }
 
     pub(super) fn write(&mut self, symbol: &str, mut bars: &[StoredBar]) -> io::Result<()> {
@@ -237,4 +237,70 @@ fn column<T: DataType>(
 
 fn days_since_epoch(of: Date) -> i32 {
     (of - date(1970, 1, 1)).get_days()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::File;
+
+    use ::parquet::file::reader::{FileReader, SerializedFileReader};
+    use ::parquet::file::statistics::Statistics;
+
+    use super::*;
+    use crate::model::{Bar, Prices, Timeframe};
+
+    fn bars(count: usize) -> Vec<StoredBar> {
+        let bar = |index: usize| {
+            let timestamp_ms = 1_790_000_000_000 + index as i64 * 60_000;
+            let price = 100.0 + (index % 100) as f64 / 100.0;
+            Bar {
+                timeframe: Timeframe::M1,
+                timestamp_ms,
+                end_timestamp_ms: timestamp_ms + 60_000,
+                prices: Prices::checked(price, price, price, price).unwrap(),
+                volume: (index % 3 > 0).then_some(index as f64),
+                vwap: None,
+                vwap_method: None,
+                trades: Some(1),
+                session: Session::Regular,
+                minutes: 1,
+            }
+        };
+        (0..count).map(|index| StoredBar { bar: bar(index), session_date: date(2026, 9, 21) }).collect()
+    }
+
+    /// What is in memory is one row group, and what readers can skip is one, too.
+    #[test]
+    fn row_groups_end_when_they_are_full_and_say_what_they_hold() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("bars.parquet");
+        let mut file = ParquetBars::new(HashedFile::create(&path).unwrap()).unwrap();
+        let of_symbol = ROWS / 2 - 1;
+        let bars = bars(of_symbol);
+        for symbol in ["A", "B", "C"] {
+            file.write(symbol, &bars).unwrap();
+            assert!(file.group.rows() < ROWS);
+        }
+        file.finish().unwrap();
+
+        let reader = SerializedFileReader::new(File::open(&path).unwrap()).unwrap();
+        let groups = reader.metadata().row_groups();
+        assert_eq!(groups.iter().map(|group| group.num_rows()).collect::<Vec<_>>(), [ROWS as i64, ROWS as i64 / 2 - 3]);
+        let text = |bytes: Option<&[u8]>| String::from_utf8(bytes.unwrap().to_vec()).unwrap();
+        let symbols: Vec<_> = groups
+            .iter()
+            .map(|group| group.column(0).statistics().unwrap())
+            .map(|symbol| (text(symbol.min_bytes_opt()), text(symbol.max_bytes_opt())))
+            .collect();
+        assert_eq!(symbols, [("A".to_owned(), "C".to_owned()), ("C".to_owned(), "C".to_owned())]);
+        let Some(Statistics::Int64(times)) = groups[1].column(1).statistics() else { panic!("{groups:?}") };
+        let last = bars.last().unwrap().bar.timestamp_ms;
+        assert_eq!((times.min_opt(), times.max_opt()), (Some(&bars[2].bar.timestamp_ms), Some(&last)));
+        let sorted_by: Vec<_> = groups[0].sorting_columns().unwrap().iter().map(|by| by.column_idx).collect();
+        assert_eq!(sorted_by, SORTED_BY);
+        for (group, column) in groups.iter().flat_map(|group| group.columns().iter().map(move |column| (group, column)))
+        {
+            assert!(matches!(column.compression(), Compression::ZSTD(_)), "{group:?}");
+        }
+    }
 }
