@@ -1,7 +1,7 @@
 //! Every environment variable that is read, named once. The same names work in a `.env` file in the working directory,
 //! except [`NO_COLOR`].
 
-/// Where the bars are kept: `sqlite:PATH`. Flag `--database-url`, settings file `database_url`.
+/// Where the bars are kept: `sqlite:PATH` or `postgres://…`. Flag `--database-url`, settings file `database_url`.
 pub const DATABASE_URL: &str = "DATABASE_URL";
 /// Address of the vendor's S3 service. Settings file `s3.endpoint`.
 pub const MASSIVE_S3_ENDPOINT: &str = "MASSIVE_S3_ENDPOINT";
@@ -16,6 +16,9 @@ pub const BARKEEP_CACHE_DIR: &str = "BARKEEP_CACHE_DIR";
 /// The time to take for now (RFC 3339), for tests and simulations.
 #[cfg(feature = "sandbox")]
 pub const BARKEEP_NOW: &str = "BARKEEP_NOW";
+/// For how many seconds a day stays claimed by a process that has died, for tests.
+#[cfg(feature = "sandbox")]
+pub const BARKEEP_LEASE_SECONDS: &str = "BARKEEP_LEASE_SECONDS";
 /// Access key id taken when the `MASSIVE_S3_…` pair is not set.
 pub const AWS_ACCESS_KEY_ID: &str = "AWS_ACCESS_KEY_ID";
 /// Secret that belongs to [`AWS_ACCESS_KEY_ID`].
@@ -41,6 +44,8 @@ pub const ALL: &[&str] = &[
     BARKEEP_CACHE_DIR,
     #[cfg(feature = "sandbox")]
     BARKEEP_NOW,
+    #[cfg(feature = "sandbox")]
+    BARKEEP_LEASE_SECONDS,
     AWS_ACCESS_KEY_ID,
     AWS_SECRET_ACCESS_KEY,
     AWS_SESSION_TOKEN,

@@ -1,6 +1,10 @@
 //! SQLite as a file: what may be opened, who may meet at it, and how it is read.
 
+mod claims;
+#[path = "../common/mod.rs"]
 mod common;
+mod defects;
+mod migrating;
 
 use std::fs;
 use std::path::Path;
