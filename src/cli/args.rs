@@ -10,6 +10,7 @@ use jiff::civil::Date;
 use super::dates::parse_date;
 use super::help;
 use crate::config::{Flags, Secret};
+use crate::export::Format;
 use crate::model::{Dataset, Timeframe};
 
 /// Fills a table of price bars, `historical_bars`, from the vendor's bulk files, and keeps it filled.
@@ -63,6 +64,11 @@ pub enum Command {
     /// Check what is loaded: against the ledger, the calendar and itself, and if asked against the source; and repair it.
     #[command(after_help = help::VERIFY)]
     Verify(VerifyArgs),
+    /// Write bars into Parquet or CSV files, for DuckDB, Polars, pandas, Spark and others.
+    ///
+    /// The files are a picture of one moment, whatever is loaded meanwhile, and appear when all of them are whole.
+    #[command(after_help = help::EXPORT)]
+    Export(ExportArgs),
     /// Keep the list of symbols that are loaded when none is named.
     #[command(after_help = help::WATCHLIST)]
     Watchlist(WatchlistArgs),
@@ -165,6 +171,41 @@ pub struct BarsArgs {
     /// Print only the last N of them.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub limit: Option<u64>,
+}
+
+/// Flags of `export`.
+#[derive(Debug, Clone, PartialEq, Eq, ClapArgs)]
+pub struct ExportArgs {
+    /// The folder to write into: a new or empty one, or one with an earlier export, which is replaced.
+    #[arg(long, value_name = "DIR")]
+    pub output: PathBuf,
+    /// The form of the files.
+    #[arg(long, value_parser = format_parser(), default_value = "parquet")]
+    pub format: Format,
+    /// This many calendar days, up to and with the last finished session [default: all that are stored].
+    #[arg(long, value_name = "N", conflicts_with_all = ["from", "to"])]
+    pub days: Option<u32>,
+    /// From this trading date on (inclusive, YYYY-MM-DD) [default: the first there is].
+    #[arg(long, value_name = "DATE", value_parser = parse_date)]
+    pub from: Option<Date>,
+    /// Up to and with this trading date [default: the last there is].
+    #[arg(long, value_name = "DATE", value_parser = parse_date)]
+    pub to: Option<Date>,
+    /// A symbol; may be given several times. Case matters (BACpA).
+    #[arg(long, value_name = "S")]
+    pub symbol: Vec<String>,
+    /// Symbols with commas between, or @ and the name of a file that lists them.
+    #[arg(long, value_name = "A,B,C|@FILE")]
+    pub symbols: Vec<String>,
+    /// Every symbol that is stored; so it is, too, when none is named.
+    #[arg(long, conflicts_with_all = ["symbol", "symbols"])]
+    pub all: bool,
+    /// Only this market.
+    #[arg(long, value_parser = dataset_parser())]
+    pub dataset: Option<Dataset>,
+    /// Lengths of bars, with commas between: 1m 5m 15m 1h 4h day day_official [default: all of them].
+    #[arg(long, value_name = "LIST")]
+    pub timeframes: Option<String>,
 }
 
 /// Flags of `status`.
@@ -295,6 +336,11 @@ fn dataset_parser() -> impl TypedValueParser<Value = Dataset> {
     PossibleValuesParser::new(Dataset::ALL.map(Dataset::as_str)).try_map(|word| word.parse::<Dataset>())
 }
 
+fn format_parser() -> impl TypedValueParser<Value = Format> {
+    PossibleValuesParser::new(Format::ALL.map(Format::as_str))
+        .try_map(|word| Format::ALL.into_iter().find(|format| format.as_str() == word).ok_or("not a form of files"))
+}
+
 fn timeframe_parser() -> impl TypedValueParser<Value = Timeframe> {
     PossibleValuesParser::new(Timeframe::ALL.map(Timeframe::as_str)).try_map(|word| word.parse::<Timeframe>())
 }
@@ -360,6 +406,10 @@ mod tests {
             "backfill bars",
             "backfill bars A --timeframe=2m",
             "backfill bars A --limit=0",
+            "backfill export",
+            "backfill export --output=d --format=orc",
+            "backfill export --output=d --all --symbol=A",
+            "backfill export --output=d --days=3 --to=2024-01-01",
             "backfill status --from=2024-01-01",
             "backfill status --to=2024-01-01",
             "backfill status --restatements --symbol=A",

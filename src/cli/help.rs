@@ -41,6 +41,18 @@ Examples:
   backfill bars AAPL --timeframe=5m --from=2024-07-11 --to=2024-07-11
   backfill bars X:BTCUSD --timeframe=1h --limit=100 --csv > btc.csv";
 
+/// Of `export`.
+pub(super) const EXPORT: &str = "\
+Examples:
+  backfill export --output=bars               everything, as Parquet
+  backfill export --output=bars --symbols=SPY,AAPL --timeframes=1h,day
+  backfill export --output=july --from=2024-07-01 --to=2024-07-31
+  backfill export --output=csv --format=csv --symbol=X:BTCUSD --days=30
+
+Point readers at the folder bars in it, as in read_parquet('DIR/bars/**/*.parquet') of DuckDB or scan_parquet('DIR/bars') \
+of Polars. The files are bars/timeframe=1h/month=2026-10/stocks.parquet and so on, by months of trading dates; \
+_manifest.json lists them with their rows and hashes.";
+
 /// Of `status`.
 pub(super) const STATUS: &str = "\
 Examples:
@@ -85,7 +97,7 @@ mod tests {
 
     #[test]
     fn examples_fit_a_terminal() {
-        for help in [TOP, S3, BARS, STATUS, VERIFY, COMPLETIONS, WATCHLIST, WATCHLIST_ADD] {
+        for help in [TOP, S3, BARS, EXPORT, STATUS, VERIFY, COMPLETIONS, WATCHLIST, WATCHLIST_ADD] {
             for line in help.lines().filter(|line| line.starts_with(' ')) {
                 assert!(line.chars().count() <= 80, "{line}");
             }
@@ -96,7 +108,7 @@ mod tests {
     #[test]
     fn examples_are_valid() {
         use clap::Parser;
-        let helps = [TOP, S3, BARS, STATUS, VERIFY, COMPLETIONS, WATCHLIST, WATCHLIST_ADD];
+        let helps = [TOP, S3, BARS, EXPORT, STATUS, VERIFY, COMPLETIONS, WATCHLIST, WATCHLIST_ADD];
         let lines = helps.into_iter().flat_map(str::lines).map(str::trim).filter(|line| line.starts_with("backfill"));
         for line in lines {
             // Two spaces begin the comment, `>` the shell's part.

@@ -19,17 +19,17 @@ mod totals;
 mod verify;
 
 pub use args::{
-    Args, BarsArgs, Command, CompletionsArgs, GlobalArgs, IngestArgs, SelectionArgs, SourceArgs, StatusArgs,
-    VerifyArgs, WatchlistAddArgs, WatchlistArgs, WatchlistCommand, WatchlistRemoveArgs,
+    Args, BarsArgs, Command, CompletionsArgs, ExportArgs, GlobalArgs, IngestArgs, SelectionArgs, SourceArgs,
+    StatusArgs, VerifyArgs, WatchlistAddArgs, WatchlistArgs, WatchlistCommand, WatchlistRemoveArgs,
 };
 pub use commands::backfill;
 pub use dates::{DateError, DateRule};
 pub use exit::{CliError, Exit, finish};
 pub use output::{Body, effective_settings, print_completions, print_json, print_run, print_settings};
-pub use progress::{PlainReporter, TerminalReporter, reporter};
+pub use progress::{ExportProgress, PlainReporter, TerminalReporter, reporter};
 pub use request::{
-    Accept, BarsFormat, BarsRequest, Named, Request, RequestError, STARTER_SET, Selection, StatusRequest, Wanted,
-    watchlist_symbols,
+    Accept, BarsFormat, BarsRequest, ExportRequest, Named, Request, RequestError, STARTER_SET, Selection,
+    StatusRequest, Wanted, watchlist_symbols,
 };
 pub use signals::Signals;
 pub use summary::{exit_code, gaps, summary};

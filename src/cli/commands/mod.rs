@@ -1,6 +1,7 @@
 //! The commands: settings in, library called, results out.
 
 mod bars;
+mod export;
 mod restatements;
 mod s3;
 mod status;
@@ -56,6 +57,10 @@ async fn execute(args: &Args) -> Result<Exit, CliError> {
             signals.run(verify::run(verify, &context, &signals)).await.unwrap_or_else(Ok)
         }
         Command::Bars(bars) => bars::run(bars, &context).await,
+        Command::Export(export) => {
+            let signals = Signals::listen(warn)?;
+            signals.run(export::run(export, &context, &signals)).await.unwrap_or_else(Ok)
+        }
         Command::Status(status) => status::run(status, &context).await,
         Command::Watchlist(watchlist) => watchlist::run(&watchlist.command, &context).await,
         Command::Completions(completions) => {

@@ -133,12 +133,7 @@ impl Verify<'_> {
         Ok(look)
     }
 
-    async fn check(
-        &self,
-        store: &mut AnyStore,
-        scope: &Scope,
-        findings: &mut Findings,
-    ) -> Result<Checked, StoreError> {
+    async fn check(&self, store: &mut AnyStore, scope: &Scope, findings: &mut Findings) -> Result<Checked, StoreError> {
         let said = Mutex::new(Instant::now());
         let hear = |dataset: Dataset, month: Date, bars: u64| {
             let mut said = said.lock().unwrap_or_else(PoisonError::into_inner);
