@@ -4,10 +4,10 @@ use std::ops::ControlFlow;
 
 use futures_util::TryStreamExt;
 use sqlx::sqlite::SqliteRow;
-use sqlx::{AssertSqlSafe, Row};
+use sqlx::{AssertSqlSafe, Connection, Row};
 
-use super::SqliteStore;
 use super::ledger::unknown;
+use super::{SqliteStore, defects, named};
 use crate::model::{Session, VwapMethod};
 use crate::store::{Audit, Defect, RawBar, Scan, StoreError, Word};
 
@@ -35,7 +35,8 @@ impl Audit for SqliteStore {
         let sql = format!(
             "SELECT timeframe, timestamp, end_timestamp, open, high, low, close, volume, vwap, trades, session,
                     vwap_method, session_date, minutes
-             FROM historical_bars WHERE symbol = ?1 AND timeframe IN ({}) AND timestamp BETWEEN ?2 AND ?3",
+             FROM historical_bars WHERE symbol = ?1 AND timeframe IN ({}) AND timestamp BETWEEN ?2 AND ?3
+               AND EXISTS (SELECT 1 FROM symbols WHERE symbol = ?1 AND dataset = ?4)",
             timeframes.join(",")
         );
         let mut bars = Vec::new();
@@ -46,8 +47,9 @@ impl Audit for SqliteStore {
                 .bind(&symbol)
                 .bind(*what.range_ms.start())
                 .bind(*what.range_ms.end())
+                .bind(what.dataset.as_str())
                 .fetch(&mut self.connection);
-            while let Some(row) = rows.try_next().await.map_err(|error| super::named(&path, "read bars", error))? {
+            while let Some(row) = rows.try_next().await.map_err(|error| named(&path, "read bars", error))? {
                 bars.push(raw_bar(&row)?);
             }
             drop(rows);
@@ -60,20 +62,31 @@ impl Audit for SqliteStore {
     }
 
     async fn defects(&mut self) -> Result<Vec<Defect>, StoreError> {
-        Ok(Vec::new())
+        // One transaction, because a day that is committed meanwhile must not look like half of one.
+        let mut reading = match self.connection.begin().await {
+            Ok(reading) => reading,
+            Err(error) => return Err(named(&self.path, "look for defects", error)),
+        };
+        let found = defects::find(&mut reading).await;
+        drop(reading);
+        found.map_err(self.error("look for defects"))
     }
 
     async fn remove_orphans(&mut self) -> Result<u64, StoreError> {
-        Ok(0)
+        self.begin_write(|| ()).await?;
+        let removed = defects::remove_orphans(&mut self.connection).await.map_err(self.error("remove orphans"));
+        self.end_write(removed, "remove orphans").await
     }
 }
 
 fn raw_bar(row: &SqliteRow) -> Result<RawBar, StoreError> {
-    let number = |at: usize| row.try_get_unchecked::<f64, _>(at).unwrap_or(f64::NAN);
+    // Null where the shape's divisor is 0.
+    let number = |at: usize| row.try_get::<Option<f64>, _>(at).ok().flatten().unwrap_or(f64::NAN);
     Ok(RawBar {
         timeframe: row.get::<&str, _>(0).parse().map_err(unknown)?,
         timestamp_ms: row.get(1),
-        end_timestamp_ms: row.get(2),
+        // A sum that SQLite turns into a double where it leaves the range of integers.
+        end_timestamp_ms: row.try_get_unchecked(2).unwrap_or(i64::MAX),
         open: number(3),
         high: number(4),
         low: number(5),

@@ -7,7 +7,7 @@ use jiff::civil::Date;
 use sqlx::{AssertSqlSafe, Executor};
 
 use super::shape::{PriceScale, Shape, Shapes};
-use super::{LONGEST_WAIT, OpenDay, SqliteStore, bulk, is_busy, named};
+use super::{LONGEST_WAIT, OpenDay, SqliteStore, bulk, is_busy, ledger, named};
 use crate::model::{Dataset, FileKind, Timeframe, TimeframeSet, VwapMethod};
 use crate::store::{BarBatch, BarSink, DayCommit, DayState, Replace, StoreError};
 
@@ -170,7 +170,8 @@ impl SqliteStore {
     }
 
     async fn open_day(&mut self, dataset: Dataset, date: Date) -> Result<DayState, StoreError> {
-        let state = self.read_states(dataset, date..=date).await?.remove(&date).unwrap_or_default();
+        let rows = ledger::Rows::read(&mut self.connection, dataset, date..=date).await;
+        let state = ledger::states(&rows.map_err(self.error("read the ledger"))?)?.remove(&date).unwrap_or_default();
         let date = date.to_string();
         let found: Option<i64> = sqlx::query_scalar("SELECT day_id FROM days WHERE dataset = ?1 AND session_date = ?2")
             .bind(dataset.as_str())
