@@ -15,3 +15,4 @@ pub mod net;
 #[cfg(feature = "sandbox")]
 pub mod sandbox;
 pub mod store;
+pub mod verify;

@@ -66,6 +66,9 @@ pub enum Command {
     /// The files are a picture of one moment, whatever is loaded meanwhile, and appear when all of them are whole.
     #[command(after_help = help::EXPORT)]
     Export(ExportArgs),
+    /// Check what is loaded: against the ledger, the calendar and itself, and if asked against the source; and repair it.
+    #[command(after_help = help::VERIFY)]
+    Verify(VerifyArgs),
     /// Keep the list of symbols that are loaded when none is named.
     #[command(after_help = help::WATCHLIST)]
     Watchlist(WatchlistArgs),
@@ -225,6 +228,41 @@ pub struct StatusArgs {
     pub to: Option<Date>,
 }
 
+/// Flags of `verify`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, ClapArgs)]
+pub struct VerifyArgs {
+    /// This many calendar days, up to and with the last finished session [default: all that is loaded].
+    #[arg(long, value_name = "N", conflicts_with_all = ["from", "to"])]
+    pub days: Option<u32>,
+    /// From this date on (inclusive, YYYY-MM-DD).
+    #[arg(long, value_name = "DATE", value_parser = parse_date)]
+    pub from: Option<Date>,
+    /// Up to and with this date; with --from only [default: the last finished session].
+    #[arg(long, value_name = "DATE", value_parser = parse_date, requires = "from")]
+    pub to: Option<Date>,
+    /// Only this symbol; may be given several times. Case matters (BACpA).
+    #[arg(long, value_name = "S")]
+    pub symbol: Vec<String>,
+    /// Symbols with commas between, or @ and the name of a file that lists them.
+    #[arg(long, value_name = "A,B,C|@FILE")]
+    pub symbols: Vec<String>,
+    /// Only this market.
+    #[arg(long, value_parser = dataset_parser())]
+    pub dataset: Option<Dataset>,
+    /// Compare with the source, too: read day files again and hold every bar against what they make.
+    #[arg(long, value_name = "source", value_parser = ["source"])]
+    pub against: Option<String>,
+    /// Of how many days of each market: the newest, the oldest and some evenly between; or all [default: 5].
+    #[arg(long, value_name = "N|all", requires = "against")]
+    pub sample: Option<String>,
+    /// Load again what is wrong, and only that.
+    #[arg(long)]
+    pub repair: bool,
+    /// Where files come from, for --against and --repair.
+    #[command(flatten)]
+    pub source: SourceArgs,
+}
+
 /// `watchlist` and what to do with it.
 #[derive(Debug, Clone, PartialEq, Eq, ClapArgs)]
 pub struct WatchlistArgs {
@@ -279,6 +317,7 @@ impl Args {
     pub fn flags(&self) -> Flags {
         let source = match &self.command {
             Some(Command::S3(ingest)) => ingest.source.clone(),
+            Some(Command::Verify(verify)) => verify.source.clone(),
             _ => SourceArgs::default(),
         };
         Flags {

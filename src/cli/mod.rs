@@ -4,6 +4,7 @@ mod args;
 mod commands;
 mod dates;
 mod exit;
+mod findings;
 pub mod format;
 mod help;
 mod output;
@@ -15,10 +16,11 @@ mod summary;
 mod symbols;
 mod table;
 mod totals;
+mod verify;
 
 pub use args::{
     Args, BarsArgs, Command, CompletionsArgs, ExportArgs, GlobalArgs, IngestArgs, SelectionArgs, SourceArgs,
-    StatusArgs, WatchlistAddArgs, WatchlistArgs, WatchlistCommand, WatchlistRemoveArgs,
+    StatusArgs, VerifyArgs, WatchlistAddArgs, WatchlistArgs, WatchlistCommand, WatchlistRemoveArgs,
 };
 pub use commands::backfill;
 pub use dates::{DateError, DateRule};
@@ -34,3 +36,4 @@ pub use summary::{exit_code, gaps, summary};
 pub use symbols::SymbolListError;
 pub use table::{Align, Table};
 pub use totals::{MissingSymbol, SometimesAbsent, Totals};
+pub use verify::VerifyRequest;

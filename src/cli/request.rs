@@ -12,6 +12,7 @@ use super::symbols::{SymbolListError, read_symbols};
 use crate::export;
 pub use crate::ingest::Accept;
 use crate::model::{Dataset, Symbol, SymbolError, Timeframe, TimeframeError, TimeframeSet};
+use crate::verify::SampleError;
 
 /// Loaded when nothing is named and the watchlist is empty.
 pub const STARTER_SET: [&str; 4] = ["SPY", "QQQ", "IWM", "DIA"];
@@ -103,6 +104,9 @@ pub enum RequestError {
          the list with `backfill watchlist add S`, or load everything with --all"
     )]
     NothingWatched(Dataset),
+    /// A sample that is none.
+    #[error("--sample: {0}")]
+    Sample(#[from] SampleError),
     /// Exchanged ends of a range.
     #[error("--from={from} lies after --to={to}: exchange them")]
     Backwards {

@@ -6,7 +6,7 @@ use sqlx::postgres::PgRow;
 use sqlx::{AssertSqlSafe, Row};
 
 use super::copy::COLUMNS;
-use super::transaction::Access;
+use super::transaction::{Access, Statement};
 use super::{PostgresStore, StoreError, sql};
 use crate::model::{Session, VwapMethod};
 use crate::store::values::{unknown, word};
@@ -53,7 +53,7 @@ impl Audit for PostgresStore {
                 sql::words(what.timeframes)
             );
             let declare = sqlx::query(AssertSqlSafe(select));
-            let declare = what.symbols.iter().fold(declare, |declare, symbols| declare.bind(symbols));
+            let declare = what.symbols.iter().fold(declare, Statement::bind);
             work.execute(declare).await?;
             loop {
                 let rows = work.rows(sqlx::query(AssertSqlSafe(format!("FETCH {ROWS} FROM bars")))).await?;
