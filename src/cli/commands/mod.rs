@@ -59,7 +59,7 @@ async fn execute(args: &Args) -> Result<Exit, CliError> {
         Command::Bars(bars) => bars::run(bars, &context).await,
         Command::Export(export) => {
             let signals = Signals::listen(warn)?;
-            signals.run(export::run(export, &context, &signals)).await.unwrap_or_else(Ok)
+            signals.run(Box::pin(export::run(export, &context, &signals))).await.unwrap_or_else(Ok)
         }
         Command::Status(status) => status::run(status, &context).await,
         Command::Watchlist(watchlist) => watchlist::run(&watchlist.command, &context).await,
