@@ -172,9 +172,9 @@ impl<'a> SymbolDay<'a> {
                 VwapMethod::Estimate
             }
         };
-        // The vendor's own may lie outside: it counts trades that set no price.
+        // The vendor's own may lie outside, and what is estimated with some of them: it counts trades that set no price.
         let slack = BOUNDS_TOLERANCE * vwap.abs();
-        let bounds = if method == VwapMethod::Vendor { 0.0..=f64::MAX } else { bar.low - slack..=bar.high + slack };
+        let bounds = if !self.from_files { 0.0..=f64::MAX } else { bar.low - slack..=bar.high + slack };
         if !bounds.contains(&vwap) {
             let expected = format!("{} to {}", bar.low, bar.high);
             found(self.about(Kind::VwapBounds, bar, "vwap").differing(expected, vwap));

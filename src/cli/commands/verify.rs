@@ -16,10 +16,7 @@ use crate::ingest::{Concurrency, Reporter};
 use crate::model::{Calendar, Dataset};
 use crate::store::sqlite::SqliteStore;
 use crate::store::{Audit, Defect, Ledger, StoreError};
-use crate::verify::{Checked, Compared, Finding, Findings, Means, Repaired, Scope, audit, compare, repair};
-
-/// The store's word for a file that is damaged: nothing that is read from it is to be trusted.
-const DAMAGED_FILE: &str = "damaged_file";
+use crate::verify::{Checked, Compared, Finding, Findings, Kind, Means, Repaired, Scope, audit, compare, repair};
 
 /// How often it is said how far it is.
 const SAID_EVERY: Duration = Duration::from_secs(5);
@@ -102,8 +99,9 @@ impl Verify<'_> {
     /// Looks at everything that was asked for.
     async fn look(&mut self, store: &mut SqliteStore) -> Result<Look, CliError> {
         let mut look = Look::default();
-        let defects = self.defects(store).await?;
-        look.damaged = defects.iter().any(|defect| defect.kind == DAMAGED_FILE);
+        let defects: Vec<Finding> = self.defects(store).await?.into_iter().map(Finding::from).collect();
+        // What is read from a damaged file may be anything.
+        look.damaged = defects.iter().any(|defect| defect.kind == Kind::DamagedFile);
         let scopes = if look.damaged { Vec::new() } else { self.request.scopes.clone() };
         for scope in scopes {
             let checked = match self.check(store, &scope, &mut look.findings).await {
@@ -125,7 +123,7 @@ impl Verify<'_> {
             }
             look.checked.push(checked);
         }
-        for finding in defects.into_iter().map(Finding::from) {
+        for finding in defects {
             // What was found in the bars themselves is said in more detail.
             if !look.findings.has(finding.kind, finding.dataset, finding.date) {
                 look.findings.add(finding);
