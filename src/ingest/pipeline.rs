@@ -114,7 +114,8 @@ pub async fn run<S: Ledger + BarSink, C: Claims, L: Ledger>(
     let start = plans.first().map_or_else(Timestamp::now, |plan| plan.request.now);
     let clock = Clock::starting(start);
     let context = Context { reporter, stop, clock, batches: Arc::default() };
-    let mut run = Run { context, source, concurrency, report: RunReport::default(), file_bytes: 0, bars: 0 };
+    let report = RunReport::default();
+    let mut run = Run { context, source, concurrency, report, file_bytes: 0, bars: 0, last_loaded: began };
     let mut failure = None;
     for plan in plans {
         let everyone = plan.request.symbols.is_none();
@@ -142,6 +143,8 @@ struct Run {
     /// Packed bytes loaded, and bars made of them, since the last load rate was written.
     file_bytes: u64,
     bars: u64,
+    /// When the last day was loaded. What comes after is waiting for others.
+    last_loaded: Instant,
 }
 
 impl Run {
@@ -211,6 +214,7 @@ impl Run {
     fn done(&mut self, report: DayReport) {
         self.context.reporter.day_done(&report);
         if report.outcome == Outcome::Loaded {
+            self.last_loaded = Instant::now();
             self.bars += report.bars;
             self.file_bytes +=
                 report.minute_file.iter().chain(&report.day_file).map(|file| file.size_bytes).sum::<u64>();
@@ -231,7 +235,7 @@ impl Run {
         let rate = LoadRate {
             file_bytes,
             bars,
-            seconds: began.elapsed().as_secs_f64(),
+            seconds: self.last_loaded.duration_since(began).as_secs_f64(),
             measured_at: self.context.clock.now(),
         };
         tokio::select! {
