@@ -2,14 +2,17 @@
 
 use std::fs;
 use std::io::{Seek, SeekFrom, Write};
+use std::ops::ControlFlow;
 
 use barkeep::model::Dataset::{Crypto, Stocks};
-use barkeep::model::{Dataset, FileKind};
-use barkeep::store::{Audit, BarSink, DayCommit, Defect, Ledger};
+use barkeep::model::{Dataset, FileKind, Timeframe};
+use barkeep::store::{Audit, BarReader, BarSink, DayCommit, Defect, Ledger, RawBar, Scan, StoreError};
 use jiff::civil::{Date, date};
 use sqlx::{Connection, Executor};
 
-use crate::common::{Desk, HEADER, assert_same_table, connect, csv, gzip, request, request_of, row, stamp, tickers};
+use crate::common::{
+    self, Desk, HEADER, assert_same_table, connect, csv, gzip, request, request_of, row, stamp, tickers,
+};
 
 const DAY: Date = date(2026, 10, 1);
 const NEXT: Date = date(2026, 10, 2);
@@ -310,4 +313,30 @@ async fn a_table_of_timeframes_that_was_changed_is_told() {
     let found = defects(&desk).await;
     assert_eq!(found.iter().map(|one| one.kind).collect::<Vec<_>>(), ["unknown_word"]);
     assert!(found[0].detail.contains("16m"), "{}", found[0].detail);
+}
+
+/// Reading such bars used to panic, or gave prices of 0.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn bars_of_a_shape_that_was_changed_are_an_error_and_a_scan_shows_them() {
+    let desk = loaded().await;
+    let mut store = desk.store().await;
+    let any = i64::MIN..=i64::MAX;
+    for (sql, is_shown) in [
+        ("UPDATE shapes SET price_divisor = 0.0", (|bar| bar.open.is_nan()) as fn(&RawBar) -> bool),
+        ("UPDATE shapes SET price_divisor = 1.0, duration_ms = 9223372036854775807", |bar| {
+            bar.end_timestamp_ms == i64::MAX
+        }),
+    ] {
+        execute(&desk, sql).await;
+        let read = store.bars("S03", Timeframe::M1, any.clone()).await;
+        assert!(matches!(read, Err(StoreError::Unknown(_))), "{sql}");
+        let mut shown = 0;
+        let minutes = Scan { dataset: Stocks, symbols: None, timeframes: common::rolled(), range_ms: any.clone() };
+        let each = |_: &str, bars: &[RawBar]| {
+            shown += bars.iter().filter(|bar| is_shown(bar)).count();
+            ControlFlow::Continue(())
+        };
+        store.scan(&minutes, each).await.unwrap();
+        assert_eq!(shown, 14 * common::BARS_OF_TICKER);
+    }
 }

@@ -80,7 +80,8 @@ impl Audit for SqliteStore {
 }
 
 fn raw_bar(row: &SqliteRow) -> Result<RawBar, StoreError> {
-    let number = |at: usize| row.try_get_unchecked::<f64, _>(at).unwrap_or(f64::NAN);
+    // Null where the shape's divisor is 0.
+    let number = |at: usize| row.try_get::<Option<f64>, _>(at).ok().flatten().unwrap_or(f64::NAN);
     Ok(RawBar {
         timeframe: row.get::<&str, _>(0).parse().map_err(unknown)?,
         timestamp_ms: row.get(1),
