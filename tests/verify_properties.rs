@@ -107,6 +107,10 @@ fn stored() -> impl Strategy<Value = Stored> {
     )
 }
 
+fn other_session(session: &Word<Session>) -> Word<Session> {
+    Word::Known(if *session == Word::Known(Session::Pre) { Session::Post } else { Session::Pre })
+}
+
 /// Changes that are found in any bar.
 fn change_any(bar: &mut RawBar, which: usize) {
     match which {
@@ -121,10 +125,7 @@ fn change_any(bar: &mut RawBar, which: usize) {
         8 => bar.timestamp_ms += 1,
         9 => bar.end_timestamp_ms -= 60_000,
         10 => bar.session = Word::Unknown("lunch".to_owned()),
-        11 => {
-            bar.session =
-                Word::Known(if bar.session == Word::Known(Session::Pre) { Session::Post } else { Session::Pre })
-        }
+        11 => bar.session = other_session(&bar.session),
         12 => bar.session_date = None,
         13 => bar.session_date = bar.session_date.and_then(|date| date.yesterday().ok()),
         14 => bar.minutes = 0,

@@ -160,7 +160,7 @@ impl Auditor<'_> {
     /// Trading days that are not loaded.
     fn check_days(&mut self, first: Date, last: Date) {
         let Some(symbols) = &self.scope.symbols else {
-            self.check_gaps(None, first, last, |state| is_loaded(state));
+            self.check_gaps(None, first, last, is_loaded);
             return;
         };
         for symbol in symbols {

@@ -189,7 +189,9 @@ impl<S: Ledger + Audit> BarSink for Comparison<'_, S> {
             .await?;
         let restated = day.restated(commit);
         let found = if restated.is_empty() { day.found } else { restated };
-        found.into_iter().for_each(|finding| self.findings.add(finding));
+        for finding in found {
+            self.findings.add(finding);
+        }
         Ok(())
     }
 

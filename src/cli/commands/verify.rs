@@ -79,18 +79,17 @@ struct Verify<'a> {
 impl Verify<'_> {
     /// The source, opened when it is needed first: looking at the database alone needs no keys.
     async fn means(&mut self) -> Result<&Means, CliError> {
-        let means = match self.means.take() {
-            Some(means) => means,
-            None => {
-                let settings = &self.context.settings;
-                let (downloads, decoders) = (settings.downloads.value, settings.decoders.value);
-                Means {
-                    source: Arc::new(open_source(settings, self.dataset).await?),
-                    concurrency: Concurrency { downloads, decoders },
-                    reporter: Arc::clone(&self.reporter),
-                    stop: self.signals.stop().clone(),
-                    now: settings.now.value,
-                }
+        let means = if let Some(means) = self.means.take() {
+            means
+        } else {
+            let settings = &self.context.settings;
+            let (downloads, decoders) = (settings.downloads.value, settings.decoders.value);
+            Means {
+                source: Arc::new(open_source(settings, self.dataset).await?),
+                concurrency: Concurrency { downloads, decoders },
+                reporter: Arc::clone(&self.reporter),
+                stop: self.signals.stop().clone(),
+                now: settings.now.value,
             }
         };
         Ok(self.means.insert(means))
