@@ -6,6 +6,7 @@
 
 mod audit;
 mod bars;
+mod books;
 mod compare;
 mod finding;
 mod findings;

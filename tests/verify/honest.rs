@@ -138,3 +138,42 @@ fn what_is_not_asked_for_is_not_looked_at() {
     let text = place.type_line(&format!("verify {before}")).ended(3).out;
     assert!(text.contains("2026-09-25 stocks: not loaded"), "{text}");
 }
+
+#[test]
+fn a_repair_of_a_symbol_counts_the_bars_of_all() {
+    let place = loaded_week();
+    let before = place.dump();
+    super::execute(
+        &place.database(),
+        "DELETE FROM bars WHERE symbol = 'SPY' AND timeframe_id IN (1, 4) AND timestamp < 1790776800000
+             AND day_id = (SELECT day_id FROM days WHERE session_date = '2026-09-30')",
+    );
+    place.type_line("verify --symbol=SPY --repair --source=BUCKET").ended(0);
+    place.dump().assert_same(&before);
+}
+
+/// A day that another process loads between the books and the bars is not told as wrong.
+#[test]
+fn a_day_that_is_loaded_meanwhile_is_no_finding() {
+    use barkeep::model::Dataset::Stocks;
+    use barkeep::store::sqlite::SqliteStore;
+    use barkeep::verify::{Findings, Scope, audit};
+
+    let place = Place::new();
+    make(&place.bucket(), &[Stocks], WEEK.0, WEEK.1);
+    place.type_line("s3 --source=BUCKET --days=5 --symbol=SPY --timeframes=5m").ended(0);
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    runtime.block_on(async {
+        let mut store = SqliteStore::open(&place.database()).await.unwrap();
+        let now = super::harness::NOW.parse().unwrap();
+        let scope = Scope { dataset: Stocks, range: None, symbols: None, now };
+        let load = |_, _, _| {
+            place.type_line("s3 --source=BUCKET --days=2 --symbol=AAPL").ended(0);
+        };
+        let (mut findings, stop) = (Findings::default(), Default::default());
+        let checked = audit(&mut store, &scope, &mut findings, &load, &stop).await.unwrap();
+        assert!(findings.is_empty(), "{:?}", findings.kept());
+        assert_eq!((checked.days, checked.changed), (5, 2));
+        store.close().await.unwrap();
+    });
+}

@@ -56,12 +56,9 @@ fn what_only_the_source_knows_is_found_and_repaired() {
 #[test]
 fn a_file_the_vendor_has_replaced_is_told_and_its_day_is_loaded_again() {
     let place = loaded_week();
-    let replaced = || {
-        make_with(&place.bucket(), WEEK.0, WEEK.1, |defects| {
-            defects.replaced.insert(id("2026-09-30"));
-        })
-    };
-    replaced();
+    make_with(&place.bucket(), WEEK.0, WEEK.1, |defects| {
+        defects.replaced.insert(id("2026-09-30"));
+    });
     place.type_line("verify").ended(0);
     // Every replaced file is looked at, in the sample or not.
     let told = place.type_line("verify --against=source --sample=1 --source=BUCKET --json").ended(3);
