@@ -4,9 +4,10 @@ use std::fs;
 use std::io::{Seek, SeekFrom, Write};
 use std::ops::ControlFlow;
 
+use barkeep::ingest::Request;
 use barkeep::model::Dataset::{Crypto, Stocks};
 use barkeep::model::{Dataset, FileKind, Timeframe};
-use barkeep::store::{Audit, BarReader, BarSink, DayCommit, Defect, Ledger, RawBar, Scan, StoreError};
+use barkeep::store::{Audit, BarReader, BarSink, DayCommit, Defect, Ledger, RawBar, Replace, Scan, StoreError};
 use jiff::civil::{Date, date};
 use sqlx::{Connection, Executor};
 
@@ -58,13 +59,13 @@ async fn loads_of_any_kind_leave_no_defects() {
     // A further symbol; a further timeframe for all, without the day file, and then with it for one.
     desk.load(request_of(&["S04"], Stocks, DAY, DAY)).await;
     let five = "5m".parse().unwrap();
-    let without = || barkeep::ingest::Request { timeframes: five, official_day: false, ..request(Stocks, DAY, NEXT) };
+    let without = || Request { timeframes: five, official_day: false, ..request(Stocks, DAY, NEXT) };
     desk.load(without()).await;
     desk.load(request_of(&["S05"], Stocks, DAY, DAY)).await;
     assert_eq!(defects(&desk).await, []);
     // By force, some and all; a day file that is replaced, and one that cannot be read.
-    desk.load(barkeep::ingest::Request { force: true, ..request_of(&["S03"], Stocks, DAY, NEXT) }).await;
-    desk.load(barkeep::ingest::Request { force: true, ..without() }).await;
+    desk.load(Request { force: true, ..request_of(&["S03"], Stocks, DAY, NEXT) }).await;
+    desk.load(Request { force: true, ..without() }).await;
     put_files(&desk, 50);
     desk.load(request(Stocks, DAY, NEXT)).await;
     desk.put(Stocks, FileKind::Day, NEXT, b"no gzip");
@@ -313,6 +314,28 @@ async fn a_table_of_timeframes_that_was_changed_is_told() {
     let found = defects(&desk).await;
     assert_eq!(found.iter().map(|one| one.kind).collect::<Vec<_>>(), ["unknown_word"]);
     assert!(found[0].detail.contains("16m"), "{}", found[0].detail);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn bars_set_aside_go_when_their_day_is_forgotten() {
+    let desk = loaded().await;
+    let mut store = desk.store().await;
+    store.begin_day(Stocks, DAY, || ()).await.unwrap();
+    let restated = Replace { timeframes: common::rolled(), symbols: None, restated: true };
+    assert_eq!(store.replace(&restated).await.unwrap(), 12 * common::BARS_OF_TICKER as u64);
+    assert_eq!(store.forget_day().await.unwrap(), 12, "the day bars are left");
+    store.commit_day(&nothing()).await.unwrap();
+    assert_eq!(store.defects().await.unwrap(), []);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_wrong_count_in_the_ledger_heals_when_everything_is_loaded_again() {
+    let desk = loaded().await;
+    execute(&desk, "UPDATE ingest_ledger SET bars_written = bars_written + 1000").await;
+    desk.load(Request { force: true, ..request(Stocks, DAY, DAY) }).await;
+    let state = desk.store().await.day_states(Stocks, DAY..=DAY).await.unwrap().remove(&DAY).unwrap();
+    let counted = FileKind::ALL.map(|kind| state.file(kind).unwrap().bars);
+    assert_eq!(counted, [12 * common::BARS_OF_TICKER as u64, 12]);
 }
 
 /// Reading such bars used to panic, or gave prices of 0.
