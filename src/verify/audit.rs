@@ -79,9 +79,7 @@ pub async fn audit<S: Ledger + Audit>(
         auditor.check_days(first, last);
     }
     for (date, range_ms) in parts(dataset, range, scope.range.is_none()) {
-        if let Some(date) = date {
-            hear(dataset, date, auditor.bars);
-        }
+        hear(dataset, date, auditor.bars);
         let what = Scan {
             dataset,
             symbols: scope.symbols.as_ref().map(|symbols| symbols.iter().cloned().collect()),
@@ -139,28 +137,24 @@ pub(super) fn day_ms(dataset: Dataset, date: Date) -> RangeInclusive<i64> {
     start_ms(date)..=date.tomorrow().map_or(i64::MAX, start_ms) - 1
 }
 
-/// Months of a range, as milliseconds, with their first date; and if all is asked for, what lies before and behind.
-fn parts(dataset: Dataset, range: Option<(Date, Date)>, all: bool) -> Vec<(Option<Date>, RangeInclusive<i64>)> {
-    let start_ms = |date| midnight(dataset.market(), date).as_millisecond();
+/// Months of a range: their first date, and their instants. If all is asked for, the first begins and the last ends with time
+/// itself: a bar may have been moved anywhere.
+fn parts(dataset: Dataset, range: Option<(Date, Date)>, all: bool) -> Vec<(Date, RangeInclusive<i64>)> {
     let Some((first, last)) = range else {
-        return vec![(None, i64::MIN..=i64::MAX)];
+        return vec![(dataset.first_date(), i64::MIN..=i64::MAX)];
     };
-    let end_ms = last.tomorrow().map_or(i64::MAX, start_ms);
     let mut parts = Vec::new();
-    if all {
-        parts.push((None, i64::MIN..=start_ms(first) - 1));
-    }
     let mut from = first;
-    while from <= last {
-        let next = from.last_of_month().tomorrow().ok().filter(|next| *next <= last);
-        parts.push((Some(from), start_ms(from)..=next.map_or(end_ms, start_ms) - 1));
-        let Some(next) = next else { break };
-        from = next;
+    loop {
+        let to = from.last_of_month().min(last);
+        let start = if all && from == first { i64::MIN } else { *day_ms(dataset, from).start() };
+        let end = if all && to == last { i64::MAX } else { *day_ms(dataset, to).end() };
+        parts.push((from, start..=end));
+        match to.tomorrow() {
+            Ok(next) if next <= last => from = next,
+            _ => return parts,
+        }
     }
-    if all {
-        parts.push((None, end_ms..=i64::MAX));
-    }
-    parts
 }
 
 struct Auditor<'a> {
@@ -389,5 +383,31 @@ impl Auditor<'_> {
                 .of_symbol(symbol);
             self.findings.add(finding.differing(day.of, day.minutes));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::civil::date;
+
+    use super::*;
+
+    #[test]
+    fn months_follow_each_other_without_gaps() {
+        let range = Some((date(2026, 9, 28), date(2026, 11, 30)));
+        let months = parts(Dataset::Stocks, range, false);
+        assert_eq!(months.iter().map(|(from, _)| from.month()).collect::<Vec<_>>(), [9, 10, 11]);
+        assert!(months.windows(2).all(|pair| pair[0].1.end() + 1 == *pair[1].1.start()));
+        let day = |date| day_ms(Dataset::Stocks, date);
+        assert_eq!(months[0].1.start(), day(date(2026, 9, 28)).start());
+        assert_eq!(months[2].1.end(), day(date(2026, 11, 30)).end());
+        let all = parts(Dataset::Stocks, range, true);
+        assert_eq!((*all[0].1.start(), *all[2].1.end()), (i64::MIN, i64::MAX));
+        assert_eq!(all[1], months[1]);
+        let one = Some((date(2026, 9, 28), date(2026, 9, 28)));
+        assert_eq!(
+            parts(Dataset::Crypto, one, false),
+            [(date(2026, 9, 28), day_ms(Dataset::Crypto, date(2026, 9, 28)))]
+        );
     }
 }

@@ -212,6 +212,9 @@ impl Verify<'_> {
                 print_repaired(out, repaired)?;
             }
             print_look(out, last)?;
+            if !self.request.repair && !last.findings.is_empty() && !last.damaged {
+                writeln!(out, "\n`backfill verify --repair` loads again what is wrong, and only that")?;
+            }
         }
         Ok(exit)
     }
