@@ -46,6 +46,7 @@ fn what_only_the_source_knows_is_found_and_repaired() {
         execute(&place.database(), &sql);
         assert_ne!(place.dump(), before, "{sql}");
         place.type_line("verify").ended(0);
+        place.type_line(&format!("{AGAINST} --symbol=AAPL")).ended(0);
         let found = place.type_line(&format!("{AGAINST} --repair --json"));
         assert_eq!(kinds(&found), [(finds.to_owned(), 1)].into(), "{sql}: {found:?}");
         found.ended(0);
