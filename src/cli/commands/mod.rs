@@ -50,11 +50,11 @@ async fn execute(args: &Args) -> Result<Exit, CliError> {
     match command {
         Command::S3(ingest) => {
             let signals = Signals::listen(warn)?;
-            Box::pin(signals.run(s3::run(ingest, &context, &signals))).await.unwrap_or_else(Ok)
+            signals.run(Box::pin(s3::run(ingest, &context, &signals))).await.unwrap_or_else(Ok)
         }
         Command::Verify(verify) => {
             let signals = Signals::listen(warn)?;
-            signals.run(verify::run(verify, &context, &signals)).await.unwrap_or_else(Ok)
+            signals.run(Box::pin(verify::run(verify, &context, &signals))).await.unwrap_or_else(Ok)
         }
         Command::Bars(bars) => bars::run(bars, &context).await,
         Command::Export(export) => {
