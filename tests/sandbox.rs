@@ -13,7 +13,7 @@ use aws_sdk_s3::config::{
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use barkeep::model::Dataset;
 use barkeep::sandbox::{
-    Aggregates, Dates, Defects, Faults, FileId, Generation, Market, MarketSize, Plan, ServeOptions, Server, generate,
+    Aggregates, Dates, Defects, FileId, Generation, Market, MarketSize, Plan, ServeOptions, Server, generate,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -194,9 +194,8 @@ async fn signatures_are_checked() {
 async fn faults_strike_in_turn_and_end() {
     let directory = three_days();
     let bytes = std::fs::read(directory.path().join(KEY)).unwrap();
-    let faults =
-        Faults { throttle: 1, flaky_500: 1, reset_after: Some((5000, 1)), stall: 1, wrong_range: 1, slow: None };
-    let (server, client) = serve(directory.path(), |options| options.faults = faults).await;
+    let faults = "GET ranged whole\nGET slow-down:1\nGET internal-error\nGET reset:5000\nGET stall:4096";
+    let (server, client) = serve(directory.path(), |options| options.faults = faults.parse().unwrap()).await;
 
     let object = || client.get_object().bucket(BUCKET).key(KEY);
     let slow_down = object().send().await;
@@ -220,6 +219,7 @@ async fn faults_strike_in_turn_and_end() {
     assert!(hangs.is_err(), "{:?}", hangs.map(|bytes| bytes.map(|bytes| bytes.len())));
     assert_eq!(get(&client, Some("bytes=0-9")).await.unwrap(), bytes, "the range was overlooked");
     assert_eq!(get(&client, Some("bytes=0-9")).await.unwrap(), &bytes[..10]);
+    assert_eq!(server.struck(), [1; 5]);
     assert_eq!(server.stop().await.get, 6);
 }
 
@@ -227,7 +227,9 @@ async fn faults_strike_in_turn_and_end() {
 async fn slow_objects_take_their_time() {
     let directory = three_days();
     let size = directory.path().join(KEY).metadata().unwrap().len();
-    let (_server, client) = serve(directory.path(), |options| options.faults.slow = Some(size * 2)).await;
+    let (_server, client) =
+        serve(directory.path(), |options| options.faults = format!("GET times=all slow:{}", size * 2).parse().unwrap())
+            .await;
     let start = Instant::now();
     assert_eq!(get(&client, None).await.unwrap().len() as u64, size);
     assert!(start.elapsed() > Duration::from_millis(450), "{:?}", start.elapsed());

@@ -51,7 +51,7 @@ async fn serve(args: &ServeArgs) -> Result<()> {
     // Before anyone is told the address, so that no signal is missed.
     let mut terminate = signal(SignalKind::terminate()).context("cannot wait for signals")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("cannot wait for signals")?;
-    let server = Server::start(args.options()).await?;
+    let server = Server::start(args.options()?).await?;
     let mut output = std::io::stdout();
     writeln!(output, "listening on {}", server.url()).and_then(|()| output.flush()).context("standard output")?;
     if let Some(path) = &args.port_file {
@@ -64,6 +64,10 @@ async fn serve(args: &ServeArgs) -> Result<()> {
     tokio::select! {
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}
+    }
+    let struck: u64 = server.struck().iter().sum();
+    if struck > 0 {
+        eprintln!("{struck} faults struck");
     }
     let counts = server.stop().await;
     eprintln!("served {counts}");

@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 pub use defects::{Defects, RowCut, RowCutError};
 pub use market::{Aggregates, Content, FileId, FileIdError, Market, MarketFile, MarketSize};
 pub use mirror::{Dates, Generation, Made, generate};
-pub use server::{Counts, Faults, Plan, ServeOptions, Server};
+pub use server::{Action, Counts, Plan, Rule, Script, ScriptError, ServeOptions, Server};
 
 /// Why the sandbox cannot do what was asked.
 #[derive(Debug, thiserror::Error)]
@@ -29,6 +29,14 @@ pub enum SandboxError {
         path: PathBuf,
         /// Why.
         source: io::Error,
+    },
+    /// A script of faults.
+    #[error("{path}: {error}")]
+    Faults {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        error: ScriptError,
     },
     /// The sandbox has well-known keys and must not be reachable from elsewhere.
     #[error("{0} is not a loopback address: the sandbox only listens on 127.0.0.1 or ::1")]
