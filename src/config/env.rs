@@ -16,6 +16,12 @@ pub const BARKEEP_CACHE_DIR: &str = "BARKEEP_CACHE_DIR";
 /// The time to take for now (RFC 3339), for tests and simulations.
 #[cfg(feature = "sandbox")]
 pub const BARKEEP_NOW: &str = "BARKEEP_NOW";
+/// Bytes of a part of a large object, for tests with small ones.
+#[cfg(feature = "sandbox")]
+pub const BARKEEP_PART_SIZE: &str = "BARKEEP_PART_SIZE";
+/// Milliseconds to wait for a connection, an answer, or the next byte of an object, for tests that cannot wait long.
+#[cfg(feature = "sandbox")]
+pub const BARKEEP_PATIENCE_MS: &str = "BARKEEP_PATIENCE_MS";
 /// Access key id taken when the `MASSIVE_S3_…` pair is not set.
 pub const AWS_ACCESS_KEY_ID: &str = "AWS_ACCESS_KEY_ID";
 /// Secret that belongs to [`AWS_ACCESS_KEY_ID`].
@@ -41,6 +47,10 @@ pub const ALL: &[&str] = &[
     BARKEEP_CACHE_DIR,
     #[cfg(feature = "sandbox")]
     BARKEEP_NOW,
+    #[cfg(feature = "sandbox")]
+    BARKEEP_PART_SIZE,
+    #[cfg(feature = "sandbox")]
+    BARKEEP_PATIENCE_MS,
     AWS_ACCESS_KEY_ID,
     AWS_SECRET_ACCESS_KEY,
     AWS_SESSION_TOKEN,

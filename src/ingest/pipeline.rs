@@ -81,11 +81,13 @@ pub async fn make_plan(
     let (minute, day) = futures_util::future::try_join(minute, day).await?;
     let by_date = |files: Vec<DayFile>| files.into_iter().map(|file| (file.date, file)).collect();
     let listing = Listing { minute: by_date(minute), day: by_date(day) };
+    crash_point!("listed");
     let states = match ledger {
         Some(ledger) => ledger.day_states(request.dataset, request.range.clone()).await?,
         None => BTreeMap::new(),
     };
     let days = plan(&request, &listing, &states);
+    crash_point!("planned");
     Ok(DatasetPlan { request, days, listing })
 }
 
@@ -175,6 +177,7 @@ impl Run {
 
     fn done(&mut self, report: DayReport) {
         self.context.reporter.day_done(&report);
+        crash_point!("day-reported");
         self.report.days.push(report);
     }
 
@@ -235,6 +238,7 @@ impl Run {
                 }
                 Some(Message::Bars(batch)) => {
                     let written = store.write(&batch).await;
+                    crash_point!("bars-written");
                     self.context.batches.put(batch);
                     written.map_err(RunError::from)
                 }
@@ -281,6 +285,7 @@ impl Run {
         let (dataset, date, reporter) = (job.request.dataset, job.date, Arc::clone(&self.context.reporter));
         let waiting = move || reporter.note("waiting for another process that writes to the database");
         let state = store.begin_day(dataset, date, waiting).await?;
+        crash_point!("day-begun");
         if state.is_same_content(&job.state) {
             let mut replaced = 0;
             for replace in &job.replace {
@@ -292,6 +297,7 @@ impl Run {
                     }
                 }
             }
+            crash_point!("day-replaced");
             return Ok(Begun::Open(replaced));
         }
         store.abandon_day().await?;
@@ -327,6 +333,7 @@ impl Run {
         replaced: u64,
         started_at: Timestamp,
     ) -> Result<DayReport, RunError> {
+        crash_point!("day-decoded");
         let job = job.expect("Invariant: bars come after a beginning");
         let commit = DayCommit {
             files: decoded.files.clone(),
@@ -343,6 +350,7 @@ impl Run {
         } else {
             store.commit_day(&commit).await?;
         }
+        crash_point!("day-committed");
         if let Some(problem) = &decoded.day_problem {
             let attempt = attempt(problem, started_at, self.context.clock.now());
             store.record_attempt(dataset, date, FileKind::Day, &attempt).await?;
@@ -361,6 +369,7 @@ impl Run {
         problem: Problem,
         started_at: Timestamp,
     ) -> Result<DayReport, RunError> {
+        crash_point!("attempt-unrecorded");
         store
             .record_attempt(
                 report.dataset,
@@ -369,6 +378,7 @@ impl Run {
                 &attempt(&problem, started_at, self.context.clock.now()),
             )
             .await?;
+        crash_point!("attempt-recorded");
         Ok(DayReport { detail: Some(problem.detail), ..report })
     }
 
@@ -388,7 +398,10 @@ impl Run {
             seconds: began.elapsed().as_secs_f64(),
             measured_at: self.context.clock.now(),
         };
-        store.record_load_rate(everyone, rate).await
+        crash_point!("rate-unrecorded");
+        store.record_load_rate(everyone, rate).await?;
+        crash_point!("rate-recorded");
+        Ok(())
     }
 }
 

@@ -131,12 +131,16 @@ impl SqliteStore {
                 Err(error) => return Err(named(&self.path, "create its tables", error)),
             }
         };
+        crash_point!("migration-begun");
         if let Err(error) = migrator.run_direct(None, &mut *transaction, false).await {
             // The first error is the one to tell; a transaction that cannot be rolled back is gone with the connection.
             let _ = transaction.rollback().await;
             return Err(self.migration_error(error));
         }
-        transaction.commit().await.map_err(self.error("create its tables"))
+        crash_point!("migrations-run");
+        transaction.commit().await.map_err(self.error("create its tables"))?;
+        crash_point!("migrated");
+        Ok(())
     }
 
     /// Whether no migration is left to do.

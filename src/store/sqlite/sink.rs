@@ -73,9 +73,13 @@ impl BarSink for SqliteStore {
 
     async fn commit_day(&mut self, commit: &DayCommit) -> Result<(), StoreError> {
         let written = match self.write_coverage(commit).await {
-            Ok(()) => self.write_ledger(commit).await,
+            Ok(()) => {
+                crash_point!("coverage-written");
+                self.write_ledger(commit).await
+            }
             failed => failed,
         };
+        crash_point!("ledger-written");
         let ended = self.end_write(written, "commit a day").await;
         self.open_day = None;
         ended
