@@ -2,7 +2,7 @@
 //!
 //! Each scenario runs once in `cargo test`. `scripts/sweep` runs them again and again, elsewhere each time, by these
 //! variables: `BARKEEP_SWEEP_MINUTES`, `BARKEEP_SWEEP_KILLS` (at least so many), `BARKEEP_SWEEP_STORE`,
-//! `BARKEEP_SWEEP_SEED`.
+//! `BARKEEP_SWEEP_SEED`, `BARKEEP_SWEEP_ONLY` (part of a scenario's name).
 #![cfg(feature = "sandbox")]
 #![allow(clippy::print_stdout, reason = "prints its table")]
 
