@@ -4,27 +4,53 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
+use url::Url;
+
+use super::Secret;
+
 /// A database this build can use.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum DatabaseUrl {
     /// A SQLite file, created on first use.
     Sqlite(PathBuf),
+    /// A PostgreSQL database; its tables are created on first use.
+    Postgres(PostgresUrl),
+}
+
+/// The address of a PostgreSQL database. Shown without its password and parameters.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PostgresUrl {
+    url: Secret,
+    shown: String,
+}
+
+impl PostgresUrl {
+    /// The whole address, for the one place that connects.
+    pub fn expose(&self) -> &str {
+        self.url.expose()
+    }
 }
 
 /// A text that names no database this build can use. Messages never repeat it: it may hold a password.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum DatabaseUrlError {
-    /// PostgreSQL.
-    #[error("PostgreSQL is not supported: this build stores bars in a SQLite file; use sqlite:PATH")]
-    Postgres,
+    /// A PostgreSQL address that is none.
+    #[error(
+        "this is not the address of a PostgreSQL database ({0}): it looks like postgres://user:password@host:5432/database; characters such as @ : / in a password are written %40 %3A %2F"
+    )]
+    Postgres(url::ParseError),
     /// Something else with a scheme.
-    #[error("`{scheme}` databases are not supported: this build stores bars in a SQLite file; use sqlite:PATH")]
+    #[error(
+        "`{scheme}` databases are not supported: bars are kept in a SQLite file (sqlite:PATH) or in PostgreSQL (postgres://…)"
+    )]
     OtherKind {
         /// What stands before the colon.
         scheme: String,
     },
     /// No scheme, and not the name of a database file either.
-    #[error("this is not a database address: use sqlite:PATH (a bare path must end in .db, .sqlite or .sqlite3)")]
+    #[error(
+        "this is not a database address: use sqlite:PATH or postgres://… (a bare path must end in .db, .sqlite or .sqlite3)"
+    )]
     Unclear,
     /// `sqlite:` and nothing behind it, or a database in memory.
     #[error(
@@ -53,11 +79,23 @@ impl FromStr for DatabaseUrl {
         };
         match scheme.to_ascii_lowercase().as_str() {
             "sqlite" => sqlite(rest),
-            "postgres" | "postgresql" => Err(DatabaseUrlError::Postgres),
+            "postgres" | "postgresql" => postgres(text),
             other if is_scheme(other) => Err(DatabaseUrlError::OtherKind { scheme: other.to_owned() }),
             _ => Err(DatabaseUrlError::Unclear),
         }
     }
+}
+
+fn postgres(text: &str) -> Result<DatabaseUrl, DatabaseUrlError> {
+    let url = Url::parse(text).map_err(DatabaseUrlError::Postgres)?;
+    let mut shown = format!(
+        "postgres://{}",
+        if url.username().is_empty() { String::new() } else { format!("{}@", url.username()) }
+    );
+    shown.push_str(url.host_str().unwrap_or_default());
+    shown.extend(url.port().map(|port| format!(":{port}")));
+    shown.push_str(url.path());
+    Ok(DatabaseUrl::Postgres(PostgresUrl { url: Secret::new(text), shown }))
 }
 
 fn sqlite(rest: &str) -> Result<DatabaseUrl, DatabaseUrlError> {
@@ -82,6 +120,7 @@ impl fmt::Display for DatabaseUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Sqlite(path) => write!(f, "sqlite:{}", path.display()),
+            Self::Postgres(url) => f.write_str(&url.shown),
         }
     }
 }
@@ -108,10 +147,25 @@ mod tests {
     }
 
     #[test]
+    fn postgres_is_shown_without_its_secrets() {
+        for (text, shown) in [
+            ("postgres://user:hunter2@db:5433/bars?sslmode=require&password=hunter2", "postgres://user@db:5433/bars"),
+            ("postgresql://db/bars", "postgres://db/bars"),
+            ("postgres://user@/bars?host=/run/postgresql", "postgres://user@/bars"),
+        ] {
+            let url: DatabaseUrl = text.parse().unwrap();
+            assert_eq!(url.to_string(), shown);
+            assert!(!format!("{url:?}").contains("hunter2"));
+            let DatabaseUrl::Postgres(url) = url else { panic!("{url}") };
+            assert_eq!(url.expose(), text);
+        }
+    }
+
+    #[test]
     fn other_databases_are_refused_without_repeating_the_address() {
         for (text, part) in [
-            ("postgres://user:hunter2@db/bars", "PostgreSQL is not supported"),
-            ("postgresql://user:hunter2@db/bars", "PostgreSQL is not supported"),
+            ("postgres://user:hunter2@db:port/bars", "not the address of a PostgreSQL database (invalid port number)"),
+            ("postgresql:hunter2", "not the address of a PostgreSQL database"),
             ("mysql://user:hunter2@db/bars", "`mysql` databases are not supported"),
             ("bars", "not a database address"),
             ("", "not a database address"),

@@ -1,7 +1,7 @@
 //! Every environment variable that is read, named once. The same names work in a `.env` file in the working directory,
 //! except [`NO_COLOR`].
 
-/// Where the bars are kept: `sqlite:PATH`. Flag `--database-url`, settings file `database_url`.
+/// Where the bars are kept: `sqlite:PATH` or `postgres://…`. Flag `--database-url`, settings file `database_url`.
 pub const DATABASE_URL: &str = "DATABASE_URL";
 /// Address of the vendor's S3 service. Settings file `s3.endpoint`.
 pub const MASSIVE_S3_ENDPOINT: &str = "MASSIVE_S3_ENDPOINT";

@@ -14,7 +14,7 @@ mod show;
 mod sourced;
 mod variables;
 
-pub use database::{DatabaseUrl, DatabaseUrlError};
+pub use database::{DatabaseUrl, DatabaseUrlError, PostgresUrl};
 pub use error::ConfigError;
 pub use file::{FileSettings, S3FileSettings, SettingsFile};
 pub use layers::{Directories, Flags, Inputs};

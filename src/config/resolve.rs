@@ -72,6 +72,7 @@ fn database(inputs: &Inputs) -> Result<Sourced<DatabaseUrl>, ConfigError> {
     if let Some(Sourced { value, origin }) = named {
         return match value.expose().parse() {
             Ok(DatabaseUrl::Sqlite(path)) => Ok(Sourced::new(DatabaseUrl::Sqlite(at_home(inputs, path)), origin)),
+            Ok(postgres) => Ok(Sourced::new(postgres, origin)),
             Err(source) => Err(ConfigError::Database { origin, source }),
         };
     }

@@ -1,8 +1,12 @@
 //! Where bars are kept. Narrow interfaces by use; one hand-written implementation per database.
 
+mod any;
+mod claimant;
 mod error;
+pub mod postgres;
 pub mod sqlite;
 mod types;
+mod values;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
@@ -12,6 +16,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use jiff::civil::Date;
 
+pub use any::{AnyClaims, AnyStore};
 pub use error::StoreError;
 pub use types::{
     Attempt, BarBatch, BarChange, ContentHash, DayCommit, DayState, Defect, FileState, FileVersion, LoadRate,

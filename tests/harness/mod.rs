@@ -13,10 +13,14 @@ use barkeep::sandbox::{
     Counts, Dates, Defects, FileId, Generation, Market, MarketSize, ServeOptions, Server, generate,
 };
 use serde_json::Value;
-use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteRow};
 use sqlx::{ConnectOptions, Row};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
+
+#[path = "../database/mod.rs"]
+pub mod database;
+pub use database::Schema;
 
 /// Monday noon in New York; the last finished session is Friday, October 2nd, and its file is due.
 pub const NOW: &str = "2026-10-05T16:00:00Z";
@@ -191,33 +195,62 @@ pub struct Dump {
     pub ledger: Vec<String>,
 }
 
-const BARS: &str = "SELECT symbol || '|' || timeframe || '|' || timestamp || '|' || printf('%!.17g|%!.17g|%!.17g|%!.17g', open, high, \
-    low, close) || '|' || iif(volume IS NULL, '-', printf('%!.17g', volume)) || '|' || iif(vwap IS NULL, '-', printf('%!.17g', vwap)) || '|' || \
-    coalesce(trades, '-') || '|' || session || '|' || coalesce(vwap_method, '-') || '|' || session_date || '|' || \
-    end_timestamp || '|' || minutes FROM historical_bars ORDER BY symbol, timeframe, timestamp";
+const BARS: &str = "SELECT symbol, timeframe, timestamp, open, high, low, close, volume, vwap, trades, session, vwap_method, \
+    CAST(session_date AS TEXT), end_timestamp, CAST(minutes AS BIGINT) FROM historical_bars \
+    ORDER BY symbol, timeframe, timestamp";
 
-const VERSION: &str = "dataset || '|' || session_date || '|' || file || '|' || coalesce(scope, '-') || '|' || \
-    coalesce(object_key, '-') || '|' || coalesce(etag, '-') || '|' || coalesce(size_bytes, '-') || '|' || rows_read || '|' || \
-    rows_rejected || '|' || symbols_seen || '|' || bars_written";
+const VERSION: &str = "dataset || '|' || CAST(session_date AS TEXT) || '|' || file || '|' || coalesce(scope, '-') || '|' || \
+    coalesce(object_key, '-') || '|' || coalesce(etag, '-') || '|' || coalesce(CAST(size_bytes AS TEXT), '-') || '|' || \
+    rows_read || '|' || rows_rejected || '|' || symbols_seen || '|' || bars_written || '|' || coalesce(content_hash, '-')";
+
+const LOADED: &str = "FROM ingest_ledger WHERE etag IS NOT NULL ORDER BY dataset, session_date, file";
+
+const COVERAGE: &str = "SELECT dataset || '|' || CAST(session_date AS TEXT) || '|' || symbol || '|' || timeframes \
+    FROM coverage ORDER BY dataset, session_date, symbol";
+
+/// A row of `BARS` as a text: the same for the same bar in every database, to the last bit.
+fn bar_text<'r, R: Row>(row: &'r R) -> String
+where
+    usize: sqlx::ColumnIndex<R>,
+    String: sqlx::Decode<'r, R::Database> + sqlx::Type<R::Database>,
+    i64: sqlx::Decode<'r, R::Database> + sqlx::Type<R::Database>,
+    f64: sqlx::Decode<'r, R::Database> + sqlx::Type<R::Database>,
+{
+    let text = |at: usize| row.get::<Option<String>, _>(at).unwrap_or_else(|| "-".to_owned());
+    let whole = |at: usize| row.get::<Option<i64>, _>(at).map_or_else(|| "-".to_owned(), |value| value.to_string());
+    let number = |at: usize| row.get::<Option<f64>, _>(at).map_or_else(|| "-".to_owned(), |value| format!("{value:?}"));
+    let fields = (0..15).map(|at| match at {
+        2 | 9 | 13 | 14 => whole(at),
+        3..=8 => number(at),
+        _ => text(at),
+    });
+    fields.collect::<Vec<_>>().join("|")
+}
 
 impl Dump {
     pub fn of(database: &Path) -> Self {
         if !database.exists() {
             return Self::default();
         }
-        let order = "FROM ingest_ledger WHERE etag IS NOT NULL ORDER BY dataset, session_date, file";
         Self {
-            bars: query(database, BARS),
-            versions: query(database, &format!("SELECT {VERSION} {order}")),
+            bars: rows(database, BARS).iter().map(bar_text).collect(),
+            versions: query(database, &format!("SELECT {VERSION} {LOADED}")),
             ledger: query(
                 database,
-                &format!("SELECT {VERSION} || '|' || outcome || '|' || coalesce(detail, '-') {order}"),
+                &format!("SELECT {VERSION} || '|' || outcome || '|' || coalesce(detail, '-') {LOADED}"),
             ),
-            coverage: query(
-                database,
-                "SELECT dataset || '|' || session_date || '|' || symbol || '|' || timeframes FROM coverage \
-                 ORDER BY dataset, session_date, symbol",
-            ),
+            coverage: query(database, COVERAGE),
+        }
+    }
+
+    /// The same of a PostgreSQL schema.
+    pub fn of_schema(schema: &Schema) -> Self {
+        Self {
+            bars: schema.rows(BARS).iter().map(bar_text).collect(),
+            versions: schema.query(&format!("SELECT {VERSION} {LOADED}")),
+            ledger: schema
+                .query(&format!("SELECT {VERSION} || '|' || outcome || '|' || coalesce(detail, '-') {LOADED}")),
+            coverage: schema.query(COVERAGE),
         }
     }
 
@@ -254,13 +287,18 @@ impl Dump {
 
 /// The first column of a query's rows.
 pub fn query(database: &Path, sql: &str) -> Vec<String> {
+    rows(database, sql).iter().map(|row| row.get::<String, _>(0)).collect()
+}
+
+/// The rows of a query.
+fn rows(database: &Path, sql: &str) -> Vec<SqliteRow> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         let options = SqliteConnectOptions::new().filename(database).busy_timeout(Duration::from_secs(10));
         let mut connection = options.connect().await.unwrap();
         let rows = sqlx::query(sqlx::AssertSqlSafe(sql.to_owned())).fetch_all(&mut connection).await.unwrap();
         sqlx::Connection::close(connection).await.unwrap();
-        rows.iter().map(|row| row.get::<String, _>(0)).collect()
+        rows
     })
 }
 

@@ -6,13 +6,14 @@ mod status;
 mod watchlist;
 
 use std::io::{self, IsTerminal};
-use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Parser;
 
 use super::{Args, CliError, Command, Exit, Signals, finish, print_completions, print_settings};
-use crate::config::{DatabaseUrl, Inputs, Settings};
+use crate::config::{DatabaseUrl, Inputs, PostgresUrl, Settings};
+use crate::store::AnyStore;
+use crate::store::postgres::{PostgresAddress, PostgresStore};
 use crate::store::sqlite::SqliteStore;
 
 /// The whole of `backfill`: reads the command line, does what it says, and says how it ended.
@@ -65,30 +66,44 @@ struct Context {
 }
 
 impl Context {
-    fn database_file(&self) -> &Path {
-        let DatabaseUrl::Sqlite(path) = &self.settings.database.value;
-        path
-    }
-
     /// The database, made if it is not there; its place is said when it is made.
-    async fn store(&self) -> Result<SqliteStore, CliError> {
-        let path = self.database_file();
-        let is_new = !path.exists();
-        let store = SqliteStore::open(path).await.map_err(store_error)?;
-        if is_new && !self.quiet {
-            warn(&format!("new database: {}", path.display()));
+    async fn store(&self) -> Result<AnyStore, CliError> {
+        match &self.settings.database.value {
+            DatabaseUrl::Sqlite(path) => {
+                let is_new = !path.exists();
+                let store = SqliteStore::open(path).await.map_err(store_error)?;
+                if is_new && !self.quiet {
+                    warn(&format!("new database: {}", path.display()));
+                }
+                Ok(AnyStore::Sqlite(Box::new(store)))
+            }
+            DatabaseUrl::Postgres(url) => {
+                let store = PostgresStore::open(&address(url)?).await.map_err(store_error)?;
+                Ok(AnyStore::Postgres(Box::new(store)))
+            }
         }
-        Ok(store)
     }
 
-    /// The database, if there is one: looking at nothing must not make a file.
-    async fn existing_store(&self) -> Result<Option<SqliteStore>, CliError> {
-        SqliteStore::open_existing(self.database_file()).await.map_err(store_error)
+    /// The database, if there is one: looking at nothing must not make a file, or tables.
+    async fn existing_store(&self) -> Result<Option<AnyStore>, CliError> {
+        let store = match &self.settings.database.value {
+            DatabaseUrl::Sqlite(path) => {
+                SqliteStore::open_existing(path).await.map(|store| store.map(|store| AnyStore::Sqlite(Box::new(store))))
+            }
+            DatabaseUrl::Postgres(url) => PostgresStore::open_existing(&address(url)?)
+                .await
+                .map(|store| store.map(|store| AnyStore::Postgres(Box::new(store)))),
+        };
+        store.map_err(store_error)
     }
 
     fn has_terminal() -> bool {
         io::stderr().is_terminal()
     }
+}
+
+fn address(url: &PostgresUrl) -> Result<PostgresAddress, CliError> {
+    url.expose().parse().map_err(CliError::usage)
 }
 
 fn settings(args: &Args) -> Result<Settings, CliError> {

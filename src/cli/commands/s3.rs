@@ -17,8 +17,7 @@ use crate::ingest::source::{
 };
 use crate::ingest::{self, Concurrency, DatasetPlan, Outcome, Reporter, RunError, RunReport, make_plan};
 use crate::model::{Dataset, Symbol};
-use crate::store::sqlite::SqliteStore;
-use crate::store::{BarReader, Ledger, Watchlist};
+use crate::store::{AnyStore, BarReader, Ledger, Watchlist};
 
 /// Loads day files.
 pub(super) async fn run(args: &IngestArgs, context: &Context, signals: &Signals) -> Result<Exit, CliError> {
@@ -60,7 +59,7 @@ pub(super) async fn run(args: &IngestArgs, context: &Context, signals: &Signals)
         return Ok(Exit::Done);
     };
     if !context.quiet {
-        warn(&format!("from {} into {}", source.describe(), context.database_file().display()));
+        warn(&format!("from {} into {}", source.describe(), context.settings.database.value));
         warn(plan_text(&plans, &forecasts).trim_end());
     }
     let (mut report, failure) = load(plans, source, &mut store, settings, &reporter, signals).await;
@@ -71,7 +70,7 @@ pub(super) async fn run(args: &IngestArgs, context: &Context, signals: &Signals)
 
 async fn plan_all(
     source: &Source,
-    mut ledger: Option<&mut SqliteStore>,
+    mut ledger: Option<&mut AnyStore>,
     requests: impl Iterator<Item = ingest::Request>,
     reporter: &dyn Reporter,
 ) -> Result<(Vec<DatasetPlan>, Vec<Forecast>), CliError> {
@@ -91,7 +90,7 @@ async fn plan_all(
 async fn load(
     plans: Vec<DatasetPlan>,
     source: Source,
-    store: &mut SqliteStore,
+    store: &mut AnyStore,
     settings: &Settings,
     reporter: &Arc<dyn Reporter>,
     signals: &Signals,
@@ -185,11 +184,7 @@ fn asked(request: &Request, selection: &Selection) -> ingest::Request {
 }
 
 /// Says of unchanged days, too, which wanted symbols they have never had: those without a single bar.
-async fn find_absent(
-    report: &mut RunReport,
-    selections: &[Selection],
-    store: &mut SqliteStore,
-) -> Result<(), CliError> {
+async fn find_absent(report: &mut RunReport, selections: &[Selection], store: &mut AnyStore) -> Result<(), CliError> {
     for selection in selections {
         let Wanted::Symbols(symbols) = &selection.wanted else { continue };
         let known = store.known(symbols).await.map_err(store_error)?;

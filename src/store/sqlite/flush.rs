@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 
 use tokio::task::JoinHandle;
 
+use super::beside;
+
 /// Asks the system, from another thread, to write the log to the disk as it grows. A day's commit must wait until all of
 /// its log is there; most of it then is. Only a head start: nothing relies on it, and errors are the commit's to find.
 #[derive(Debug)]
@@ -21,9 +23,7 @@ const WORTH_FLUSHING_BARS: usize = 128 * 1024;
 impl LogFlush {
     /// For the write-ahead log of a database.
     pub(super) fn of(database: &Path) -> Self {
-        let mut log = database.as_os_str().to_owned();
-        log.push("-wal");
-        Self { log: log.into(), running: None, bars: 0 }
+        Self { log: beside(database, "-wal"), running: None, bars: 0 }
     }
 
     /// Starts a flush after so many more bars, if it is worth it and none is under way.

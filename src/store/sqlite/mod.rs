@@ -5,6 +5,7 @@
 
 mod audit;
 mod bulk;
+mod claims;
 mod flush;
 mod ledger;
 mod read;
@@ -20,6 +21,7 @@ use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, SqliteConnection};
 
+pub use self::claims::SqliteClaims;
 use self::flush::LogFlush;
 use self::shape::Shapes;
 use super::StoreError;
@@ -82,7 +84,7 @@ impl SqliteStore {
     pub async fn open(path: &Path) -> Result<Self, StoreError> {
         if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
             std::fs::create_dir_all(folder).map_err(|source| StoreError::Folder {
-                path: path.to_owned(),
+                database: path.display().to_string(),
                 folder: folder.to_owned(),
                 source,
             })?;
@@ -159,26 +161,26 @@ impl SqliteStore {
 
     fn migration_error(&self, error: sqlx::migrate::MigrateError) -> StoreError {
         use sqlx::migrate::MigrateError;
-        let path = self.path.clone();
+        let database = self.path.display().to_string();
         match error {
             MigrateError::VersionMissing(_) | MigrateError::VersionTooNew(..) => StoreError::Foreign {
-                path,
+                database,
                 reason:
                     "it was made by a newer version of this program: use that one, or set DATABASE_URL to another file"
                         .to_owned(),
             },
             MigrateError::VersionMismatch(version) => {
-                StoreError::Foreign { path, reason: format!("its migration {version} differs from this program's") }
+                StoreError::Foreign { database, reason: format!("its migration {version} differs from this program's") }
             }
             MigrateError::ExecuteMigration(source, _) | MigrateError::Execute(source) => {
                 let text = source.to_string();
                 if text.contains("already exists") {
                     let reason = format!("{text}, and it is not ours; set DATABASE_URL to another file");
-                    return StoreError::Foreign { path, reason };
+                    return StoreError::Foreign { database, reason };
                 }
-                named(&path, "create its tables", source)
+                named(&self.path, "create its tables", source)
             }
-            other => StoreError::Foreign { path, reason: other.to_string() },
+            other => StoreError::Foreign { database, reason: other.to_string() },
         }
     }
 
@@ -215,24 +217,31 @@ fn options(path: &Path) -> SqliteConnectOptions {
         .pragma("journal_size_limit", LOG_KEPT_BYTES.to_string())
 }
 
+/// A file that belongs to a database: its path with something added.
+fn beside(database: &Path, ending: &str) -> PathBuf {
+    let mut path = database.as_os_str().to_owned();
+    path.push(ending);
+    path.into()
+}
+
 /// The meaning of an error, by SQLite's primary result code.
 fn named(path: &Path, doing: &'static str, source: sqlx::Error) -> StoreError {
-    let path = path.to_owned();
+    let database = path.display().to_string();
     match primary_code(&source) {
-        Some(libsqlite3_sys::SQLITE_FULL) => StoreError::DiskFull { path },
-        Some(libsqlite3_sys::SQLITE_READONLY) => StoreError::ReadOnly { path },
-        Some(libsqlite3_sys::SQLITE_CORRUPT) => StoreError::Corrupt { path, detail: source.to_string() },
+        Some(libsqlite3_sys::SQLITE_FULL) => StoreError::DiskFull { database },
+        Some(libsqlite3_sys::SQLITE_READONLY) => StoreError::ReadOnly { database },
+        Some(libsqlite3_sys::SQLITE_CORRUPT) => StoreError::Corrupt { database, detail: source.to_string() },
         Some(libsqlite3_sys::SQLITE_NOTADB) => StoreError::Foreign {
-            path,
+            database,
             reason: "the file is something else; set DATABASE_URL to another file".to_owned(),
         },
-        _ => StoreError::Other { path, doing, source },
+        _ => StoreError::Other { database, doing, source },
     }
 }
 
 fn opening(path: &Path, source: sqlx::Error) -> StoreError {
     match named(path, "open", source) {
-        StoreError::Other { path, source, .. } => StoreError::Open { path, source },
+        StoreError::Other { database, source, .. } => StoreError::Open { database, source },
         other => other,
     }
 }

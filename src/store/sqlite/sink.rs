@@ -102,7 +102,7 @@ impl SqliteStore {
                 Err(error) if is_busy(&error) => {
                     if since.elapsed() > LONGEST_WAIT {
                         let waited_seconds = LONGEST_WAIT.as_secs();
-                        return Err(StoreError::Busy { path: self.path.clone(), waited_seconds });
+                        return Err(StoreError::Busy { database: self.path.display().to_string(), waited_seconds });
                     }
                     if since.elapsed() > SAID_AFTER
                         && let Some(say) = waiting.take()
@@ -263,11 +263,11 @@ impl SqliteStore {
     }
 
     fn bulk_error(&self, error: bulk::BulkError) -> StoreError {
-        let path = self.path.clone();
+        let database = self.path.display().to_string();
         match error.code {
-            libsqlite3_sys::SQLITE_FULL => StoreError::DiskFull { path },
-            libsqlite3_sys::SQLITE_CORRUPT => StoreError::Corrupt { path, detail: error.message },
-            _ => StoreError::Other { path, doing: "write bars", source: sqlx::Error::Protocol(error.message) },
+            libsqlite3_sys::SQLITE_FULL => StoreError::DiskFull { database },
+            libsqlite3_sys::SQLITE_CORRUPT => StoreError::Corrupt { database, detail: error.message },
+            _ => StoreError::Other { database, doing: "write bars", source: sqlx::Error::Protocol(error.message) },
         }
     }
 

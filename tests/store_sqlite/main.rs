@@ -1,5 +1,7 @@
 //! SQLite as a file: what may be opened, who may meet at it, and how it is read.
 
+mod claims;
+#[path = "../common/mod.rs"]
 mod common;
 
 use std::fs;

@@ -1,0 +1,201 @@
+//! The store that the settings name, whichever it is.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::{ControlFlow, RangeInclusive};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+
+use super::postgres::{PostgresClaims, PostgresStore};
+use super::sqlite::{SqliteClaims, SqliteStore};
+use super::{
+    Attempt, Audit, BarBatch, BarReader, BarSink, Claiming, Claims, DayCommit, DayState, Defect, FileVersion, Ledger,
+    LoadRate, RawBar, Replace, Restatement, Scan, SeriesStatus, StoreError, StoredBar, Watchlist, WatchlistEntry,
+};
+use crate::model::{Dataset, FileKind, Symbol, Timeframe};
+
+/// One of the stores. Both do what the traits say, each in its own way; this only hands on.
+#[derive(Debug)]
+pub enum AnyStore {
+    /// A SQLite file.
+    Sqlite(Box<SqliteStore>),
+    /// A PostgreSQL database.
+    Postgres(Box<PostgresStore>),
+}
+
+/// Claims of one of the stores.
+#[derive(Debug)]
+pub enum AnyClaims {
+    /// Beside a SQLite file.
+    Sqlite(Box<SqliteClaims>),
+    /// In a PostgreSQL database.
+    Postgres(Box<PostgresClaims>),
+}
+
+/// The same call on whichever it is.
+macro_rules! on {
+    ($any:expr, $store:ident => $call:expr) => {
+        match $any {
+            Self::Sqlite($store) => $call,
+            Self::Postgres($store) => $call,
+        }
+    };
+}
+
+impl AnyStore {
+    /// Ends the connection.
+    pub async fn close(self) -> Result<(), StoreError> {
+        on!(self, store => store.close().await)
+    }
+}
+
+impl Ledger for AnyStore {
+    async fn day_states(
+        &mut self,
+        dataset: Dataset,
+        range: RangeInclusive<Date>,
+    ) -> Result<BTreeMap<Date, DayState>, StoreError> {
+        on!(self, store => store.day_states(dataset, range).await)
+    }
+
+    async fn record_attempt(
+        &mut self,
+        dataset: Dataset,
+        date: Date,
+        file: FileKind,
+        attempt: &Attempt,
+    ) -> Result<(), StoreError> {
+        on!(self, store => store.record_attempt(dataset, date, file, attempt).await)
+    }
+
+    async fn record_same_content(
+        &mut self,
+        dataset: Dataset,
+        date: Date,
+        file: FileKind,
+        version: &FileVersion,
+        at: Timestamp,
+    ) -> Result<(), StoreError> {
+        on!(self, store => store.record_same_content(dataset, date, file, version, at).await)
+    }
+
+    async fn restatements(&mut self, range: RangeInclusive<Date>) -> Result<Vec<Restatement>, StoreError> {
+        on!(self, store => store.restatements(range).await)
+    }
+
+    async fn load_rate(&mut self, everyone: bool) -> Result<Option<LoadRate>, StoreError> {
+        on!(self, store => store.load_rate(everyone).await)
+    }
+
+    async fn record_load_rate(&mut self, everyone: bool, rate: LoadRate) -> Result<(), StoreError> {
+        on!(self, store => store.record_load_rate(everyone, rate).await)
+    }
+}
+
+impl BarSink for AnyStore {
+    async fn begin_day(
+        &mut self,
+        dataset: Dataset,
+        date: Date,
+        waiting: impl FnOnce() + Send,
+    ) -> Result<DayState, StoreError> {
+        on!(self, store => store.begin_day(dataset, date, waiting).await)
+    }
+
+    async fn replace(&mut self, what: &Replace) -> Result<u64, StoreError> {
+        on!(self, store => store.replace(what).await)
+    }
+
+    async fn forget_day(&mut self) -> Result<u64, StoreError> {
+        on!(self, store => store.forget_day().await)
+    }
+
+    async fn write(&mut self, batch: &BarBatch) -> Result<(), StoreError> {
+        on!(self, store => store.write(batch).await)
+    }
+
+    async fn commit_day(&mut self, commit: &DayCommit) -> Result<(), StoreError> {
+        on!(self, store => store.commit_day(commit).await)
+    }
+
+    async fn abandon_day(&mut self) -> Result<(), StoreError> {
+        on!(self, store => store.abandon_day().await)
+    }
+}
+
+impl BarReader for AnyStore {
+    async fn bars(
+        &mut self,
+        symbol: &str,
+        timeframe: Timeframe,
+        range_ms: RangeInclusive<i64>,
+    ) -> Result<Vec<StoredBar>, StoreError> {
+        on!(self, store => store.bars(symbol, timeframe, range_ms).await)
+    }
+
+    async fn known(&mut self, symbols: &[Symbol]) -> Result<BTreeSet<Symbol>, StoreError> {
+        on!(self, store => store.known(symbols).await)
+    }
+
+    async fn series(&mut self, symbols: Option<&[Symbol]>) -> Result<Vec<SeriesStatus>, StoreError> {
+        on!(self, store => store.series(symbols).await)
+    }
+}
+
+impl Audit for AnyStore {
+    async fn scan(
+        &mut self,
+        what: &Scan,
+        each: impl FnMut(&str, &[RawBar]) -> ControlFlow<()> + Send,
+    ) -> Result<(), StoreError> {
+        on!(self, store => store.scan(what, each).await)
+    }
+
+    async fn defects(&mut self) -> Result<Vec<Defect>, StoreError> {
+        on!(self, store => store.defects().await)
+    }
+
+    async fn remove_orphans(&mut self) -> Result<u64, StoreError> {
+        on!(self, store => store.remove_orphans().await)
+    }
+}
+
+impl Watchlist for AnyStore {
+    async fn watchlist(&mut self) -> Result<Vec<WatchlistEntry>, StoreError> {
+        on!(self, store => store.watchlist().await)
+    }
+
+    async fn watch(&mut self, entries: &[WatchlistEntry]) -> Result<u64, StoreError> {
+        on!(self, store => store.watch(entries).await)
+    }
+
+    async fn unwatch(&mut self, symbols: &[Symbol]) -> Result<Vec<Symbol>, StoreError> {
+        on!(self, store => store.unwatch(symbols).await)
+    }
+}
+
+impl Claiming for AnyStore {
+    type Claims = AnyClaims;
+
+    async fn claimant(&self, lease: Duration) -> Result<AnyClaims, StoreError> {
+        Ok(match self {
+            Self::Sqlite(store) => AnyClaims::Sqlite(Box::new(store.claimant(lease).await?)),
+            Self::Postgres(store) => AnyClaims::Postgres(Box::new(store.claimant(lease).await?)),
+        })
+    }
+}
+
+impl Claims for AnyClaims {
+    async fn claim(&mut self, dataset: Dataset, date: Date) -> Result<bool, StoreError> {
+        on!(self, claims => claims.claim(dataset, date).await)
+    }
+
+    async fn renew(&mut self) -> Result<(), StoreError> {
+        on!(self, claims => claims.renew().await)
+    }
+
+    async fn release(&mut self, dataset: Dataset, date: Date) -> Result<(), StoreError> {
+        on!(self, claims => claims.release(dataset, date).await)
+    }
+}

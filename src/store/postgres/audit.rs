@@ -1,0 +1,95 @@
+//! Looking at what is stored as it is.
+
+use std::ops::ControlFlow;
+
+use sqlx::postgres::PgRow;
+use sqlx::{AssertSqlSafe, Row};
+
+use super::copy::COLUMNS;
+use super::transaction::Access;
+use super::{PostgresStore, StoreError, sql};
+use crate::model::{Session, VwapMethod};
+use crate::store::values::{unknown, word};
+use crate::store::{Audit, Defect, RawBar, Scan};
+
+/// Rows that are fetched at a time.
+const ROWS: u32 = 16 * 1024;
+
+impl Audit for PostgresStore {
+    async fn scan(
+        &mut self,
+        what: &Scan,
+        mut each: impl FnMut(&str, &[RawBar]) -> ControlFlow<()> + Send,
+    ) -> Result<(), StoreError> {
+        let columns = COLUMNS.replace("session_date", "session_date::text");
+        let mut work = self.begin(Access::Read, "read bars").await?;
+        // Rows come in the order of the key by reading its index; sorting a month of a market would fill a disk.
+        work.script("SET LOCAL enable_sort = off; SET LOCAL max_parallel_workers_per_gather = 0").await?;
+        let (mut symbol, mut bars) = (String::new(), Vec::new());
+        let mut hand_on = |symbol: &str, bars: &mut Vec<RawBar>| {
+            bars.sort_unstable_by_key(|bar| (bar.timeframe, bar.timestamp_ms));
+            let step = if bars.is_empty() { ControlFlow::Continue(()) } else { each(symbol, bars) };
+            bars.clear();
+            step
+        };
+        let named = if what.symbols.is_some() { "AND b.symbol = ANY($1)" } else { "" };
+        'all: for segment in sql::segments(what.dataset) {
+            let select = format!(
+                "DECLARE bars NO SCROLL CURSOR FOR SELECT {columns} FROM historical_bars b
+                 WHERE {segment} AND {} AND b.timeframe IN ({}) {named}
+                 ORDER BY b.symbol, b.timeframe, b.timestamp",
+                sql::within(&what.range_ms),
+                sql::words(what.timeframes)
+            );
+            let declare = sqlx::query(AssertSqlSafe(select));
+            let declare = what.symbols.iter().fold(declare, |declare, symbols| declare.bind(symbols));
+            work.execute(declare).await?;
+            loop {
+                let rows = work.rows(sqlx::query(AssertSqlSafe(format!("FETCH {ROWS} FROM bars")))).await?;
+                for row in &rows {
+                    let of: &str = row.get(0);
+                    if of != symbol {
+                        if hand_on(&symbol, &mut bars).is_break() {
+                            break 'all;
+                        }
+                        of.clone_into(&mut symbol);
+                    }
+                    bars.push(raw_bar(row)?);
+                }
+                if rows.is_empty() {
+                    break;
+                }
+            }
+            work.script("CLOSE bars").await?;
+        }
+        let _ = hand_on(&symbol, &mut bars);
+        work.commit().await
+    }
+
+    async fn defects(&mut self) -> Result<Vec<Defect>, StoreError> {
+        Ok(Vec::new())
+    }
+
+    async fn remove_orphans(&mut self) -> Result<u64, StoreError> {
+        Ok(0)
+    }
+}
+
+fn raw_bar(row: &PgRow) -> Result<RawBar, StoreError> {
+    Ok(RawBar {
+        timeframe: row.get::<&str, _>(1).parse().map_err(unknown)?,
+        timestamp_ms: row.get(2),
+        open: row.get(3),
+        high: row.get(4),
+        low: row.get(5),
+        close: row.get(6),
+        volume: row.get(7),
+        vwap: row.get(8),
+        trades: row.get(9),
+        session: word(row.get(10), Session::of_word),
+        vwap_method: row.get::<Option<&str>, _>(11).map(|method| word(method, VwapMethod::of_word)),
+        session_date: row.get::<&str, _>(12).parse().ok(),
+        end_timestamp_ms: row.get(13),
+        minutes: row.get::<i32, _>(14).into(),
+    })
+}

@@ -1,0 +1,95 @@
+//! Reading bars.
+
+use std::collections::BTreeSet;
+use std::ops::RangeInclusive;
+
+use sqlx::Row;
+use sqlx::postgres::PgRow;
+
+use super::transaction::Access;
+use super::{PostgresStore, StoreError};
+use crate::model::{Bar, Prices, Session, Symbol, Timeframe, VwapMethod};
+use crate::store::values::{count, date, instant, known, unknown};
+use crate::store::{BarReader, SeriesStatus, StoredBar};
+
+impl BarReader for PostgresStore {
+    async fn bars(
+        &mut self,
+        symbol: &str,
+        timeframe: Timeframe,
+        range_ms: RangeInclusive<i64>,
+    ) -> Result<Vec<StoredBar>, StoreError> {
+        let mut work = self.begin(Access::Read, "read bars").await?;
+        let query = sqlx::query(
+            "SELECT timestamp, open, high, low, close, volume, vwap, trades, session, vwap_method, session_date::text,
+                    end_timestamp, minutes
+             FROM historical_bars WHERE symbol = $1 AND timeframe = $2 AND timestamp BETWEEN $3 AND $4
+             ORDER BY timestamp",
+        );
+        let query = query.bind(symbol).bind(timeframe.as_str()).bind(*range_ms.start()).bind(*range_ms.end());
+        let rows = work.rows(query).await?;
+        let bars = rows.iter().map(|row| stored_bar(timeframe, row)).collect::<Result<_, _>>()?;
+        work.done(bars).await
+    }
+
+    async fn known(&mut self, symbols: &[Symbol]) -> Result<BTreeSet<Symbol>, StoreError> {
+        let mut work = self.begin(Access::Read, "look up symbols").await?;
+        let query = sqlx::query(
+            "SELECT s.at FROM unnest($1::text[]) WITH ORDINALITY AS s (symbol, at)
+             WHERE EXISTS (SELECT 1 FROM historical_bars b WHERE b.symbol = s.symbol)",
+        );
+        let names: Vec<&str> = symbols.iter().map(Symbol::as_str).collect();
+        let rows = work.rows(query.bind(names)).await?;
+        let places = rows.iter().map(|row| count(row.get::<i64, _>(0)) as usize - 1);
+        let known = places.filter_map(|place| symbols.get(place).cloned()).collect();
+        work.done(known).await
+    }
+
+    async fn series(&mut self, symbols: Option<&[Symbol]>) -> Result<Vec<SeriesStatus>, StoreError> {
+        let mut work = self.begin(Access::Read, "read the series").await?;
+        let names = symbols.map(|symbols| symbols.iter().map(Symbol::as_str).collect::<Vec<_>>());
+        let query = match names {
+            None => sqlx::query(
+                "SELECT symbol, timeframe, COUNT(*), MIN(timestamp), MAX(timestamp) FROM historical_bars GROUP BY 1, 2",
+            ),
+            Some(names) => sqlx::query(
+                "SELECT symbol, timeframe, COUNT(*), MIN(timestamp), MAX(timestamp) FROM historical_bars
+                 WHERE symbol = ANY($1) GROUP BY 1, 2",
+            )
+            .bind(names),
+        };
+        let rows = work.rows(query).await?;
+        let mut series = rows.iter().map(series_status).collect::<Result<Vec<_>, _>>()?;
+        series.sort_unstable_by(|a, b| (&a.symbol, a.timeframe).cmp(&(&b.symbol, b.timeframe)));
+        work.done(series).await
+    }
+}
+
+fn series_status(row: &PgRow) -> Result<SeriesStatus, StoreError> {
+    let symbol: &str = row.get(0);
+    Ok(SeriesStatus {
+        dataset: Symbol::from_ticker(symbol).map_err(unknown)?.dataset(),
+        symbol: symbol.to_owned(),
+        timeframe: row.get::<&str, _>(1).parse().map_err(unknown)?,
+        bars: count(row.get(2)),
+        first: instant(row.get(3))?,
+        last: instant(row.get(4))?,
+    })
+}
+
+fn stored_bar(timeframe: Timeframe, row: &PgRow) -> Result<StoredBar, StoreError> {
+    let vwap_method = row.get::<Option<&str>, _>(9);
+    let bar = Bar {
+        timeframe,
+        timestamp_ms: row.get(0),
+        end_timestamp_ms: row.get(11),
+        prices: Prices::checked(row.get(1), row.get(2), row.get(3), row.get(4)).map_err(unknown)?,
+        volume: row.get(5),
+        vwap: row.get(6),
+        vwap_method: vwap_method.map(|word| known(word, "VWAP method", VwapMethod::of_word)).transpose()?,
+        trades: row.get::<Option<i64>, _>(7).map(count),
+        session: known(row.get(8), "session", Session::of_word)?,
+        minutes: row.get::<i32, _>(12).try_into().unwrap_or(u16::MAX),
+    };
+    Ok(StoredBar { bar, session_date: date(row.get(10))? })
+}

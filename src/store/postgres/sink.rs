@@ -1,0 +1,228 @@
+//! Taking the bars of a day.
+
+use std::ops::RangeInclusive;
+use std::time::{Duration, Instant};
+
+use jiff::civil::Date;
+use sqlx::postgres::PgRow;
+use sqlx::{AssertSqlSafe, Row};
+
+use super::connection::Link;
+use super::copy::{CopyTask, encode};
+use super::ledger::read_states;
+use super::transaction::Access;
+use super::{PostgresStore, StoreError, sql};
+use crate::model::{Dataset, FileKind, TimeframeSet, midnight};
+use crate::store::values::count;
+use crate::store::{BarBatch, BarSink, DayCommit, DayState, Replace};
+
+/// How often it is looked whether another process is done with a day.
+const LOOKED_AGAIN_AFTER: Duration = Duration::from_millis(100);
+
+/// After how long a wait is said.
+const SAID_AFTER: Duration = Duration::from_secs(2);
+
+/// How long another process may work on the same day before this one gives up.
+const LONGEST_WAIT: Duration = Duration::from_mins(10);
+
+/// The day whose transaction is open.
+#[derive(Debug)]
+pub(super) struct OpenDay {
+    pub(super) dataset: Dataset,
+    pub(super) date: Date,
+    pub(super) state: DayState,
+    /// Starts its bars can have.
+    pub(super) range_ms: RangeInclusive<i64>,
+    /// Bars removed so far: of those made from the minute file, and from the day file.
+    pub(super) removed: [u64; 2],
+    /// Of which timeframes the removed bars are kept, to be compared.
+    pub(super) kept: TimeframeSet,
+}
+
+impl BarSink for PostgresStore {
+    async fn begin_day(
+        &mut self,
+        dataset: Dataset,
+        date: Date,
+        waiting: impl FnOnce() + Send,
+    ) -> Result<DayState, StoreError> {
+        let range_ms = day_range(dataset, date);
+        self.ensure_partitions(&range_ms).await?;
+        let mut work = self.begin(Access::Write, "begin a day").await?;
+        let since = Instant::now();
+        let mut waiting = Some(waiting);
+        let day = format!("{dataset} {date}");
+        // A day belongs to one transaction at a time. Asked for again and again rather than waited for in the server, so
+        // that the wait can be given up at once.
+        loop {
+            let lock = sqlx::query(
+                "SELECT pg_try_advisory_xact_lock(hashtextextended('barkeep ' || current_schema() || ' ' || $1, 0))",
+            );
+            if work.rows(lock.bind(&day)).await?.first().is_some_and(|row| row.get(0)) {
+                break;
+            }
+            if since.elapsed() > LONGEST_WAIT {
+                self.roll_back().await;
+                let database = self.address.name().to_owned();
+                return Err(StoreError::Busy { database, waited_seconds: LONGEST_WAIT.as_secs() });
+            }
+            if since.elapsed() > SAID_AFTER
+                && let Some(say) = waiting.take()
+            {
+                say();
+            }
+            tokio::time::sleep(LOOKED_AGAIN_AFTER).await;
+        }
+        let state = read_states(&mut work, dataset, date..=date).await?.remove(&date).unwrap_or_default();
+        let (removed, kept) = ([0; 2], TimeframeSet::EMPTY);
+        self.open_day = Some(OpenDay { dataset, date, state: state.clone(), range_ms, removed, kept });
+        Ok(state)
+    }
+
+    async fn replace(&mut self, what: &Replace) -> Result<u64, StoreError> {
+        self.stop_copying().await?;
+        let mut removed = 0;
+        for kind in FileKind::ALL {
+            let timeframes = what.timeframes.and(kind.timeframes());
+            if timeframes.is_empty() {
+                continue;
+            }
+            let of_kind = self.remove(timeframes, what.symbols.as_deref(), what.restated).await?;
+            self.day_mut().removed[kind as usize] += of_kind;
+            removed += of_kind;
+        }
+        Ok(removed)
+    }
+
+    async fn forget_day(&mut self) -> Result<u64, StoreError> {
+        let everything = FileKind::ALL.iter().fold(TimeframeSet::EMPTY, |all, kind| all.union(kind.timeframes()));
+        let removed = self.replace(&Replace { timeframes: everything, symbols: None, restated: false }).await?;
+        let (dataset, date) = (self.day().dataset, self.day().date.to_string());
+        let mut work = self.work("forget a day");
+        for delete in [
+            "DELETE FROM coverage WHERE dataset = $1 AND session_date = $2::date",
+            "DELETE FROM ingest_ledger WHERE dataset = $1 AND session_date = $2::date",
+        ] {
+            work.execute(sqlx::query(delete).bind(dataset.as_str()).bind(&date)).await?;
+        }
+        let day = self.day_mut();
+        (day.state, day.removed) = (DayState::default(), [0; 2]);
+        Ok(removed)
+    }
+
+    async fn write(&mut self, batch: &BarBatch) -> Result<(), StoreError> {
+        let (date, table) = (self.day().date, Self::table_of(&self.day().range_ms));
+        let rows = encode(batch, date);
+        if matches!(self.link, Link::Ready(_))
+            && let Link::Ready(connection) = std::mem::replace(&mut self.link, Link::Lost)
+        {
+            self.link = Link::Copying(CopyTask::start(connection, &table, self.address.patience));
+        }
+        match &self.link {
+            Link::Copying(copying) => copying.send(rows).await,
+            Link::Ready(_) | Link::Lost => return Err(self.meaning("write bars", sqlx::Error::PoolClosed)),
+        }
+        Ok(())
+    }
+
+    async fn commit_day(&mut self, commit: &DayCommit) -> Result<(), StoreError> {
+        self.stop_copying().await?;
+        self.write_restatements(commit).await?;
+        self.write_coverage(commit).await?;
+        self.write_ledger(commit).await?;
+        let committed = self.work("commit a day").commit().await;
+        self.open_day = None;
+        committed
+    }
+
+    async fn abandon_day(&mut self) -> Result<(), StoreError> {
+        self.roll_back().await;
+        Ok(())
+    }
+}
+
+/// Starts that bars of a trading date can have, milliseconds since the Unix epoch.
+fn day_range(dataset: Dataset, date: Date) -> RangeInclusive<i64> {
+    let start = midnight(dataset.market(), date).as_millisecond();
+    let next = date.tomorrow().map_or(i64::MAX, |next| midnight(dataset.market(), next).as_millisecond());
+    start..=next - 1
+}
+
+impl PostgresStore {
+    pub(super) fn day(&self) -> &OpenDay {
+        self.open_day.as_ref().expect("Invariant: bars are written between `begin_day` and its end")
+    }
+
+    fn day_mut(&mut self) -> &mut OpenDay {
+        self.open_day.as_mut().expect("Invariant: bars are written between `begin_day` and its end")
+    }
+
+    /// Ends the stream of bars, if there is one. After an error nothing is left of the transaction.
+    pub(super) async fn stop_copying(&mut self) -> Result<(), StoreError> {
+        let Link::Copying(_) = &self.link else { return Ok(()) };
+        let Link::Copying(copying) = std::mem::replace(&mut self.link, Link::Lost) else { return Ok(()) };
+        let copied = match copying.finish().await {
+            Ok((connection, copied)) => {
+                self.link = Link::Ready(connection);
+                copied
+            }
+            Err(panicked) => Err(sqlx::Error::Protocol(panicked.to_string())),
+        };
+        match copied {
+            Ok(_) => Ok(()),
+            Err(error) => {
+                let error = self.meaning("write bars", error);
+                Box::pin(self.roll_back()).await;
+                Err(error)
+            }
+        }
+    }
+
+    /// Removes bars of the day; keeps them beside the table if they are to be compared.
+    async fn remove(
+        &mut self,
+        timeframes: TimeframeSet,
+        symbols: Option<&[String]>,
+        keep: bool,
+    ) -> Result<u64, StoreError> {
+        let (dataset, range) = (self.day().dataset, sql::within(&self.day().range_ms));
+        let frames = sql::words(timeframes);
+        let mut work = self.work("remove bars");
+        if keep {
+            let table = "CREATE TEMP TABLE IF NOT EXISTS barkeep_replaced (LIKE historical_bars) ON COMMIT DROP";
+            work.script(table).await?;
+        }
+        let delete = |with: &str, of: &str| {
+            let delete = format!("DELETE FROM historical_bars b WHERE {of} AND b.timeframe IN ({frames}) AND {range}");
+            if keep {
+                format!(
+                    "WITH RECURSIVE {with} gone AS ({delete} RETURNING b.*), kept AS (INSERT INTO barkeep_replaced
+                     SELECT * FROM gone RETURNING 1) SELECT COUNT(*) FROM kept"
+                )
+            } else {
+                format!("WITH RECURSIVE {with} gone AS ({delete} RETURNING 1) SELECT COUNT(*) FROM gone")
+            }
+        };
+        let mut removed = 0;
+        if let Some(symbols) = symbols {
+            let sql = delete("", "b.symbol = ANY($1)");
+            removed += counted(&work.rows(sqlx::query(AssertSqlSafe(sql)).bind(symbols)).await?);
+        } else {
+            for segment in sql::segments(dataset) {
+                let with = format!("{},", sql::symbols_where(&format!("{segment} AND {range}")));
+                let sql = delete(&with, "b.symbol IN (SELECT symbol FROM found)");
+                removed += counted(&work.rows(sqlx::query(AssertSqlSafe(sql))).await?);
+            }
+        }
+        if keep {
+            let day = self.day_mut();
+            day.kept = day.kept.union(timeframes);
+        }
+        Ok(removed)
+    }
+}
+
+/// The number a query tells.
+pub(super) fn counted(rows: &[PgRow]) -> u64 {
+    rows.first().map_or(0, |row| count(row.get(0)))
+}

@@ -1,0 +1,135 @@
+//! Statements in transactions.
+
+use sqlx::postgres::{PgArguments, PgConnection, PgRow};
+use sqlx::query::Query;
+use sqlx::{AssertSqlSafe, Executor, Postgres};
+
+use super::connection::{Link, within};
+use super::error::named;
+use super::{PostgresStore, StoreError};
+
+/// What a transaction asks of the server for as long as it lasts: to notice a client that is gone without a word, so that
+/// its locks do not outlive it. Bars are worth waiting for, so there is no limit on statements or locks.
+const SETTINGS: &str = "SET LOCAL idle_in_transaction_session_timeout = '5min'; SET LOCAL statement_timeout = 0; \
+                        SET LOCAL lock_timeout = 0; SET LOCAL tcp_keepalives_idle = 30; \
+                        SET LOCAL tcp_keepalives_interval = 10; SET LOCAL tcp_keepalives_count = 3";
+
+/// A statement with its arguments.
+pub(super) type Statement<'q> = Query<'q, Postgres, PgArguments>;
+
+/// What a transaction may do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Access {
+    Read,
+    Write,
+}
+
+/// An open transaction and what it is for. After an error nothing is left of it.
+pub(super) struct Work<'a> {
+    store: &'a mut PostgresStore,
+    /// For messages: the database refused to do this.
+    doing: &'static str,
+}
+
+impl PostgresStore {
+    /// Opens a transaction, on a new connection if the last one was lost.
+    pub(super) async fn begin(&mut self, access: Access, doing: &'static str) -> Result<Work<'_>, StoreError> {
+        self.stop_copying().await.ok();
+        if matches!(self.link, Link::Lost) {
+            self.link = Link::open(&self.address).await?;
+        }
+        let mode = match access {
+            Access::Read => "READ ONLY",
+            Access::Write => "READ WRITE",
+        };
+        let mut work = Work { store: self, doing };
+        work.script(&format!("BEGIN ISOLATION LEVEL READ COMMITTED {mode}; {SETTINGS}")).await?;
+        Ok(work)
+    }
+
+    /// Goes on with the open transaction.
+    pub(super) fn work(&mut self, doing: &'static str) -> Work<'_> {
+        Work { store: self, doing }
+    }
+
+    /// Leaves no trace of the transaction. Where that cannot be said to the server the connection is given up, which says it.
+    pub(super) async fn roll_back(&mut self) {
+        self.open_day = None;
+        // Its error is the first one's consequence, or of bars that nobody wants any more.
+        let _ = self.stop_copying().await;
+        if let Link::Ready(connection) = &mut self.link {
+            let rolled_back = within(self.address.patience, connection.execute("ROLLBACK")).await;
+            if rolled_back.is_err() {
+                self.link = Link::Lost;
+            }
+        }
+    }
+
+    /// The meaning of an error; a connection that is broken is given up.
+    pub(super) fn meaning(&mut self, doing: &'static str, source: sqlx::Error) -> StoreError {
+        if source.as_database_error().is_none() {
+            self.link = Link::Lost;
+        }
+        named(self.address.name(), doing, source)
+    }
+}
+
+impl Work<'_> {
+    /// Runs statements without arguments, as one message.
+    pub(super) async fn script(&mut self, sql: &str) -> Result<u64, StoreError> {
+        let patience = self.store.address.patience;
+        let done = match self.connection() {
+            Ok(connection) => within(patience, connection.execute(AssertSqlSafe(sql.to_owned()))).await,
+            Err(error) => Err(error),
+        };
+        self.checked(done).await.map(|done| done.rows_affected())
+    }
+
+    /// Runs a statement; says how many rows it touched.
+    pub(super) async fn execute(&mut self, statement: Statement<'_>) -> Result<u64, StoreError> {
+        let patience = self.store.address.patience;
+        let done = match self.connection() {
+            Ok(connection) => within(patience, statement.persistent(false).execute(connection)).await,
+            Err(error) => Err(error),
+        };
+        self.checked(done).await.map(|done| done.rows_affected())
+    }
+
+    /// The rows of a query.
+    pub(super) async fn rows(&mut self, statement: Statement<'_>) -> Result<Vec<PgRow>, StoreError> {
+        let patience = self.store.address.patience;
+        let rows = match self.connection() {
+            Ok(connection) => within(patience, statement.persistent(false).fetch_all(connection)).await,
+            Err(error) => Err(error),
+        };
+        self.checked(rows).await
+    }
+
+    /// Makes what was done visible and durable.
+    pub(super) async fn commit(mut self) -> Result<(), StoreError> {
+        self.script("COMMIT").await.map(drop)
+    }
+
+    /// Ends a transaction that only read.
+    pub(super) async fn done<T>(self, found: T) -> Result<T, StoreError> {
+        self.commit().await.map(|()| found)
+    }
+
+    fn connection(&mut self) -> Result<&mut PgConnection, sqlx::Error> {
+        match &mut self.store.link {
+            Link::Ready(connection) => Ok(connection),
+            Link::Copying(_) | Link::Lost => Err(sqlx::Error::PoolClosed),
+        }
+    }
+
+    async fn checked<T>(&mut self, done: Result<T, sqlx::Error>) -> Result<T, StoreError> {
+        match done {
+            Ok(done) => Ok(done),
+            Err(error) => {
+                let error = self.store.meaning(self.doing, error);
+                self.store.roll_back().await;
+                Err(error)
+            }
+        }
+    }
+}

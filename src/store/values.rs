@@ -1,0 +1,41 @@
+//! Values as tables hold them, and what they mean.
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+
+use super::{StoreError, Word};
+
+/// A count as tables hold it.
+pub(super) fn stored(count: u64) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}
+
+/// A stored count. (None of ours is negative.)
+pub(super) fn count(stored: i64) -> u64 {
+    u64::try_from(stored).unwrap_or(0)
+}
+
+/// A stored date.
+pub(super) fn date(text: &str) -> Result<Date, StoreError> {
+    text.parse().map_err(|_| StoreError::Unknown(format!("`{text}` as a date")))
+}
+
+/// A stored time, milliseconds since the Unix epoch.
+pub(super) fn instant(milliseconds: i64) -> Result<Timestamp, StoreError> {
+    Timestamp::from_millisecond(milliseconds).map_err(|_| StoreError::Unknown(format!("{milliseconds} as a time")))
+}
+
+/// A stored word that means nothing.
+pub(super) fn unknown(error: impl std::error::Error) -> StoreError {
+    StoreError::Unknown(error.to_string())
+}
+
+/// A stored word, whatever it is.
+pub(super) fn word<T>(word: &str, meaning: impl FnOnce(&str) -> Option<T>) -> Word<T> {
+    meaning(word).map_or_else(|| Word::Unknown(word.to_owned()), Word::Known)
+}
+
+/// A stored word that must mean something; `what` it is, for the message.
+pub(super) fn known<T>(word: &str, what: &str, meaning: impl FnOnce(&str) -> Option<T>) -> Result<T, StoreError> {
+    meaning(word).ok_or_else(|| StoreError::Unknown(format!("`{word}` as a {what}")))
+}

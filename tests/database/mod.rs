@@ -1,0 +1,99 @@
+//! A PostgreSQL database for tests: a schema of its own for each, in the server of `TEST_DATABASE_URL`.
+#![allow(dead_code, reason = "each test binary uses its part of it")]
+
+use sqlx::postgres::{PgConnectOptions, PgConnection, PgRow};
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor, Row};
+
+/// A schema that is there as long as this value.
+#[derive(Debug)]
+pub struct Schema {
+    server: String,
+    name: String,
+}
+
+impl Schema {
+    /// A new, empty one; `None`, said aloud, where there is no server. `scripts/test` starts one.
+    pub fn new() -> Option<Self> {
+        let Ok(server) = std::env::var("TEST_DATABASE_URL") else {
+            eprintln!(
+                "SKIPPED: TEST_DATABASE_URL is not set, nothing was tested against PostgreSQL; ./scripts/test sets it"
+            );
+            return None;
+        };
+        let name = format!("barkeep_test_{}_{:08x}", std::process::id(), fastrand::u32(..));
+        let schema = Self { server, name };
+        schema.at_server(&format!("CREATE SCHEMA {}", schema.name));
+        Some(schema)
+    }
+
+    /// What a user would set as `DATABASE_URL`.
+    pub fn url(&self) -> String {
+        self.url_at(&self.server)
+    }
+
+    /// The same through another host and port.
+    pub fn url_through(&self, address: std::net::SocketAddr) -> String {
+        let mut server = url::Url::parse(&self.server).unwrap();
+        server.set_host(Some(&address.ip().to_string())).unwrap();
+        server.set_port(Some(address.port())).unwrap();
+        self.url_at(server.as_str())
+    }
+
+    fn url_at(&self, server: &str) -> String {
+        let mut url = url::Url::parse(server).unwrap();
+        url.query_pairs_mut().append_pair("options", &format!("-csearch_path={}", self.name));
+        url.into()
+    }
+
+    /// A connection like another program's.
+    pub async fn connect(&self) -> PgConnection {
+        self.url().parse::<PgConnectOptions>().unwrap().connect().await.unwrap()
+    }
+
+    /// The rows of a query, as another program sees them.
+    pub fn rows(&self, sql: &str) -> Vec<PgRow> {
+        wait(async {
+            let mut connection = self.connect().await;
+            let rows = sqlx::query(AssertSqlSafe(sql.to_owned())).fetch_all(&mut connection).await.unwrap();
+            connection.close().await.unwrap();
+            rows
+        })
+    }
+
+    /// The first column of a query's rows, which is a text.
+    pub fn query(&self, sql: &str) -> Vec<String> {
+        self.rows(sql).iter().map(|row| row.get(0)).collect()
+    }
+
+    /// Runs statements.
+    pub fn execute(&self, sql: &str) {
+        wait(async {
+            let mut connection = self.connect().await;
+            connection.execute(AssertSqlSafe(sql.to_owned())).await.unwrap();
+            connection.close().await.unwrap();
+        });
+    }
+
+    fn at_server(&self, sql: &str) {
+        wait(async {
+            let mut connection = self.server.parse::<PgConnectOptions>().unwrap().connect().await.unwrap();
+            connection.execute(AssertSqlSafe(sql.to_owned())).await.unwrap();
+            connection.close().await.unwrap();
+        });
+    }
+}
+
+impl Drop for Schema {
+    fn drop(&mut self) {
+        self.at_server(&format!("SET client_min_messages = warning; DROP SCHEMA {} CASCADE", self.name));
+    }
+}
+
+/// Waits for something on a thread of its own, whether or not this one belongs to a runtime.
+fn wait<T: Send>(what: impl Future<Output = T> + Send) -> T {
+    std::thread::scope(|scope| {
+        let waiting =
+            scope.spawn(|| tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(what));
+        waiting.join().unwrap()
+    })
+}
