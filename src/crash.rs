@@ -27,7 +27,7 @@ mod points {
     use rustix::process::{Signal, getpid, kill_process};
 
     /// All places, in the order of a run.
-    pub const POINTS: [&str; 19] = [
+    pub const POINTS: [&str; 20] = [
         "migration-begun",
         "migrations-run",
         "migrated",
@@ -39,6 +39,7 @@ mod points {
         "day-replaced",
         "bars-written",
         "day-decoded",
+        "restatements-written",
         "coverage-written",
         "ledger-written",
         "day-committed",

@@ -139,7 +139,7 @@ pub struct LoadedFile {
     pub symbols_seen: u64,
     /// The hash of its content, where it has one.
     pub content: Option<ContentHash>,
-    /// Bars made from it now.
+    /// Bars made from it now. The ledger adds them to those of earlier loads that stay.
     pub bars_written: u64,
 }
 
@@ -212,7 +212,8 @@ pub struct Restatement {
     pub change: BarChange,
 }
 
-/// How the bars of a day differ before and after.
+/// How the bars of a day differ before and after. Only series that were loaded before count: what is loaded for the first
+/// time tells nothing of the vendor.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct BarChange {
     /// Bars that were not there before.

@@ -27,9 +27,13 @@ pub fn scenarios() -> Vec<Scenario> {
     for point in POINTS {
         let loads: &[(Load, &str)] = match point {
             "attempt-unrecorded" | "attempt-recorded" => &[(Load::Refused, "a day refused")],
-            "day-begun" | "day-replaced" | "day-decoded" | "coverage-written" | "ledger-written" | "day-committed" => {
-                &[(Load::New, "new"), (Load::Again, "replaced")]
-            }
+            "day-begun"
+            | "day-replaced"
+            | "day-decoded"
+            | "restatements-written"
+            | "coverage-written"
+            | "ledger-written"
+            | "day-committed" => &[(Load::New, "new"), (Load::Again, "replaced")],
             "bars-written" => &[(Load::New, "new"), (Load::Again, "replaced"), (Load::Large, "large")],
             _ => &[(Load::New, "new")],
         };

@@ -128,8 +128,11 @@ impl BarSink for PostgresStore {
     async fn commit_day(&mut self, commit: &DayCommit) -> Result<(), StoreError> {
         self.stop_copying().await?;
         self.write_restatements(commit).await?;
+        crash_point!("restatements-written");
         self.write_coverage(commit).await?;
+        crash_point!("coverage-written");
         self.write_ledger(commit).await?;
+        crash_point!("ledger-written");
         let committed = self.work("commit a day").commit().await;
         self.open_day = None;
         committed

@@ -35,7 +35,8 @@ impl Audit for SqliteStore {
         let sql = format!(
             "SELECT timeframe, timestamp, end_timestamp, open, high, low, close, volume, vwap, trades, session,
                     vwap_method, session_date, minutes
-             FROM historical_bars WHERE symbol = ?1 AND timeframe IN ({}) AND timestamp BETWEEN ?2 AND ?3",
+             FROM historical_bars WHERE symbol = ?1 AND timeframe IN ({}) AND timestamp BETWEEN ?2 AND ?3
+               AND EXISTS (SELECT 1 FROM symbols WHERE symbol = ?1 AND dataset = ?4)",
             timeframes.join(",")
         );
         let mut bars = Vec::new();
@@ -46,6 +47,7 @@ impl Audit for SqliteStore {
                 .bind(&symbol)
                 .bind(*what.range_ms.start())
                 .bind(*what.range_ms.end())
+                .bind(what.dataset.as_str())
                 .fetch(&mut self.connection);
             while let Some(row) = rows.try_next().await.map_err(|error| super::named(&path, "read bars", error))? {
                 bars.push(raw_bar(&row)?);
@@ -73,7 +75,8 @@ fn raw_bar(row: &SqliteRow) -> Result<RawBar, StoreError> {
     Ok(RawBar {
         timeframe: row.get::<&str, _>(0).parse().map_err(unknown)?,
         timestamp_ms: row.get(1),
-        end_timestamp_ms: row.get(2),
+        // A sum that SQLite turns into a double where it leaves the range of integers.
+        end_timestamp_ms: row.try_get_unchecked(2).unwrap_or(i64::MAX),
         open: number(3),
         high: number(4),
         low: number(5),

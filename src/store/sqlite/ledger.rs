@@ -5,10 +5,10 @@ use std::ops::RangeInclusive;
 
 use jiff::Timestamp;
 use jiff::civil::Date;
-use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
+use sqlx::{Connection, Row, SqliteConnection};
 
-use super::SqliteStore;
+use super::{SqliteStore, named};
 use crate::model::{Dataset, FileKind, TimeframeSet};
 use crate::store::{Attempt, BarChange, DayState, FileState, FileVersion, Ledger, LoadRate, Restatement, StoreError};
 
@@ -18,7 +18,14 @@ impl Ledger for SqliteStore {
         dataset: Dataset,
         range: RangeInclusive<Date>,
     ) -> Result<BTreeMap<Date, DayState>, StoreError> {
-        self.read_states(dataset, range).await
+        // One transaction: a day that is committed meanwhile is there with both its ledger and its coverage, or with neither.
+        let mut reading = match self.connection.begin().await {
+            Ok(reading) => reading,
+            Err(error) => return Err(named(&self.path, "read the ledger", error)),
+        };
+        let rows = Rows::read(&mut reading, dataset, range).await;
+        drop(reading);
+        states(&rows.map_err(self.error("read the ledger"))?)
     }
 
     async fn record_attempt(
@@ -132,14 +139,20 @@ const fn scope(everyone: bool) -> &'static str {
     if everyone { "all" } else { "symbols" }
 }
 
-impl SqliteStore {
-    pub(super) async fn read_states(
-        &mut self,
+/// What the tables say of some days.
+pub(super) struct Rows {
+    ledger: Vec<SqliteRow>,
+    coverage: Vec<SqliteRow>,
+}
+
+impl Rows {
+    pub(super) async fn read(
+        connection: &mut SqliteConnection,
         dataset: Dataset,
         range: RangeInclusive<Date>,
-    ) -> Result<BTreeMap<Date, DayState>, StoreError> {
+    ) -> Result<Self, sqlx::Error> {
         let (from, to) = (range.start().to_string(), range.end().to_string());
-        let files = sqlx::query(
+        let ledger = sqlx::query(
             "SELECT session_date, file, object_key, etag, size_bytes, last_modified, outcome, finished_at, content_hash,
                     bars_written
              FROM ingest_ledger WHERE dataset = ?1 AND session_date BETWEEN ?2 AND ?3",
@@ -147,18 +160,8 @@ impl SqliteStore {
         .bind(dataset.as_str())
         .bind(&from)
         .bind(&to)
-        .fetch_all(&mut self.connection)
-        .await
-        .map_err(self.error("read the ledger"))?;
-        let mut states: BTreeMap<Date, DayState> = BTreeMap::new();
-        for row in &files {
-            let state = states.entry(date(row.get(0))?).or_default();
-            let file = Some(file_state(row)?);
-            match row.get::<&str, _>(1) {
-                word if word == FileKind::Day.as_str() => state.day = file,
-                _ => state.minute = file,
-            }
-        }
+        .fetch_all(&mut *connection)
+        .await?;
         let coverage = sqlx::query(
             "SELECT session_date, symbol, timeframes FROM coverage
              WHERE dataset = ?1 AND session_date BETWEEN ?2 AND ?3",
@@ -166,21 +169,33 @@ impl SqliteStore {
         .bind(dataset.as_str())
         .bind(&from)
         .bind(&to)
-        .fetch_all(&mut self.connection)
-        .await
-        .map_err(self.error("read the coverage"))?;
-        for row in &coverage {
-            let state = states.entry(date(row.get(0))?).or_default();
-            let timeframes: TimeframeSet = row.get::<&str, _>(2).parse().map_err(unknown)?;
-            match row.get::<&str, _>(1) {
-                "*" => state.everyone = timeframes,
-                symbol => {
-                    state.named.insert(symbol.to_owned(), timeframes);
-                }
+        .fetch_all(connection)
+        .await?;
+        Ok(Self { ledger, coverage })
+    }
+}
+
+pub(super) fn states(rows: &Rows) -> Result<BTreeMap<Date, DayState>, StoreError> {
+    let mut states: BTreeMap<Date, DayState> = BTreeMap::new();
+    for row in &rows.ledger {
+        let state = states.entry(date(row.get(0))?).or_default();
+        let file = Some(file_state(row)?);
+        match row.get::<&str, _>(1).parse().map_err(unknown)? {
+            FileKind::Minute => state.minute = file,
+            FileKind::Day => state.day = file,
+        }
+    }
+    for row in &rows.coverage {
+        let state = states.entry(date(row.get(0))?).or_default();
+        let timeframes: TimeframeSet = row.get::<&str, _>(2).parse().map_err(unknown)?;
+        match row.get::<&str, _>(1) {
+            "*" => state.everyone = timeframes,
+            symbol => {
+                state.named.insert(symbol.to_owned(), timeframes);
             }
         }
-        Ok(states)
     }
+    Ok(states)
 }
 
 fn file_state(row: &SqliteRow) -> Result<FileState, StoreError> {

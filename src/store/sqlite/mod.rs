@@ -6,6 +6,7 @@
 mod audit;
 mod bulk;
 mod claims;
+mod commit;
 mod flush;
 mod ledger;
 mod read;
@@ -75,8 +76,12 @@ struct OpenDay {
     date: String,
     day_id: i64,
     state: super::DayState,
-    /// Bars removed so far: of those made from the minute file, and from the day file.
-    removed: [u64; 2],
+    /// Bars of earlier loads that are not removed: of those made from the minute file, and from the day file.
+    kept: [u64; 2],
+    /// What was removed because the vendor has replaced the file.
+    restated: Vec<super::Replace>,
+    /// The number under which bars so removed are kept until the day is committed. No day has it.
+    aside: i64,
 }
 
 impl SqliteStore {

@@ -1,12 +1,13 @@
 //! Taking the bars of a day.
 
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use jiff::civil::Date;
 use sqlx::{AssertSqlSafe, Executor};
 
 use super::shape::{PriceScale, Shape, Shapes};
-use super::{LONGEST_WAIT, OpenDay, SqliteStore, bulk, is_busy, named};
+use super::{LONGEST_WAIT, OpenDay, SqliteStore, bulk, is_busy, ledger, named};
 use crate::model::{Dataset, FileKind, Timeframe, TimeframeSet, VwapMethod};
 use crate::store::{BarBatch, BarSink, DayCommit, DayState, Replace, StoreError};
 
@@ -30,14 +31,22 @@ impl BarSink for SqliteStore {
 
     async fn replace(&mut self, what: &Replace) -> Result<u64, StoreError> {
         let mut removed = 0;
-        for (kind, at) in FileKind::ALL.into_iter().zip(0..) {
+        for kind in FileKind::ALL {
             let timeframes = what.timeframes.and(kind.timeframes());
-            let of_kind = match &what.symbols {
-                None => self.remove_all(timeframes).await?,
-                Some(symbols) => self.remove_of(symbols, timeframes).await?,
-            };
-            self.day_mut().removed[at] += of_kind;
+            let mut of_kind = 0;
+            for symbol in scope(what) {
+                if what.restated {
+                    self.set_aside(timeframes, symbol).await?;
+                }
+                of_kind += self.remove(timeframes, symbol).await?;
+            }
+            let whole = what.symbols.is_none() && timeframes == kind.timeframes();
+            let kept = &mut self.day_mut().kept[kind as usize];
+            *kept = if whole { 0 } else { kept.saturating_sub(of_kind) };
             removed += of_kind;
+        }
+        if what.restated {
+            self.day_mut().restated.push(what.clone());
         }
         let everything = TimeframeSet::of(Timeframe::ALL).minus(what.timeframes).is_empty();
         if everything && what.symbols.is_none() {
@@ -49,6 +58,7 @@ impl BarSink for SqliteStore {
     async fn forget_day(&mut self) -> Result<u64, StoreError> {
         let everything = Replace { timeframes: TimeframeSet::of(Timeframe::ALL), symbols: None, restated: false };
         let removed = self.replace(&everything).await?;
+        self.remove_aside().await?;
         let (dataset, date) = (self.day().dataset, self.day().date.clone());
         for table in ["coverage", "ingest_ledger"] {
             let sql = format!("DELETE FROM {table} WHERE dataset = ?1 AND session_date = ?2");
@@ -56,7 +66,8 @@ impl BarSink for SqliteStore {
             delete.execute(&mut self.connection).await.map_err(self.error("forget a day"))?;
         }
         let day = self.day_mut();
-        (day.state, day.removed) = (DayState::default(), [0; 2]);
+        day.state = DayState::default();
+        day.restated.clear();
         Ok(removed)
     }
 
@@ -72,14 +83,7 @@ impl BarSink for SqliteStore {
     }
 
     async fn commit_day(&mut self, commit: &DayCommit) -> Result<(), StoreError> {
-        let written = match self.write_coverage(commit).await {
-            Ok(()) => {
-                crash_point!("coverage-written");
-                self.write_ledger(commit).await
-            }
-            failed => failed,
-        };
-        crash_point!("ledger-written");
+        let written = self.write_commit(commit).await;
         let ended = self.end_write(written, "commit a day").await;
         self.open_day = None;
         ended
@@ -131,7 +135,7 @@ impl SqliteStore {
         ended
     }
 
-    fn day(&self) -> &OpenDay {
+    pub(super) fn day(&self) -> &OpenDay {
         self.open_day.as_ref().expect("Invariant: bars are written between `begin_day` and its end")
     }
 
@@ -139,26 +143,35 @@ impl SqliteStore {
         self.open_day.as_mut().expect("Invariant: bars are written between `begin_day` and its end")
     }
 
-    async fn remove_all(&mut self, timeframes: TimeframeSet) -> Result<u64, StoreError> {
-        let sql = format!("DELETE FROM bars WHERE day_id = ?1 AND timeframe_id IN ({})", ids(timeframes));
-        let delete = sqlx::query(AssertSqlSafe(sql)).bind(self.day().day_id);
-        Ok(delete.execute(&mut self.connection).await.map_err(self.error("remove a day"))?.rows_affected())
+    async fn remove(&mut self, timeframes: TimeframeSet, symbol: Option<&str>) -> Result<u64, StoreError> {
+        let sql = format!("DELETE FROM bars WHERE {}", condition("", timeframes, symbol));
+        let remove = sqlx::query(AssertSqlSafe(sql)).bind(self.day().day_id).bind(symbol);
+        Ok(remove.execute(&mut self.connection).await.map_err(self.error("remove bars"))?.rows_affected())
     }
 
-    async fn remove_of(&mut self, symbols: &[String], timeframes: TimeframeSet) -> Result<u64, StoreError> {
-        let day_id = self.day().day_id;
-        let sql =
-            format!("DELETE FROM bars WHERE day_id = ?1 AND symbol = ?2 AND timeframe_id IN ({})", ids(timeframes));
-        let mut removed = 0;
-        for symbol in symbols {
-            let delete = sqlx::query(AssertSqlSafe(sql.clone())).bind(day_id).bind(symbol);
-            removed += delete.execute(&mut self.connection).await.map_err(self.error("remove bars"))?.rows_affected();
-        }
-        Ok(removed)
+    /// Keeps a copy of bars that are about to be removed, to be compared with what takes their place.
+    async fn set_aside(&mut self, timeframes: TimeframeSet, symbol: Option<&str>) -> Result<(), StoreError> {
+        let sql = format!(
+            "INSERT INTO bars
+             SELECT ?3, symbol, timeframe_id, timestamp, open, high, low, close, volume, vwap, trades, shape_id, minutes
+             FROM bars WHERE {}",
+            condition("", timeframes, symbol)
+        );
+        let copy = sqlx::query(AssertSqlSafe(sql)).bind(self.day().day_id).bind(symbol).bind(self.day().aside);
+        copy.execute(&mut self.connection).await.map_err(self.error("set bars aside"))?;
+        Ok(())
+    }
+
+    /// Removes the copies.
+    pub(super) async fn remove_aside(&mut self) -> Result<(), StoreError> {
+        let remove = sqlx::query("DELETE FROM bars WHERE day_id = ?1").bind(self.day().aside);
+        remove.execute(&mut self.connection).await.map_err(self.error("remove bars"))?;
+        Ok(())
     }
 
     async fn open_day(&mut self, dataset: Dataset, date: Date) -> Result<DayState, StoreError> {
-        let state = self.read_states(dataset, date..=date).await?.remove(&date).unwrap_or_default();
+        let rows = ledger::Rows::read(&mut self.connection, dataset, date..=date).await;
+        let state = ledger::states(&rows.map_err(self.error("read the ledger"))?)?.remove(&date).unwrap_or_default();
         let date = date.to_string();
         let found: Option<i64> = sqlx::query_scalar("SELECT day_id FROM days WHERE dataset = ?1 AND session_date = ?2")
             .bind(dataset.as_str())
@@ -170,7 +183,9 @@ impl SqliteStore {
             Some(day_id) => day_id,
             None => self.number(dataset, &date).await?,
         };
-        self.open_day = Some(OpenDay { dataset, date, day_id, state: state.clone(), removed: [0; 2] });
+        let kept = FileKind::ALL.map(|kind| state.file(kind).map_or(0, |file| file.bars));
+        let open = OpenDay { dataset, date, day_id, state: state.clone(), kept, restated: Vec::new(), aside: -day_id };
+        self.open_day = Some(open);
         Ok(state)
     }
 
@@ -270,79 +285,24 @@ impl SqliteStore {
             _ => StoreError::Other { database, doing: "write bars", source: sqlx::Error::Protocol(error.message) },
         }
     }
+}
 
-    async fn write_coverage(&mut self, commit: &DayCommit) -> Result<(), StoreError> {
-        let day = self.day();
-        let (dataset, date, state) = (day.dataset.as_str(), day.date.clone(), day.state.clone());
-        let everyone = ("*".to_owned(), commit.everyone, state.everyone);
-        let named = commit
-            .named
-            .iter()
-            .map(|(symbol, added)| (symbol.clone(), *added, state.named.get(symbol).copied().unwrap_or_default()));
-        for (symbol, added, before) in std::iter::once(everyone).chain(named) {
-            let now = before.union(added);
-            if now == before {
-                continue;
-            }
-            sqlx::query(
-                "INSERT INTO coverage (dataset, session_date, symbol, timeframes) VALUES (?1, ?2, ?3, ?4)
-                 ON CONFLICT DO UPDATE SET timeframes = excluded.timeframes",
-            )
-            .bind(dataset)
-            .bind(&date)
-            .bind(symbol)
-            .bind(now.to_string())
-            .execute(&mut self.connection)
-            .await
-            .map_err(self.error("write the coverage"))?;
-        }
-        Ok(())
-    }
-
-    async fn write_ledger(&mut self, commit: &DayCommit) -> Result<(), StoreError> {
-        let day = self.day();
-        let (dataset, date) = (day.dataset.as_str(), day.date.clone());
-        let all = !day.state.everyone.union(commit.everyone).is_empty();
-        for file in &commit.files {
-            let version = &file.version;
-            let before = self.day().state.file(file.kind).map_or(0, |file| file.bars);
-            let bars = before.saturating_sub(self.day().removed[file.kind as usize]) + file.bars_written;
-            sqlx::query(
-                "INSERT INTO ingest_ledger (dataset, session_date, file, scope, object_key, etag, size_bytes,
-                     last_modified, rows_read, rows_rejected, symbols_seen, bars_written, outcome, detail, started_at,
-                     finished_at, content_hash)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, 'loaded', NULL, ?13, ?14, ?15)
-                 ON CONFLICT DO UPDATE SET scope = excluded.scope, object_key = excluded.object_key,
-                     etag = excluded.etag, size_bytes = excluded.size_bytes, last_modified = excluded.last_modified,
-                     rows_read = excluded.rows_read, rows_rejected = excluded.rows_rejected,
-                     symbols_seen = excluded.symbols_seen, bars_written = excluded.bars_written,
-                     outcome = excluded.outcome, detail = NULL, started_at = excluded.started_at,
-                     finished_at = excluded.finished_at, content_hash = excluded.content_hash",
-            )
-            .bind(dataset)
-            .bind(&date)
-            .bind(file.kind.as_str())
-            .bind(if all { "all" } else { "symbols" })
-            .bind(&version.key)
-            .bind(&version.etag)
-            .bind(i64::try_from(version.size_bytes).unwrap_or(i64::MAX))
-            .bind(version.last_modified.map(jiff::Timestamp::as_millisecond))
-            .bind(i64::try_from(file.rows_read).unwrap_or(i64::MAX))
-            .bind(i64::try_from(file.rows_rejected).unwrap_or(i64::MAX))
-            .bind(i64::try_from(file.symbols_seen).unwrap_or(i64::MAX))
-            .bind(i64::try_from(bars).unwrap_or(i64::MAX))
-            .bind(commit.started_at.as_millisecond())
-            .bind(commit.finished_at.as_millisecond())
-            .bind(file.content.map(|content| content.to_string()))
-            .execute(&mut self.connection)
-            .await
-            .map_err(self.error("write the ledger"))?;
-        }
-        Ok(())
+/// The symbols of a replacement, each once; `None` stands for all.
+pub(super) fn scope(what: &Replace) -> BTreeSet<Option<&str>> {
+    match &what.symbols {
+        None => BTreeSet::from([None]),
+        Some(symbols) => symbols.iter().map(|symbol| Some(symbol.as_str())).collect(),
     }
 }
 
+/// The condition for bars of a day (?1) in some timeframes, of one symbol (?2) or of all.
+pub(super) fn condition(table: &str, timeframes: TimeframeSet, symbol: Option<&str>) -> String {
+    // Without a symbol the parameter still stands there, so that what is bound is always the same.
+    let of_symbol = if symbol.is_some() { format!("{table}symbol = ?2") } else { "?2 IS NULL".to_owned() };
+    format!("{table}day_id = ?1 AND {table}timeframe_id IN ({}) AND {of_symbol}", ids(timeframes))
+}
+
 /// Timeframes as SQL lists them.
-fn ids(timeframes: TimeframeSet) -> String {
+pub(super) fn ids(timeframes: TimeframeSet) -> String {
     timeframes.iter().map(|timeframe| (timeframe as u8).to_string()).collect::<Vec<_>>().join(",")
 }

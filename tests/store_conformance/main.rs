@@ -1,0 +1,100 @@
+//! What every store must do. A bench of its own and a line at the end of it put another store through all of it.
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod bars;
+mod claims;
+mod days;
+mod fixtures;
+mod ledger;
+mod meeting;
+mod restatements;
+mod scan;
+mod watchlist;
+
+use std::future::Future;
+
+use barkeep::store::{Audit, BarReader, BarSink, Claiming, Ledger, Watchlist};
+
+/// A store under test: an empty database that can be opened several times, and read with plain SQL.
+trait Bench: Sized + Send + Sync + 'static {
+    type Store: Ledger + BarSink + BarReader + Audit + Claiming + Watchlist + 'static;
+
+    async fn new() -> Self;
+
+    fn open(&self) -> impl Future<Output = Self::Store> + Send;
+
+    /// Rows of a query that gives two texts and three 64-bit integers.
+    async fn counts(&self, sql: &str) -> Vec<(String, String, i64, i64, i64)>;
+
+    /// Rows of a query that gives a 64-bit integer and a double.
+    async fn points(&self, sql: &str) -> Vec<(i64, f64)>;
+}
+
+macro_rules! tests {
+    ($bench:ty, $($subject:ident: $($name:ident)*;)*) => {
+        $($(
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $name() {
+                crate::$subject::$name(&<$bench as crate::Bench>::new().await).await;
+            }
+        )*)*
+    };
+}
+
+/// All tests, for one bench.
+macro_rules! conformance {
+    ($bench:ty) => {
+        tests! { $bench,
+            bars:
+                every_value_comes_back_as_it_went_in
+                symbols_differ_by_case_and_sort_by_bytes
+                series_tell_what_there_is
+                the_two_queries_of_the_contract_work_as_written
+                what_was_stored_is_there_after_reopening;
+            claims:
+                one_claimant_holds_a_day_until_it_is_released
+                a_dead_claimant_loses_its_day_when_its_lease_ends
+                a_lease_that_is_renewed_lasts
+                days_and_datasets_are_claimed_apart
+                eight_claimants_share_fifty_days_out;
+            days:
+                a_day_is_visible_once_committed
+                an_abandoned_day_leaves_nothing
+                readers_see_the_old_day_until_the_new_one_is_committed
+                a_failed_write_can_be_abandoned
+                replacing_removes_what_is_named_and_nothing_else
+                replacing_stays_within_its_dataset_and_date
+                a_forgotten_day_is_as_if_it_had_never_been_loaded
+                forgetting_can_be_abandoned
+                coverage_grows_by_what_is_committed
+                coverage_and_ledger_say_for_whom_a_day_is_loaded;
+            ledger:
+                states_are_those_of_the_dataset_and_range
+                attempts_keep_the_loaded_version
+                content_hashes_come_back_as_they_went_in
+                a_new_version_with_the_same_content_is_only_remembered
+                the_ledger_counts_the_bars_that_are_stored
+                load_rates_are_kept_by_scope;
+            meeting:
+                a_second_writer_waits_and_sees_what_the_first_did
+                a_reader_never_sees_half_a_day;
+            restatements:
+                a_restated_file_is_held_against_what_it_replaces
+                every_value_that_differs_is_a_change
+                only_what_was_loaded_before_and_replaced_is_compared
+                a_restatement_takes_a_new_version_a_replacement_and_the_file
+                an_abandoned_restatement_leaves_no_trace
+                restatements_are_told_by_dataset_date_and_time;
+            scan:
+                a_scan_goes_by_symbol_timeframe_and_time
+                a_scan_stays_within_its_dataset
+                a_scan_can_end_early;
+            watchlist:
+                the_watchlist_is_a_set_of_symbols;
+        }
+    };
+}
+
+mod sqlite;
