@@ -270,10 +270,13 @@ async fn only_loopback_is_served() {
 async fn the_program_says_where_it_listens_and_stops_when_told() {
     let directory = tempfile::tempdir().unwrap();
     let url_file = directory.path().join("url");
+    let faults = directory.path().join("faults");
+    std::fs::write(&faults, "GET key=*2026-10-01* nth=2 slow-down:7\n").unwrap();
     let mut program = Command::new(env!("CARGO_BIN_EXE_vendor-sandbox"))
         .arg("serve")
         .arg(format!("--data-dir={}", directory.path().join("bucket").display()))
         .arg(format!("--port-file={}", url_file.display()))
+        .arg(format!("--faults={}", faults.display()))
         .args(["--market=tiny", "--days=1", "--log-requests"])
         .env("BARKEEP_NOW", "2026-10-02T12:00:00Z")
         .stdout(Stdio::piped())
@@ -287,7 +290,9 @@ async fn the_program_says_where_it_listens_and_stops_when_told() {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     assert_eq!(std::fs::read_to_string(url_file).unwrap(), url);
-    assert!(!get(&client_with(&url, "sandbox", "sandbox-secret"), None).await.unwrap().is_empty());
+    let client = client_with(&url, "sandbox", "sandbox-secret");
+    assert!(!get(&client, None).await.unwrap().is_empty());
+    assert!(get(&client, None).await.unwrap_err().contains("SlowDown"));
 
     let id = program.id().to_string();
     assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
@@ -295,5 +300,31 @@ async fn the_program_says_where_it_listens_and_stops_when_told() {
     let mut log = String::new();
     program.stderr.take().unwrap().read_to_string(&mut log).unwrap();
     assert!(log.contains(&format!("GET {KEY} - 200")), "{log}");
-    assert!(log.contains("served 0 LIST, 1 GET, 0 HEAD, "), "{log}");
+    assert!(log.contains(&format!("GET {KEY} - 503 Strike")) && log.contains("1 faults struck"), "{log}");
+    assert!(log.contains("served 0 LIST, 2 GET, 0 HEAD, "), "{log}");
+}
+
+#[tokio::test]
+async fn the_proxy_passes_on_and_cuts_as_told() {
+    let directory = three_days();
+    let (server, _) = serve(directory.path(), |_| {}).await;
+    let script = directory.path().join("script");
+    std::fs::write(&script, "down connection=2 after=5000 cut\n").unwrap();
+    let mut program = Command::new(env!("CARGO_BIN_EXE_vendor-sandbox"))
+        .args(["proxy", &format!("--to={}", server.address()), &format!("--script={}", script.display())])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    BufReader::new(program.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    let url = format!("http://{}", line.trim().strip_prefix("listening on ").unwrap());
+    let connect = || client_with(&url, "sandbox", "sandbox-secret");
+    assert!(!get(&connect(), None).await.unwrap().is_empty());
+    assert!(get(&connect(), None).await.unwrap_err().contains("ConnectionReset"));
+    assert!(!get(&connect(), None).await.unwrap().is_empty());
+    assert!(Command::new("kill").args(["-TERM", &program.id().to_string()]).status().unwrap().success());
+    let mut log = String::new();
+    program.stderr.take().unwrap().read_to_string(&mut log).unwrap();
+    assert!(program.wait().unwrap().success() && log.contains("1 faults struck"), "{log}");
 }

@@ -1,17 +1,16 @@
 //! The command line of `vendor-sandbox`.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use clap::{Args, Parser, Subcommand};
 use jiff::Timestamp;
 use jiff::civil::Date;
 
-use super::server::LANGUAGE;
 use super::{
-    Action, Dates, Defects, FileId, Generation, Market, MarketSize, Plan, RowCut, Rule, SandboxError, Script,
-    ServeOptions, at,
+    Action, Dates, Defects, FileId, Generation, Market, MarketSize, Plan, ProxyScript, RowCut, Rule, SandboxError,
+    Script, ScriptError, ServeOptions, at, proxy, server,
 };
 use crate::model::Dataset;
 
@@ -47,8 +46,11 @@ pub enum Command {
     #[command(after_help = EXAMPLE)]
     Generate(Box<GenerateArgs>),
     /// Make what is missing of the synthetic files, then serve the directory by S3 until stopped
-    #[command(after_help = format!("{EXAMPLE}\n\n{LANGUAGE}"))]
+    #[command(after_help = format!("{EXAMPLE}\n\n{}", server::LANGUAGE))]
     Serve(Box<ServeArgs>),
+    /// Pass TCP connections on to another address, as badly as a script says
+    #[command(after_help = proxy::LANGUAGE)]
+    Proxy(ProxyArgs),
 }
 
 /// Which files to make.
@@ -207,11 +209,35 @@ impl ServeArgs {
         rules.extend(self.reset_after.as_ref().map(|reset| Rule::gets(reset.times, Action::Reset(reset.bytes))));
         rules.push(Rule::gets(self.stall, Action::Stall(STALLS_AFTER_BYTES)));
         if let Some(path) = &self.faults {
-            let text = std::fs::read_to_string(path).map_err(at(path))?;
-            let script: Script = text.parse().map_err(|error| SandboxError::Faults { path: path.clone(), error })?;
-            rules.extend(script.0);
+            rules.extend(read_script::<Script>(path)?.0);
         }
         Ok(Script(rules))
+    }
+}
+
+fn read_script<S: FromStr<Err = ScriptError>>(path: &Path) -> Result<S, SandboxError> {
+    let text = std::fs::read_to_string(path).map_err(at(path))?;
+    text.parse().map_err(|error| SandboxError::Script { path: path.to_owned(), error })
+}
+
+/// What to pass on, and how badly.
+#[derive(Debug, Args)]
+pub struct ProxyArgs {
+    /// Loopback address to listen on; port 0 takes a free one, named in the first line of output
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:0")]
+    pub listen: SocketAddr,
+    /// Address of the server
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub to: SocketAddr,
+    /// Script of faults, a rule per line; see below
+    #[arg(long, value_name = "FILE")]
+    script: Option<PathBuf>,
+}
+
+impl ProxyArgs {
+    /// The faults of the file.
+    pub fn script(&self) -> Result<ProxyScript, SandboxError> {
+        self.script.as_deref().map_or_else(|| Ok(ProxyScript::default()), read_script)
     }
 }
 
@@ -244,7 +270,7 @@ mod tests {
         let line = ["vendor-sandbox", "generate", "--data-dir=/tmp/x"].iter().chain(flags);
         match Cli::try_parse_from(line).unwrap().command {
             Command::Generate(args) => args.generation(Timestamp::UNIX_EPOCH),
-            Command::Serve(_) => unreachable!("the line says generate"),
+            Command::Serve(_) | Command::Proxy(_) => unreachable!("the line says generate"),
         }
     }
 

@@ -27,11 +27,11 @@ use self::bucket::Bucket;
 use self::faults::{Connection, Delivery, Ending, deliver, refusal};
 use self::s3::{Keys, Vendor};
 use self::script::{Asked, Running, Strike};
-use super::{FileId, SandboxError};
+use super::{FileId, SandboxError, is_loopback};
 use crate::model::Dataset;
 
 pub use self::s3::Plan;
-pub use self::script::{Action, Rule, Script, ScriptError};
+pub use self::script::{Action, Rule, Script};
 
 pub(super) use self::script::LANGUAGE;
 
@@ -115,9 +115,7 @@ struct Tally {
 impl Server {
     /// Listens and answers until stopped. Must be called in a tokio runtime.
     pub async fn start(options: ServeOptions) -> Result<Self, SandboxError> {
-        if !options.listen.ip().is_loopback() {
-            return Err(SandboxError::NotLoopback(options.listen));
-        }
+        is_loopback(options.listen)?;
         let failed = |source| SandboxError::Listen { address: options.listen, source };
         let listener = TcpListener::bind(options.listen).await.map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;

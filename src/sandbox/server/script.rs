@@ -4,6 +4,8 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use crate::sandbox::rules::{self, ScriptError, positive};
+
 /// What a service does wrong, rule by rule.
 ///
 /// The first rule that strikes a request takes it; rules of slowness and of ignored ranges come on top, and the rules
@@ -64,28 +66,25 @@ pub enum Action {
     Slow(u64),
 }
 
-/// A script that cannot be read.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("line {line} of the faults, `{text}`: {problem}")]
-pub struct ScriptError {
-    line: usize,
-    text: String,
-    problem: String,
-}
-
 /// The language, as `--help` shows it.
 pub(in crate::sandbox) const LANGUAGE: &str = "\
 A script of faults has a rule per line; `#` begins a comment:
   LIST|GET [key=GLOB] [ranged] [nth=N] [times=N|all] ACTION
-`key` takes `*` for any text (a LIST is matched by its prefix); `ranged` means GETs of a range; the N-th match is struck
-[default: the first] and so many in all from there on [default: 1]. The first rule that strikes a request takes it; `slow`
-and `whole` come on top. Places and sizes are bytes. Actions:
-  slow-down[:SECONDS]  503 SlowDown, with Retry-After     internal-error   500
-  clock-skew           403 RequestTimeTooSkewed           slow:BYTES       bytes per second
-  reset:AT             the connection is reset            short:AT         it is closed before the promised end
-  stall:AT             nothing more comes                 flip:PLACE       a wrong byte; PLACE -1 is the last
-  whole                200 and all of it, not the range   other-etag       an ETag that nobody asked for
-  vanish               the key is gone from now on        republish:DIR    from now on served from DIR
+`key` takes `*` for any text (a LIST is matched by its prefix). `ranged` means GETs of a range. The N-th match is struck \
+[default: the first], and so many in all from there on [default: 1]. The first rule that strikes a request takes it; \
+`slow` and `whole` come on top. Places and sizes are bytes. Actions:
+  slow-down[:SECONDS]  503 SlowDown, with Retry-After
+  internal-error       500
+  clock-skew           403 RequestTimeTooSkewed
+  reset:AT             the connection is reset
+  short:AT             the connection is closed before the promised end
+  stall:AT             nothing more comes
+  slow:BYTES           bytes per second
+  flip:PLACE           a wrong byte of the object; PLACE -1 is the last
+  whole                200 and all of it instead of the range
+  other-etag           an ETag that nobody asked for
+  vanish               the key is gone from now on
+  republish:DIR        from now on the key is served from DIR
   reorder:KEYS         (LIST) pages of KEYS keys, the last ones first";
 
 impl Rule {
@@ -127,15 +126,7 @@ impl FromStr for Script {
     type Err = ScriptError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let mut rules = Vec::new();
-        for (line, text) in text.lines().enumerate() {
-            let text = text.split('#').next().unwrap_or_default().trim();
-            if !text.is_empty() {
-                let failed = |problem| ScriptError { line: line + 1, text: text.to_owned(), problem };
-                rules.push(text.parse::<Rule>().map_err(failed)?);
-            }
-        }
-        Ok(Self(rules))
+        rules::parse(text).map(Self)
     }
 }
 
@@ -174,10 +165,6 @@ impl FromStr for Rule {
             _ => Ok(rule),
         }
     }
-}
-
-fn positive(text: &str) -> Result<u64, String> {
-    text.parse().ok().filter(|n| *n > 0).ok_or_else(|| format!("`{text}` is not a positive number"))
 }
 
 impl FromStr for Action {
