@@ -27,14 +27,17 @@ mod points {
     use rustix::process::{Signal, getpid, kill_process};
 
     /// All places, in the order of a run.
-    pub const POINTS: [&str; 20] = [
+    pub const POINTS: [&str; 24] = [
         "migration-begun",
         "migrations-run",
         "migrated",
         "listed",
         "planned",
+        "day-claimed",
         "object-fetched",
         "object-cached",
+        "sameness-unrecorded",
+        "sameness-recorded",
         "day-begun",
         "day-replaced",
         "bars-written",
@@ -44,6 +47,7 @@ mod points {
         "ledger-written",
         "day-committed",
         "day-reported",
+        "day-released",
         "attempt-unrecorded",
         "attempt-recorded",
         "rate-unrecorded",

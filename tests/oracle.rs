@@ -13,7 +13,7 @@ use std::sync::Arc;
 use barkeep::aggregate::DayGrid;
 use barkeep::ingest::decode::{Grouping, decode_minutes, gunzip};
 use barkeep::ingest::source::{LocalSource, Source};
-use barkeep::ingest::{Accept, Outcome, Request, SilentReporter, Wanted, make_plan, run};
+use barkeep::ingest::{Accept, Outcome, Request, SilentReporter, Wanted, make_plan};
 use barkeep::model::{Dataset, Timeframe, TimeframeSet};
 use barkeep::store::sqlite::SqliteStore;
 use jiff::civil::date;
@@ -84,9 +84,8 @@ async fn load(files: &Path) -> Vec<TableRow> {
     let plan = make_plan(&source, Some(&mut store), asked, &SilentReporter).await.unwrap();
     let files = plan.jobs().count();
     let reporter = Arc::new(SilentReporter);
-    let (report, error) =
-        run(vec![plan], Arc::new(source), &mut store, common::CONCURRENCY, reporter, Default::default()).await;
-    assert!(error.is_none(), "{error:?}");
+    let source = Arc::new(source);
+    let report = common::carry_out(vec![plan], source, &database, &mut store, reporter, Default::default()).await;
     let loaded = report.days.iter().filter(|day| day.outcome == Outcome::Loaded);
     assert_eq!(loaded.clone().count(), files, "every file is loaded");
     assert!(loaded.filter_map(|day| day.minute_file.as_ref()).all(|file| file.rejects.total() == 0));

@@ -301,7 +301,7 @@ fn sizes(date: Date, here: u64, others: &[(Date, u64)]) -> Option<String> {
     let of = |(date, size)| (date, file(Dataset::Stocks, FileKind::Minute, date, "1", size));
     let minute = others.iter().copied().chain([(date, here)]).map(of).collect();
     let request = Arc::new(request(Dataset::Stocks, date, date));
-    job(plan_day(&request, date, &Listing { minute, ..Listing::default() }, &DayState::default())).short
+    job(plan_day(&request, date, &Listing { minute, ..Listing::default() }, &DayState::default())).listed.short
 }
 
 #[test]

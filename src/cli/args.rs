@@ -173,6 +173,15 @@ pub struct StatusArgs {
     /// Only this market.
     #[arg(long, value_parser = dataset_parser())]
     pub dataset: Option<Dataset>,
+    /// Show instead which files the vendor replaced after they were loaded, and what that changed.
+    #[arg(long, conflicts_with = "symbol")]
+    pub restatements: bool,
+    /// Only those of trading dates from this one on.
+    #[arg(long, value_name = "DATE", value_parser = parse_date, requires = "restatements")]
+    pub from: Option<Date>,
+    /// Only those up to and with this trading date.
+    #[arg(long, value_name = "DATE", value_parser = parse_date, requires = "restatements")]
+    pub to: Option<Date>,
 }
 
 /// `watchlist` and what to do with it.
@@ -312,6 +321,9 @@ mod tests {
             "backfill bars",
             "backfill bars A --timeframe=2m",
             "backfill bars A --limit=0",
+            "backfill status --from=2024-01-01",
+            "backfill status --to=2024-01-01",
+            "backfill status --restatements --symbol=A",
             "backfill watchlist",
             "backfill watchlist add",
             "backfill watchlist add A --days-to-backfill=0",

@@ -44,7 +44,9 @@ Examples:
 pub(super) const STATUS: &str = "\
 Examples:
   backfill status                         everything
-  backfill status --symbol=AAPL --json    one symbol, for a program";
+  backfill status --symbol=AAPL --json    one symbol, for a program
+  backfill status --restatements          what the vendor replaced, and when
+  backfill status --restatements --from=2024-07-01 --to=2024-07-31 --json";
 
 /// Of `completions`.
 pub(super) const COMPLETIONS: &str = "\

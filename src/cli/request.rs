@@ -102,7 +102,7 @@ pub enum RequestError {
          the list with `backfill watchlist add S`, or load everything with --all"
     )]
     NothingWatched(Dataset),
-    /// Exchanged ends of `bars`.
+    /// Exchanged ends of a range.
     #[error("--from={from} lies after --to={to}: exchange them")]
     Backwards {
         /// First date.
@@ -270,11 +270,7 @@ impl BarsRequest {
             (false, true) => BarsFormat::Json,
             (false, false) => BarsFormat::Table,
         };
-        if let (Some(from), Some(to)) = (args.from, args.to)
-            && from > to
-        {
-            return Err(RequestError::Backwards { from, to });
-        }
+        in_order(args.from, args.to)?;
         let symbol = Symbol::from_command_line(&args.symbol)?;
         Ok(Self { symbol, timeframe: args.timeframe, from: args.from, to: args.to, limit: args.limit, format })
     }
@@ -287,13 +283,27 @@ pub struct StatusRequest {
     pub symbols: Vec<Symbol>,
     /// Only this dataset.
     pub dataset: Option<Dataset>,
+    /// Instead of bars, what the vendor replaced: of these trading dates.
+    pub restatements: Option<RangeInclusive<Date>>,
 }
 
 impl StatusRequest {
     /// Checks what was typed.
     pub fn new(args: &StatusArgs) -> Result<Self, RequestError> {
+        in_order(args.from, args.to)?;
         let symbols = read_symbols("--symbol", &args.symbol, &[], args.dataset)?;
-        Ok(Self { symbols, dataset: args.dataset })
+        let dates = args.from.unwrap_or(FIRST_DATE)..=args.to.unwrap_or(Date::MAX);
+        Ok(Self { symbols, dataset: args.dataset, restatements: Some(dates).filter(|_| args.restatements) })
+    }
+}
+
+/// Before any market; databases know dates from here on.
+const FIRST_DATE: Date = Date::constant(1, 1, 1);
+
+fn in_order(from: Option<Date>, to: Option<Date>) -> Result<(), RequestError> {
+    match (from, to) {
+        (Some(from), Some(to)) if from > to => Err(RequestError::Backwards { from, to }),
+        _ => Ok(()),
     }
 }
 

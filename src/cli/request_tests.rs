@@ -166,5 +166,11 @@ fn bars_and_status_name_what_they_show() {
 
     let Command::Status(args) = command("status --symbol=B --symbol=A --dataset=stocks") else { panic!("status") };
     let status = StatusRequest::new(&args).unwrap();
-    assert_eq!(status, StatusRequest { symbols: symbols(&["A", "B"]), dataset: Some(Dataset::Stocks) });
+    let expected = StatusRequest { symbols: symbols(&["A", "B"]), dataset: Some(Dataset::Stocks), restatements: None };
+    assert_eq!(status, expected);
+    let (from, to) = (Some(date(2024, 7, 2)), Some(date(2024, 7, 1)));
+    let args = StatusArgs { restatements: true, from, ..StatusArgs::default() };
+    assert_eq!(StatusRequest::new(&args).unwrap().restatements, Some(date(2024, 7, 2)..=Date::MAX));
+    let error = StatusRequest::new(&StatusArgs { to, ..args }).unwrap_err();
+    assert!(matches!(error, RequestError::Backwards { .. }), "{error}");
 }

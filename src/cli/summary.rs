@@ -151,8 +151,20 @@ fn rejects(text: &mut String, run: &RunReport, totals: &Totals) {
 }
 
 fn notes(text: &mut String, run: &RunReport, totals: &Totals) {
-    let of_day = |day: &DayReport, note: &str| format!("{} {}: {}", day.date, day.dataset, printable(note));
-    let said = run.days.iter().flat_map(|day| day.notes.iter().map(move |note| of_day(day, note)));
+    let mut said: Vec<(&str, Vec<&DayReport>)> = Vec::new();
+    for (day, note) in run.days.iter().flat_map(|day| day.notes.iter().map(move |note| (day, note))) {
+        match said.iter_mut().find(|(other, days)| other == note && days[0].dataset == day.dataset) {
+            Some((_, days)) => days.push(day),
+            None => said.push((note, vec![day])),
+        }
+    }
+    let said = said.into_iter().map(|(note, days)| {
+        let (first, last, note) = (days[0], days[days.len() - 1].date, printable(note));
+        match days.len() {
+            1 => format!("{} {}: {note}", first.date, first.dataset),
+            count => format!("{} to {last} ({count} days) {}: {note}", first.date, first.dataset),
+        }
+    });
     list(text, "notes", said.collect());
     let absent = totals.sometimes_absent.iter().map(|absent| {
         let (symbol, days) = (printable(&absent.symbol), counted(absent.days, "day"));

@@ -1,6 +1,7 @@
 use super::testing::{day, run};
 use super::*;
 use crate::ingest::{ObjectReport, RejectReason, RejectedRow};
+use crate::model::Dataset;
 
 fn loaded(date: &str, rows: u64, bars: u64) -> DayReport {
     let minute_file = Some(ObjectReport { rows, ..ObjectReport::default() });
@@ -141,6 +142,17 @@ fn nothing_to_do_is_said() {
         "no trading day among the dates asked for\n0 rows read, 0 rejected; 0 bars written; 0 B fetched; 0.000s\n"
     );
     assert_eq!(gaps(&run), "");
+}
+
+#[test]
+fn a_note_of_many_days_is_one_line() {
+    let noted = |date| DayReport { notes: vec!["another process loaded it".into()], ..day(date, Outcome::Unchanged) };
+    let mut days = vec![noted("2024-07-08"), loaded("2024-07-09", 1, 1), noted("2024-07-10"), noted("2024-07-10")];
+    days[3].dataset = Dataset::Crypto;
+    let text = summary(&run(days));
+    let lines = "  2024-07-08 to 2024-07-10 (2 days) stocks: another process loaded it\n  \
+                 2024-07-10 crypto: another process loaded it\n";
+    assert!(text.ends_with(lines), "{text}");
 }
 
 #[test]

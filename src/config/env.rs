@@ -22,6 +22,9 @@ pub const BARKEEP_PART_SIZE: &str = "BARKEEP_PART_SIZE";
 /// Milliseconds to wait for a connection, an answer, or the next byte of an object, for tests that cannot wait long.
 #[cfg(feature = "sandbox")]
 pub const BARKEEP_PATIENCE_MS: &str = "BARKEEP_PATIENCE_MS";
+/// For how many seconds a day stays claimed by a process that has died, for tests.
+#[cfg(feature = "sandbox")]
+pub const BARKEEP_LEASE_SECONDS: &str = "BARKEEP_LEASE_SECONDS";
 /// Access key id taken when the `MASSIVE_S3_…` pair is not set.
 pub const AWS_ACCESS_KEY_ID: &str = "AWS_ACCESS_KEY_ID";
 /// Secret that belongs to [`AWS_ACCESS_KEY_ID`].
@@ -51,6 +54,8 @@ pub const ALL: &[&str] = &[
     BARKEEP_PART_SIZE,
     #[cfg(feature = "sandbox")]
     BARKEEP_PATIENCE_MS,
+    #[cfg(feature = "sandbox")]
+    BARKEEP_LEASE_SECONDS,
     AWS_ACCESS_KEY_ID,
     AWS_SECRET_ACCESS_KEY,
     AWS_SESSION_TOKEN,

@@ -1,6 +1,7 @@
 //! Flags over environment over `.env` over settings file over defaults.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use url::Url;
 
@@ -13,6 +14,7 @@ const DEFAULT_ENDPOINT: &str = "https://files.massive.com";
 const DEFAULT_BUCKET: &str = "flatfiles";
 const DEFAULT_CACHE_KEEP: &str = "24h";
 const DEFAULT_DOWNLOADS: usize = 12;
+const DEFAULT_LEASE: Duration = Duration::from_mins(1);
 /// More files or threads at once than any machine gains from; a number above it is a slip of the finger.
 const MOST_AT_ONCE: u64 = 256;
 
@@ -41,6 +43,7 @@ impl Settings {
                 None => Sourced::new(true, Origin::Default),
             },
             now: now(inputs)?,
+            lease: lease(inputs)?,
         })
     }
 }
@@ -239,9 +242,25 @@ fn now(inputs: &Inputs) -> Result<Sourced<jiff::Timestamp>, ConfigError> {
     }
 }
 
+#[cfg(feature = "sandbox")]
+fn lease(inputs: &Inputs) -> Result<Sourced<Duration>, ConfigError> {
+    let Some(Sourced { value, origin }) = variable(inputs, env::BARKEEP_LEASE_SECONDS) else {
+        return Ok(Sourced::new(DEFAULT_LEASE, Origin::Default));
+    };
+    match value.parse() {
+        Ok(seconds @ 1..) => Ok(Sourced::new(Duration::from_secs(seconds), origin)),
+        _ => Err(ConfigError::Value { origin, problem: format!("`{value}` is not a number of seconds above 0") }),
+    }
+}
+
 #[cfg(not(feature = "sandbox"))]
 fn now(inputs: &Inputs) -> Result<Sourced<jiff::Timestamp>, ConfigError> {
     Ok(Sourced::new(inputs.clock, Origin::Default))
+}
+
+#[cfg(not(feature = "sandbox"))]
+fn lease(_: &Inputs) -> Result<Sourced<Duration>, ConfigError> {
+    Ok(Sourced::new(DEFAULT_LEASE, Origin::Default))
 }
 
 #[cfg(test)]

@@ -199,6 +199,18 @@ fn the_clock_can_be_set_in_sandbox_builds() {
     );
 }
 
+#[cfg(feature = "sandbox")]
+#[test]
+fn the_lease_of_claims_can_be_set_in_sandbox_builds() {
+    let mut inputs = inputs();
+    assert_eq!(Settings::resolve(&inputs).unwrap().lease.value, Duration::from_mins(1));
+    inputs.environment = Variables::of([(env::BARKEEP_LEASE_SECONDS, "2")]);
+    assert_eq!(Settings::resolve(&inputs).unwrap().lease.value, Duration::from_secs(2));
+    inputs.environment = Variables::of([(env::BARKEEP_LEASE_SECONDS, "0")]);
+    let error = Settings::resolve(&inputs).unwrap_err().to_string();
+    assert_eq!(error, "environment BARKEEP_LEASE_SECONDS: `0` is not a number of seconds above 0");
+}
+
 #[test]
 fn colour_is_left_out_on_request_of_the_environment() {
     let mut inputs = inputs();

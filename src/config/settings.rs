@@ -1,6 +1,7 @@
 //! The settings of a run.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use jiff::Timestamp;
 
@@ -27,6 +28,8 @@ pub struct Settings {
     pub color: Sourced<bool>,
     /// The time taken for now.
     pub now: Sourced<Timestamp>,
+    /// How long a day stays claimed by a process that has died.
+    pub lease: Sourced<Duration>,
 }
 
 /// Where the vendor's bucket is and who asks.

@@ -11,9 +11,11 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio_util::task::AbortOnDropHandle;
 
 use super::context::Context;
-use super::load::{FetchedDay, Message, Problem, load};
+use super::load::{FetchedDay, LocalFiles, Message, Problem, load};
 use super::pipeline::{Concurrency, RunError};
 use super::plan::{DayJob, DayPlan, Listing, plan_day};
+use super::report::DayReport;
+use super::share::{Claimer, LOOK_AGAIN_AFTER, settled_by_another};
 use super::source::{DayFile, Source, SourceError};
 use crate::model::{Dataset, FileKind, Outcome};
 
@@ -21,27 +23,40 @@ use crate::model::{Dataset, FileKind, Outcome};
 const BATCHES_AHEAD: usize = 24;
 
 /// A day on its way to the writer.
-pub(super) struct Arrival {
+pub(super) struct Arrival<T> {
     pub(super) dataset: Dataset,
     pub(super) date: Date,
     pub(super) started_at: Timestamp,
     /// What fetching it cost.
     pub(super) bytes_over_network: u64,
-    /// Its bars as they are decoded, and its files; or why there are none.
-    pub(super) day: Result<(mpsc::Receiver<Message>, DayPaths), Problem>,
+    pub(super) day: Day<T>,
 }
 
-/// Where a day's files are on this disk.
-#[derive(Clone)]
-pub(super) struct DayPaths {
-    pub(super) minute: Option<PathBuf>,
-    pub(super) day: Option<PathBuf>,
+/// How a day arrives.
+pub(super) enum Day<T> {
+    /// With its files.
+    Here(T),
+    /// Without: this is why.
+    Refused(Problem),
+    /// Another process has left nothing to do.
+    Settled(Box<DayReport>),
+}
+
+/// The bars of a day as they are decoded, and its files.
+pub(super) type Decoding = (mpsc::Receiver<Message>, LocalFiles);
+
+/// What became of fetching a day.
+enum Fetch {
+    Done(Box<Arrival<FetchedDay>>),
+    /// Another process is loading it.
+    Aside(Box<DayJob>),
 }
 
 /// Brings days to this disk and starts decoding them, in order.
 pub(super) struct Feeder {
     source: Arc<Source>,
     listing: Listing,
+    claimer: Claimer,
     context: Context,
     /// Dates the vendor has refused.
     refused: Mutex<BTreeSet<Date>>,
@@ -49,20 +64,18 @@ pub(super) struct Feeder {
     downloads: usize,
 }
 
-/// A day that was fetched, or not.
-struct Fetch {
-    dataset: Dataset,
-    date: Date,
-    started_at: Timestamp,
-    bytes_over_network: u64,
-    day: Result<FetchedDay, Problem>,
-}
-
 impl Feeder {
-    pub(super) fn new(source: Arc<Source>, listing: Listing, context: Context, concurrency: Concurrency) -> Self {
+    pub(super) fn new(
+        source: Arc<Source>,
+        listing: Listing,
+        claimer: Claimer,
+        context: Context,
+        concurrency: Concurrency,
+    ) -> Self {
         Self {
             source,
             listing,
+            claimer,
             context,
             refused: Mutex::new(BTreeSet::new()),
             decoders: Arc::new(Semaphore::new(concurrency.decoders.max(1))),
@@ -70,81 +83,122 @@ impl Feeder {
         }
     }
 
-    /// Sends every day to the writer; ends early when the writer is gone or the run stops.
-    pub(super) async fn feed(self, jobs: Vec<DayJob>, to_writer: mpsc::Sender<Result<Arrival, RunError>>) {
+    /// Sends every day to the writer, those that other processes hold at the end; ends early when the writer is gone or
+    /// the run stops.
+    pub(super) async fn feed(
+        self,
+        mut jobs: Vec<DayJob>,
+        to_writer: mpsc::Sender<Result<Arrival<Decoding>, RunError>>,
+    ) {
         let feeder = Arc::new(self);
+        let mut said = false;
+        loop {
+            let days = jobs.len();
+            let Some(aside) = feeder.feed_once(jobs, &to_writer).await else { return };
+            if aside.is_empty() {
+                return;
+            }
+            if aside.len() == days && !said {
+                said = true;
+                let days = if days == 1 { "a day".to_owned() } else { format!("{days} days") };
+                feeder.context.reporter.note(&format!("waiting for {days} another process is loading"));
+            }
+            tokio::time::sleep(LOOK_AGAIN_AFTER).await;
+            jobs = aside;
+        }
+    }
+
+    /// Sends the days that no other process holds; gives back the others, or nothing where the writer is gone.
+    async fn feed_once(
+        self: &Arc<Self>,
+        jobs: Vec<DayJob>,
+        to_writer: &mpsc::Sender<Result<Arrival<Decoding>, RunError>>,
+    ) -> Option<Vec<DayJob>> {
         // Tasks of their own, so that connections are served while this one waits for a decoder or the writer.
         let fetches = stream::iter(jobs).map(|job| {
-            let feeder = Arc::clone(&feeder);
+            let feeder = Arc::clone(self);
             AbortOnDropHandle::new(tokio::spawn(async move { feeder.fetch(job).await }))
         });
-        let mut fetches = std::pin::pin!(fetches.buffered(feeder.downloads));
+        let mut fetches = std::pin::pin!(fetches.buffered(self.downloads));
+        let mut aside = Vec::new();
         while let Some(ended) = fetches.next().await {
             let fetched = ended.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()));
             let arrival = match fetched {
-                Ok(fetch) => {
-                    let Ok(permit) = Arc::clone(&feeder.decoders).acquire_owned().await else { return };
-                    Ok(feeder.decode(fetch, permit))
+                Ok(Fetch::Aside(job)) => {
+                    aside.push(*job);
+                    continue;
                 }
+                Ok(Fetch::Done(fetch)) => Ok(self.decode(*fetch).await?),
                 Err(error) => Err(error),
             };
-            if to_writer.send(arrival).await.is_err() || feeder.context.stop.is_cancelled() {
-                return;
+            if to_writer.send(arrival).await.is_err() || self.context.stop.is_cancelled() {
+                return None;
             }
         }
+        Some(aside)
     }
 
-    fn decode(&self, fetch: Fetch, permit: OwnedSemaphorePermit) -> Arrival {
-        let Fetch { dataset, date, started_at, bytes_over_network, day } = fetch;
-        let day = day.map(|day| {
-            let paths = DayPaths { minute: day.minute.clone(), day: day.day.clone() };
-            (decode_on_thread(day, &self.context, Some(permit)), paths)
-        });
-        Arrival { dataset, date, started_at, bytes_over_network, day }
-    }
-
-    async fn fetch(&self, mut job: DayJob) -> Result<Fetch, RunError> {
-        let mut fetch = Fetch {
-            dataset: job.request.dataset,
-            date: job.date,
-            started_at: self.context.clock.now(),
-            bytes_over_network: 0,
-            day: Err(Problem { outcome: Outcome::NotEntitled, detail: String::new() }),
+    async fn decode(&self, fetch: Arrival<FetchedDay>) -> Option<Arrival<Decoding>> {
+        let Arrival { dataset, date, started_at, bytes_over_network, day } = fetch;
+        let day = match day {
+            Day::Here(day) => {
+                let permit = Arc::clone(&self.decoders).acquire_owned().await.ok()?;
+                let files = day.files.clone();
+                Day::Here((decode_on_thread(day, &self.context, Some(permit)), files))
+            }
+            Day::Refused(problem) => Day::Refused(problem),
+            Day::Settled(report) => Day::Settled(report),
         };
-        if let Some(boundary) = self.refused_up_to().filter(|boundary| job.date <= *boundary) {
-            let dataset = job.request.dataset;
+        Some(Arrival { dataset, date, started_at, bytes_over_network, day })
+    }
+
+    async fn fetch(&self, job: DayJob) -> Result<Fetch, RunError> {
+        let (dataset, date, started_at) = (job.request.dataset, job.date, self.context.clock.now());
+        let mut bytes_over_network = 0;
+        let day = if let Some(boundary) = self.refused_up_to().filter(|boundary| date <= *boundary) {
             let detail = format!(
                 "the vendor refuses {dataset} files up to {boundary}: your plan does not reach back so far, or has no {dataset}"
             );
-            fetch.day = Err(Problem { outcome: Outcome::NotEntitled, detail });
-            return Ok(fetch);
-        }
-        let bytes = &mut fetch.bytes_over_network;
-        let mut minute = None;
+            Day::Refused(Problem { outcome: Outcome::NotEntitled, detail })
+        } else {
+            let claimed = self.claimer.claim(dataset, date).await;
+            match job.again(&claimed.state) {
+                DayPlan::Settled { outcome, detail, .. } => {
+                    Day::Settled(Box::new(settled_by_another(&job, outcome, detail)))
+                }
+                DayPlan::Load(job) if !claimed.is_ours => return Ok(Fetch::Aside(job)),
+                DayPlan::Load(job) => match self.fetch_files(*job, &mut bytes_over_network).await? {
+                    Ok(day) => Day::Here(day),
+                    Err(problem) => Day::Refused(problem),
+                },
+            }
+        };
+        Ok(Fetch::Done(Box::new(Arrival { dataset, date, started_at, bytes_over_network, day })))
+    }
+
+    async fn fetch_files(&self, mut job: DayJob, bytes: &mut u64) -> Result<Result<FetchedDay, Problem>, RunError> {
+        let mut files = LocalFiles::default();
         if let Some(file) = job.minute.clone() {
             match self.fetch_file(file, &mut job, bytes).await? {
-                Ok(path) => minute = Some(path),
+                Ok(path) => files.minute = Some(path),
                 Err(problem) => {
                     if problem.outcome == Outcome::NotEntitled {
                         self.refused.lock().unwrap_or_else(PoisonError::into_inner).insert(job.date);
                     }
-                    fetch.day = Err(problem);
-                    return Ok(fetch);
+                    return Ok(Err(problem));
                 }
             }
         }
-        let (mut day, mut day_problem) = (None, None);
         if let Some(file) = job.day.clone() {
             match self.fetch_file(file, &mut job, bytes).await? {
-                Ok(path) => day = Some(path),
+                Ok(path) => files.day = Some(path),
                 Err(problem) => {
-                    day_problem = Some(problem);
+                    files.day_problem = Some(problem);
                     job = job.without_day_file();
                 }
             }
         }
-        fetch.day = Ok(FetchedDay { job, minute, day, day_problem });
-        Ok(fetch)
+        Ok(Ok(FetchedDay { job, files }))
     }
 
     /// The date from which on back nothing is asked for: a vendor's plan reaches back to some date. One refusal alone may

@@ -8,22 +8,39 @@ use tokio::sync::mpsc::Sender;
 
 use super::check::{Verdict, check};
 use super::context::Context;
-use super::decode::{DayFileRows, DecodeError, Grouping, MinuteRows, SymbolMinutes, decode_day, decode_minutes};
+use super::decode::{
+    DayFileRows, DecodeError, Grouping, MinuteRows, SymbolMinutes, content_hash, decode_day, decode_minutes,
+};
 use super::plan::{DayJob, version};
 use super::report::ObjectReport;
 use super::source::DayFile;
 use crate::aggregate::{DayGrid, roll_up};
-use crate::model::{Bar, Outcome};
-use crate::store::{BarBatch, LoadedFile};
+use crate::model::{Bar, FileKind, Outcome};
+use crate::store::{BarBatch, ContentHash, LoadedFile};
 
 /// A day whose files are on this disk.
 #[derive(Debug)]
 pub(super) struct FetchedDay {
     pub(super) job: DayJob,
+    pub(super) files: LocalFiles,
+}
+
+/// Where a day's files are on this disk.
+#[derive(Debug, Clone, Default)]
+pub(super) struct LocalFiles {
     pub(super) minute: Option<PathBuf>,
     pub(super) day: Option<PathBuf>,
     /// What became of the day file, if it could not be fetched.
     pub(super) day_problem: Option<Problem>,
+}
+
+impl LocalFiles {
+    fn path(&self, kind: FileKind) -> Option<&Path> {
+        match kind {
+            FileKind::Minute => self.minute.as_deref(),
+            FileKind::Day => self.day.as_deref(),
+        }
+    }
 }
 
 /// Why a day, or one of its files, was not loaded.
@@ -33,10 +50,12 @@ pub(super) struct Problem {
     pub(super) detail: String,
 }
 
-/// What a decoder tells the writer, in this order: a beginning, bars, an end.
+/// What a decoder tells the writer, in this order: a beginning, bars, an end; or only that it knows the files.
 #[derive(Debug)]
 pub(super) enum Message {
-    /// The day's transaction may open. Comes again when the file turns out to need another way of reading.
+    /// These files, which the vendor has replaced, hold what they held when they were loaded. The day is to be planned anew.
+    Same(Box<DayJob>, Vec<DayFile>),
+    /// Bars of the day will follow. Comes again when the file turns out to need another way of reading.
     Begin(Box<DayJob>),
     /// Bars of the day.
     Bars(BarBatch),
@@ -62,13 +81,30 @@ const BATCH_BARS: usize = 16 * 1024;
 
 /// Decodes a day and sends it. Ends early when the receiver is gone or the run is to stop.
 pub(super) fn load(day: FetchedDay, to: &Sender<Message>, context: &Context) {
-    let end = decode(day, to, context);
-    // A receiver that is gone wants no end either.
-    let _ = match end {
-        Ok(decoded) => to.blocking_send(Message::Whole(Box::new(decoded))),
-        Err(Stop::Problem(problem, decoded)) => to.blocking_send(Message::Broken(problem, decoded)),
-        Err(Stop::Unwanted) => Ok(()),
+    let same = same_content(&day);
+    let end = if same.is_empty() {
+        match decode(day, to, context) {
+            Ok(decoded) => Message::Whole(Box::new(decoded)),
+            Err(Stop::Problem(problem, decoded)) => Message::Broken(problem, decoded),
+            Err(Stop::Unwanted) => return,
+        }
+    } else {
+        Message::Same(Box::new(day.job), same)
     };
+    // A receiver that is gone wants no end either.
+    let _ = to.blocking_send(end);
+}
+
+/// The files that the vendor has replaced by their like. Costs one more unpacking of files that were replaced, and nothing
+/// for others.
+fn same_content(day: &FetchedDay) -> Vec<DayFile> {
+    let is_same = |file: &&DayFile| {
+        let (before, path) = (day.job.content_before(file), day.files.path(file.kind));
+        // A file that cannot be unpacked is none that was loaded; what is wrong with it is the decoder's to say.
+        let now = before.and(path).and_then(|path| content_hash(File::open(path).ok()?).ok());
+        now.is_some() && now == before
+    };
+    day.job.minute.iter().chain(&day.job.day).filter(is_same).cloned().collect()
 }
 
 enum Stop {
@@ -77,7 +113,7 @@ enum Stop {
 }
 
 fn decode(day: FetchedDay, to: &Sender<Message>, context: &Context) -> Result<Decoded, Stop> {
-    let FetchedDay { mut job, minute, day: day_path, day_problem } = day;
+    let FetchedDay { mut job, files: LocalFiles { minute, day: day_path, day_problem } } = day;
     let dataset = job.request.dataset;
     let grid = DayGrid::new(dataset, job.date);
     let mut decoded = Decoded { day_problem, ..Decoded::default() };
@@ -147,14 +183,14 @@ fn decode(day: FetchedDay, to: &Sender<Message>, context: &Context) -> Result<De
             return Err(Stop::Problem(empty(file), Box::new(decoded)));
         }
         let mut verdict = check(dataset, &grid, &rows.census, official.as_ref());
-        verdict.suspect.extend(job.short.clone());
+        verdict.suspect.extend(job.listed.short.clone());
         decoded = judge(&job, verdict, decoded)?;
         decoded.absent =
             job.request.symbols.iter().flatten().filter(|ticker| !rows.census.has(ticker)).cloned().collect();
-        decoded.files.push(loaded_file(file, rows.rows, rows.rejects.total(), rows.census.symbols, rolled));
+        decoded.files.extend(decoded.minute.as_ref().map(|read| loaded_file(file, read, rows.content, rolled)));
     }
     if let (Some(file), Some(rows)) = (&job.day, &official) {
-        decoded.files.push(loaded_file(file, rows.rows, rows.rejects.total(), rows.symbol_count(), official_bars));
+        decoded.files.extend(decoded.day.as_ref().map(|read| loaded_file(file, read, rows.content, official_bars)));
     }
     Ok(decoded)
 }
@@ -240,14 +276,14 @@ fn day_report(file: &DayFile, rows: &DayFileRows) -> ObjectReport {
     }
 }
 
-fn loaded_file(file: &DayFile, rows_read: u64, rows_rejected: u64, symbols_seen: u64, bars_written: u64) -> LoadedFile {
+fn loaded_file(file: &DayFile, read: &ObjectReport, content: Option<ContentHash>, bars_written: u64) -> LoadedFile {
     LoadedFile {
         kind: file.kind,
         version: version(file),
-        rows_read,
-        rows_rejected,
-        symbols_seen,
-        content: None,
+        rows_read: read.rows,
+        rows_rejected: read.rejects.total(),
+        symbols_seen: read.symbols,
+        content,
         bars_written,
     }
 }

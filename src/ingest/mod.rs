@@ -10,11 +10,14 @@ mod load;
 mod pipeline;
 mod plan;
 mod report;
+mod share;
 pub mod source;
 mod wanted;
+mod write;
 
 pub use crate::model::Outcome;
 pub use pipeline::{Concurrency, DatasetPlan, RunError, make_plan, run};
-pub use plan::{Accept, DayJob, DayPlan, Listing, Request, plan, plan_day};
+pub use plan::{Accept, DayJob, DayPlan, ListedDay, Listing, Request, plan, plan_day};
 pub use report::{DayReport, ObjectReport, RejectReason, RejectedRow, Rejects, Reporter, RunReport, SilentReporter};
+pub use share::Sharing;
 pub use wanted::Wanted;

@@ -10,7 +10,7 @@ use jiff::{Timestamp, ToSpan};
 use super::Wanted;
 use super::source::DayFile;
 use crate::model::{Dataset, Expectation, FileKind, Outcome, TimeframeSet, file_due_at, xnys};
-use crate::store::{DayState, FileVersion, Replace};
+use crate::store::{ContentHash, DayState, FileVersion, Replace};
 
 /// Which suspect days are loaded all the same.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -86,8 +86,8 @@ pub struct DayJob {
     pub minute: Option<DayFile>,
     /// The day file, if it is to be read.
     pub day: Option<DayFile>,
-    /// The minute file as listed, to be read or not.
-    pub listed_minute: DayFile,
+    /// What is listed of the day, to be read or not.
+    pub listed: ListedDay,
     /// What to make of them.
     pub wanted: Wanted,
     /// What to remove first.
@@ -98,13 +98,33 @@ pub struct DayJob {
     pub named: Vec<(String, TimeframeSet)>,
     /// Whether a file had changed since it was loaded.
     pub restated: bool,
-    /// Why the listing makes the day look short.
-    pub short: Option<String>,
     /// What was stored of the day when this was planned.
     pub state: DayState,
 }
 
+/// What the vendor lists of a day.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListedDay {
+    /// The minute file.
+    pub minute: DayFile,
+    /// The day file.
+    pub day: Option<DayFile>,
+    /// Why the minute file's size makes the day look short.
+    pub short: Option<String>,
+}
+
 impl DayJob {
+    /// The same day planned by the same listing and what is stored of it now.
+    #[must_use]
+    pub fn again(&self, state: &DayState) -> DayPlan {
+        plan_listed(&self.request, self.date, &self.listed, state)
+    }
+
+    /// What the content of a file was when it was loaded, if the vendor has replaced it since.
+    pub(super) fn content_before(&self, file: &DayFile) -> Option<ContentHash> {
+        self.state.file(file.kind).filter(|_| is_restated(&self.state, file))?.content
+    }
+
     /// The same day without the vendor's day file: what it would have brought is neither removed nor promised.
     #[must_use]
     pub fn without_day_file(mut self) -> Self {
@@ -182,8 +202,8 @@ pub fn plan(request: &Arc<Request>, listing: &Listing, states: &BTreeMap<Date, D
 
 /// Plans one day; `None` where there is no session and no file.
 pub fn plan_day(request: &Arc<Request>, date: Date, listing: &Listing, state: &DayState) -> Option<DayPlan> {
-    let settled = |outcome, detail| Some(DayPlan::Settled { date, outcome, detail });
     let Some(minute) = listing.minute.get(&date) else {
+        let settled = |outcome, detail| Some(DayPlan::Settled { date, outcome, detail });
         let unloaded = need(request, state, FileKind::Minute, false, None).is_empty()
             && request
                 .symbols
@@ -200,7 +220,18 @@ pub fn plan_day(request: &Arc<Request>, date: Date, listing: &Listing, state: &D
             Expectation::Possible | Expectation::Closed => None,
         };
     };
-    let day = listing.day.get(&date).filter(|_| request.official_day && !refused_lately(request, state, FileKind::Day));
+    let listed = ListedDay { minute: minute.clone(), day: listing.day.get(&date).cloned(), short: None };
+    let mut plan = plan_listed(request, date, &listed, state);
+    if let DayPlan::Load(job) = &mut plan {
+        job.listed.short = short(request.dataset, date, minute.size_bytes, &listing.minute);
+    }
+    Some(plan)
+}
+
+fn plan_listed(request: &Arc<Request>, date: Date, listed: &ListedDay, state: &DayState) -> DayPlan {
+    let settled = |outcome, detail| DayPlan::Settled { date, outcome, detail };
+    let minute = &listed.minute;
+    let day = listed.day.as_ref().filter(|_| request.official_day && !refused_lately(request, state, FileKind::Day));
     let files = [Some(minute), day];
     let reload = files.map(|file| file.is_some_and(|file| reloads(request, state, file)));
     let needs = |ticker: Option<&str>| {
@@ -233,10 +264,10 @@ pub fn plan_day(request: &Arc<Request>, date: Date, listing: &Listing, state: &D
         Some(Replace { timeframes: file.kind.timeframes(), symbols, restated: is_restated(state, file) })
     });
     let restated = files.into_iter().flatten().any(|file| is_restated(state, file));
-    Some(DayPlan::Load(Box::new(DayJob {
+    DayPlan::Load(Box::new(DayJob {
         request: Arc::clone(request),
         date,
-        listed_minute: minute.clone(),
+        listed: listed.clone(),
         minute: Some(minute.clone()).filter(|_| reads(FileKind::Minute)),
         day: day.cloned().filter(|_| reads(FileKind::Day) || reads(FileKind::Minute)),
         replace: merge(replace.collect()),
@@ -245,9 +276,8 @@ pub fn plan_day(request: &Arc<Request>, date: Date, listing: &Listing, state: &D
         named: named.into_iter().collect(),
         wanted,
         restated,
-        short: short(request.dataset, date, minute.size_bytes, &listing.minute),
         state: state.clone(),
-    })))
+    }))
 }
 
 fn is_restated(state: &DayState, file: &DayFile) -> bool {

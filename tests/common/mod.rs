@@ -6,12 +6,16 @@ use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use barkeep::aggregate::DayGrid;
 use barkeep::ingest::source::{LocalSource, Source, key};
-use barkeep::ingest::{Accept, Concurrency, Reporter, Request, RunReport, SilentReporter, make_plan, run};
+use barkeep::ingest::{
+    Accept, Concurrency, DatasetPlan, Reporter, Request, RunError, RunReport, Sharing, SilentReporter, make_plan, run,
+};
 use barkeep::model::{Dataset, FileKind, Timeframe, TimeframeSet};
 use barkeep::store::sqlite::SqliteStore;
+use barkeep::store::{Claiming, Claims, Ledger};
 use jiff::civil::Date;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteRow};
 use sqlx::{ConnectOptions, Connection, FromRow, Row, SqliteConnection};
@@ -26,7 +30,11 @@ pub fn rolled() -> TimeframeSet {
 }
 
 pub fn gzip(text: impl AsRef<[u8]>) -> Vec<u8> {
-    let mut packer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    packed(text, flate2::Compression::fast())
+}
+
+pub fn packed(text: impl AsRef<[u8]>, level: flate2::Compression) -> Vec<u8> {
+    let mut packer = flate2::write::GzEncoder::new(Vec::new(), level);
     packer.write_all(text.as_ref()).unwrap();
     packer.finish().unwrap()
 }
@@ -121,8 +129,7 @@ impl Desk {
         let mut store = self.store().await;
         let source = self.source();
         let plan = make_plan(&source, Some(&mut store), request, reporter.as_ref()).await.unwrap();
-        let (report, error) = run(vec![plan], Arc::new(source), &mut store, CONCURRENCY, reporter, stop).await;
-        assert!(error.is_none(), "{error:?}");
+        let report = carry_out(vec![plan], Arc::new(source), &self.database(), &mut store, reporter, stop).await;
         store.close().await.unwrap();
         report
     }
@@ -133,6 +140,38 @@ impl Desk {
 }
 
 pub const CONCURRENCY: Concurrency = Concurrency { downloads: 4, decoders: 2 };
+
+/// Longer than any test lasts.
+pub const LEASE: Duration = Duration::from_mins(1);
+
+/// Runs plans to their end, which must be no error.
+pub async fn carry_out(
+    plans: Vec<DatasetPlan>,
+    source: Arc<Source>,
+    database: &Path,
+    store: &mut SqliteStore,
+    reporter: Arc<dyn Reporter>,
+    stop: CancellationToken,
+) -> RunReport {
+    let (mut claims, mut ledger) = (store.claimant(LEASE).await.unwrap(), SqliteStore::open(database).await.unwrap());
+    let report = share(plans, source, store, (&mut claims, &mut ledger, LEASE), reporter, stop).await.unwrap();
+    ledger.close().await.unwrap();
+    report
+}
+
+/// Runs plans with claims and a ledger of the test's own.
+pub async fn share(
+    plans: Vec<DatasetPlan>,
+    source: Arc<Source>,
+    store: &mut SqliteStore,
+    (claims, ledger, lease): (&mut impl Claims, &mut impl Ledger, Duration),
+    reporter: Arc<dyn Reporter>,
+    stop: CancellationToken,
+) -> Result<RunReport, RunError> {
+    let sharing = Sharing { claims, ledger, lease };
+    let (report, error) = run(plans, source, store, sharing, CONCURRENCY, reporter, stop).await;
+    error.map_or(Ok(report), Err)
+}
 
 /// A request for everything of a range, all timeframes included, long after its files were due.
 pub fn request(dataset: Dataset, from: Date, to: Date) -> Request {

@@ -9,6 +9,8 @@ use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor, Row};
 pub struct Schema {
     server: String,
     name: String,
+    /// Whether it goes with this value.
+    is_ours: bool,
 }
 
 impl Schema {
@@ -21,7 +23,7 @@ impl Schema {
             return None;
         };
         let name = format!("barkeep_test_{}_{:08x}", std::process::id(), fastrand::u32(..));
-        let schema = Self { server, name };
+        let schema = Self { server, name, is_ours: true };
         schema.at_server(&format!("CREATE SCHEMA {}", schema.name));
         Some(schema)
     }
@@ -75,8 +77,12 @@ impl Schema {
     }
 
     fn at_server(&self, sql: &str) {
+        Self::at(&self.server, sql);
+    }
+
+    fn at(server: &str, sql: &str) {
         wait(async {
-            let mut connection = self.server.parse::<PgConnectOptions>().unwrap().connect().await.unwrap();
+            let mut connection = server.parse::<PgConnectOptions>().unwrap().connect().await.unwrap();
             connection.execute(AssertSqlSafe(sql.to_owned())).await.unwrap();
             connection.close().await.unwrap();
         });
@@ -85,8 +91,56 @@ impl Schema {
 
 impl Drop for Schema {
     fn drop(&mut self) {
-        self.at_server(&format!("SET client_min_messages = warning; DROP SCHEMA {} CASCADE", self.name));
+        if self.is_ours {
+            self.at_server(&format!("SET client_min_messages = warning; DROP SCHEMA {} CASCADE", self.name));
+        }
     }
+}
+
+/// A database of its own behind the connection pooler of `TEST_DATABASE_POOL`, which hands every transaction to whichever
+/// server connection is free.
+#[derive(Debug)]
+pub struct Pooled {
+    server: String,
+    pool: String,
+    name: String,
+}
+
+impl Pooled {
+    /// A new, empty one; `None`, said aloud, where there is no pooler.
+    pub fn new() -> Option<Self> {
+        let [Ok(server), Ok(pool)] = ["TEST_DATABASE_URL", "TEST_DATABASE_POOL"].map(std::env::var) else {
+            eprintln!(
+                "SKIPPED: TEST_DATABASE_POOL is not set, nothing was tested behind a pooler; ./scripts/test sets it"
+            );
+            return None;
+        };
+        let name = format!("barkeep_test_{}_{:08x}", std::process::id(), fastrand::u32(..));
+        Schema::at(&server, &format!("CREATE DATABASE {name}"));
+        Some(Self { server, pool, name })
+    }
+
+    /// Its address behind the pooler.
+    pub fn url(&self) -> String {
+        with_database(&self.pool, &self.name)
+    }
+
+    /// The same without the pooler.
+    pub fn direct(&self) -> Schema {
+        Schema { server: with_database(&self.server, &self.name), name: "public".to_owned(), is_ours: false }
+    }
+}
+
+impl Drop for Pooled {
+    fn drop(&mut self) {
+        Schema::at(&self.server, &format!("DROP DATABASE {} WITH (FORCE)", self.name));
+    }
+}
+
+fn with_database(server: &str, name: &str) -> String {
+    let mut url = url::Url::parse(server).unwrap();
+    url.set_path(name);
+    url.into()
 }
 
 /// Waits for something on a thread of its own, whether or not this one belongs to a runtime.

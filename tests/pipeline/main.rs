@@ -5,6 +5,8 @@ mod common;
 
 mod days;
 mod meeting;
+mod restated;
+mod sharing;
 mod symbols;
 
 use std::sync::Mutex;
@@ -38,8 +40,7 @@ async fn undisturbed(desk: &Desk) -> Vec<TableRow> {
     let all = request(Dataset::Stocks, MONDAY, FRIDAY);
     let plan = barkeep::ingest::make_plan(&source, Some(&mut store), all, &*reporter).await.unwrap();
     let stop = CancellationToken::new();
-    let (_, error) = barkeep::ingest::run(vec![plan], source, &mut store, common::CONCURRENCY, reporter, stop).await;
-    assert!(error.is_none(), "{error:?}");
+    common::carry_out(vec![plan], source, &database, &mut store, reporter, stop).await;
     store.close().await.unwrap();
     let table = common::table(&database).await;
     std::fs::remove_file(database).unwrap();

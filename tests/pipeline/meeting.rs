@@ -3,12 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use barkeep::ingest::{Outcome, Reporter, RunReport, make_plan, run};
-use barkeep::model::Dataset;
+use barkeep::ingest::{Outcome, Reporter, Request, RunReport, make_plan};
+use barkeep::model::{Dataset, FileKind};
 use barkeep::store::BarSink;
 use tokio_util::sync::CancellationToken;
 
-use super::common::{BARS_OF_TICKER, CONCURRENCY, Desk, assert_same_table, request, request_of, tickers};
+use super::common::{BARS_OF_TICKER, Desk, assert_same_table, carry_out, request, request_of, tickers};
 use super::{At, FRIDAY, Interrupter, MONDAY, WEEK, day, of_day, outcomes, undisturbed, week};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -34,9 +34,13 @@ async fn an_interrupted_run_is_finished_by_the_next() {
     }
 }
 
+fn all() -> Request {
+    request(Dataset::Stocks, MONDAY, FRIDAY)
+}
+
 async fn run_alone(desk: &Desk, symbols: Option<&[&str]>) -> RunReport {
     desk.load(match symbols {
-        None => request(Dataset::Stocks, MONDAY, FRIDAY),
+        None => all(),
         Some(symbols) => request_of(symbols, Dataset::Stocks, MONDAY, FRIDAY),
     })
     .await
@@ -68,25 +72,19 @@ async fn two_runs_at_once_end_in_one_table() {
 }
 
 /// A plan carried out after another run has changed what it was made from.
-async fn late(desk: &Desk, planned: Option<&[&str]>, meanwhile: impl AsyncFnOnce()) -> RunReport {
+pub(super) async fn late(desk: &Desk, asked: Request, meanwhile: impl AsyncFnOnce()) -> RunReport {
     let (mut store, source) = (desk.store().await, Arc::new(desk.source()));
     let reporter = Interrupter::new(At::Never);
-    let asked = match planned {
-        None => request(Dataset::Stocks, MONDAY, FRIDAY),
-        Some(symbols) => request_of(symbols, Dataset::Stocks, MONDAY, FRIDAY),
-    };
     let plan = make_plan(&source, Some(&mut store), asked, &*reporter).await.unwrap();
     meanwhile().await;
     let stop = CancellationToken::new();
-    let (report, error) = run(vec![plan], source, &mut store, CONCURRENCY, reporter, stop).await;
-    assert!(error.is_none(), "{error:?}");
-    report
+    carry_out(vec![plan], source, &desk.database(), &mut store, reporter, stop).await
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_another_run_has_loaded_meanwhile_is_not_loaded_again() {
     let desk = week();
-    let report = late(&desk, None, async || drop(run_alone(&desk, None).await)).await;
+    let report = late(&desk, all(), async || drop(run_alone(&desk, None).await)).await;
     assert_eq!(outcomes(&report), [Outcome::Unchanged; 5]);
     assert_same_table(&desk.table().await, &undisturbed(&desk).await);
 }
@@ -94,7 +92,7 @@ async fn what_another_run_has_loaded_meanwhile_is_not_loaded_again() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_another_run_has_loaded_in_part_is_completed() {
     let desk = week();
-    let report = late(&desk, None, async || drop(run_alone(&desk, Some(&["S00", "S01"])).await)).await;
+    let report = late(&desk, all(), async || drop(run_alone(&desk, Some(&["S00", "S01"])).await)).await;
     assert_eq!(outcomes(&report), [Outcome::Loaded; 5]);
     assert!(report.days.iter().all(|day| day.bars == 10 * BARS_OF_TICKER as u64), "the other ten symbols");
     assert_same_table(&desk.table().await, &undisturbed(&desk).await);
@@ -105,7 +103,7 @@ async fn a_file_that_is_replaced_between_plan_and_load_is_loaded_in_its_new_vers
     let desk = week();
     let mut restated = tickers(12);
     restated.rotate_left(1);
-    let report = late(&desk, None, async || drop(desk.put_session(FRIDAY, &restated))).await;
+    let report = late(&desk, all(), async || drop(desk.put_session(FRIDAY, &restated))).await;
     assert_eq!(outcomes(&report), [Outcome::Loaded; 5]);
     assert_same_table(&desk.table().await, &undisturbed(&desk).await);
     assert_eq!(outcomes(&run_alone(&desk, None).await), [Outcome::Unchanged; 5], "the new version is in the ledger");
@@ -115,7 +113,7 @@ async fn a_file_that_is_replaced_between_plan_and_load_is_loaded_in_its_new_vers
 async fn a_file_that_is_gone_between_plan_and_load_is_missing() {
     let desk = week();
     let gone = async || std::fs::remove_file(desk.put_session(FRIDAY, &tickers(12))).unwrap();
-    let report = late(&desk, None, gone).await;
+    let report = late(&desk, all(), gone).await;
     assert_eq!(day(&report, FRIDAY).outcome, Outcome::Missing);
     assert_eq!(report.days.iter().filter(|day| day.outcome == Outcome::Loaded).count(), 4);
 }
@@ -139,7 +137,7 @@ async fn a_missing_day_waits_for_the_other_writer_too() {
                     holder.abandon_day().await.unwrap();
                 });
             };
-            late(&desk, None, meanwhile).await
+            late(&desk, all(), meanwhile).await
         }
     });
     assert_eq!(outcomes(&running.await.unwrap()), [Outcome::Missing; 5]);
@@ -160,4 +158,28 @@ async fn a_wait_for_another_process_can_be_interrupted() {
     holder.abandon_day().await.unwrap();
     assert!(desk.table().await.is_empty());
     assert_eq!(outcomes(&run_alone(&desk, None).await), [Outcome::Loaded; 5]);
+}
+
+/// The wait to write down what became of a day that was refused used to go on after Ctrl-C.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_wait_to_record_a_refusal_can_be_interrupted() {
+    let desk = Arc::new(week());
+    let mut holder = desk.store().await;
+    holder.begin_day(Dataset::Crypto, FRIDAY, || ()).await.unwrap();
+    for date in WEEK {
+        desk.put(Dataset::Stocks, FileKind::Minute, date, b"no gzip");
+    }
+    let interrupter = Interrupter::new(At::Never);
+    let (reporter, stop) = (Arc::clone(&interrupter) as Arc<dyn Reporter>, interrupter.stop.clone());
+    let running = tokio::spawn({
+        let desk = Arc::clone(&desk);
+        async move { desk.load_with(all(), reporter, stop).await }
+    });
+    // Nothing tells that it waits; by then it does, as there is nothing else to do.
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    interrupter.stop.cancel();
+    let report = tokio::time::timeout(Duration::from_secs(30), running).await.expect("the run ends").unwrap();
+    assert!(report.interrupted && report.days.is_empty(), "{:?}", report.days);
+    holder.abandon_day().await.unwrap();
+    assert_eq!(outcomes(&run_alone(&desk, None).await), [Outcome::Damaged; 5]);
 }

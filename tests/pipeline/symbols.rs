@@ -1,12 +1,12 @@
 //! Symbols, one after the other and together.
 
-use barkeep::ingest::{Outcome, Request, make_plan, run};
+use barkeep::ingest::{Outcome, Request, make_plan};
 use barkeep::model::{Dataset, FileKind};
 use barkeep::store::Ledger;
 use std::sync::Arc;
 
 use super::common::{
-    BARS_OF_TICKER, CONCURRENCY, Desk, HEADER, assert_same_table, csv, gzip, request, request_of, row, session_rows,
+    BARS_OF_TICKER, Desk, HEADER, assert_same_table, carry_out, csv, gzip, request, request_of, row, session_rows,
     stamp, tickers,
 };
 use super::{FRIDAY, MONDAY, day, outcomes, undisturbed, week};
@@ -116,8 +116,7 @@ async fn the_load_rate_is_that_of_its_own_files() {
         let asked = request(dataset, FRIDAY, FRIDAY);
         plans.push(make_plan(&source, Some(&mut store), asked, &*reporter).await.unwrap());
     }
-    let (report, error) = run(plans, source, &mut store, CONCURRENCY, reporter, Default::default()).await;
-    assert!(error.is_none(), "{error:?}");
+    let report = carry_out(plans, source, &desk.database(), &mut store, reporter, Default::default()).await;
     assert_eq!(outcomes(&report), [Outcome::Loaded; 2]);
     let rate = store.load_rate(true).await.unwrap().unwrap();
     assert_eq!((rate.bars, rate.file_bytes), (6, crypto.len() as u64), "crypto was the last");

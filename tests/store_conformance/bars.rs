@@ -96,7 +96,7 @@ pub async fn the_two_queries_of_the_contract_work_as_written(bench: &impl Bench)
         T + 180_000
     );
     assert_eq!(bench.points(&range).await, [(T + 60_000, 101.0), (T + 120_000, 102.0), (T + 180_000, 103.0)]);
-    let columns = "SELECT minutes, high + low + close + volume + vwap + trades + end_timestamp FROM historical_bars \
+    let columns = "SELECT CAST(minutes AS BIGINT), high + low + close + volume + vwap + trades + end_timestamp FROM historical_bars \
                    WHERE symbol = 'B' AND session = 'regular' AND vwap_method = 'estimate' \
                    AND CAST(session_date AS TEXT) = '2026-10-01'";
     assert_eq!(bench.points(columns).await, [(1, 508.0 + (T + 60_000) as f64)]);

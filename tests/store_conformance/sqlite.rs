@@ -10,8 +10,8 @@ struct SqliteBench(common::Desk);
 impl Bench for SqliteBench {
     type Store = SqliteStore;
 
-    async fn new() -> Self {
-        Self(common::Desk::new())
+    async fn new() -> Option<Self> {
+        Some(Self(common::Desk::new()))
     }
 
     async fn open(&self) -> SqliteStore {

@@ -3,6 +3,8 @@
 mod claims;
 #[path = "../common/mod.rs"]
 mod common;
+mod defects;
+mod migrating;
 
 use std::fs;
 use std::path::Path;

@@ -16,6 +16,8 @@ enum Load {
     New,
     /// A week whose first version is loaded already.
     Again,
+    /// A week whose files were packed again with the same content since they were loaded.
+    Repacked,
     /// A week of which one file is not there at first.
     Refused,
     /// Days that are written in several batches.
@@ -34,6 +36,7 @@ pub fn scenarios() -> Vec<Scenario> {
             | "coverage-written"
             | "ledger-written"
             | "day-committed" => &[(Load::New, "new"), (Load::Again, "replaced")],
+            "sameness-unrecorded" | "sameness-recorded" => &[(Load::Repacked, "packed again")],
             "bars-written" => &[(Load::New, "new"), (Load::Again, "replaced"), (Load::Large, "large")],
             _ => &[(Load::New, "new")],
         };
@@ -52,6 +55,7 @@ fn crash_chain(point: &str, load: Load, turn: &Turn<'_>, rng: &mut fastrand::Rng
     let (before, files) = match load {
         Load::New | Load::Refused => (None, Files::Week),
         Load::Again => (Some(Files::Week), Files::Restated),
+        Load::Repacked => (Some(Files::Week), Files::Repacked),
         Load::Large => (None, Files::Large),
     };
     let mut tally = Tally { runs: 1, ..Tally::default() };
@@ -59,6 +63,7 @@ fn crash_chain(point: &str, load: Load, turn: &Turn<'_>, rng: &mut fastrand::Rng
         tally.wrong.add(&user.finish(bench, before, From::Bucket));
     }
     let calm = bench.calm(turn.store, files, From::Bucket);
+    let changes = before.map(|_| bench.changes(turn.store, files));
     let calm_before = before.map(|before| bench.calm(turn.store, before, From::Bucket));
     let mut allowed = vec![&calm.dump];
     allowed.extend(calm_before.as_ref().map(|calm| &calm.dump));
@@ -81,5 +86,6 @@ fn crash_chain(point: &str, load: Load, turn: &Turn<'_>, rng: &mut fastrand::Rng
     }
     assert!(tally.kills > 0, "nothing died at {point}");
     tally.wrong.add(&user.finish(bench, files, From::Bucket));
+    assert!(changes.is_none_or(|changes| changes == user.restatements()), "{:?}", user.restatements());
     tally
 }

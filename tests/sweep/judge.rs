@@ -87,7 +87,7 @@ pub fn judge_finished(found: &Dump, calm: &Dump) -> Wrong {
 #[track_caller]
 pub fn assert_ledger_counts_the_table(dump: &Dump) {
     for (date, day) in by_date(dump) {
-        let written = |line: &&str| line.rsplit('|').next().unwrap().parse::<usize>().unwrap();
+        let written = |line: &&str| line.rsplit('|').nth(1).unwrap().parse::<usize>().unwrap();
         assert_eq!(day.ledger.iter().map(written).sum::<usize>(), day.bars.len(), "bars of {date}");
     }
 }
@@ -97,7 +97,7 @@ fn lost_doubled_and_torn_days_are_told_apart() {
     let bar = |symbol: &str, date: &str| format!("{symbol}|5m|1|1|1|1|1|1|1|1|regular|estimate|{date}|2|5");
     let calm = Dump {
         bars: vec![bar("A", "d1"), bar("B", "d1"), bar("A", "d2")],
-        versions: vec!["stocks|d1|minute|2".to_owned(), "stocks|d2|minute|1".to_owned()],
+        versions: vec!["stocks|d1|minute|2|hash".to_owned(), "stocks|d2|minute|1|hash".to_owned()],
         ..Dump::default()
     };
     assert_eq!(judge_finished(&calm, &calm), Wrong::default());

@@ -48,6 +48,8 @@ fn kill_chain(before: Option<Files>, files: Files, from: From, turn: &Turn<'_>, 
         tally.wrong.add(&user.judge(&allowed));
     }
     tally.wrong.add(&user.finish(bench, files, from));
+    let changes = before.map(|_| bench.changes(turn.store, files));
+    assert!(changes.is_none_or(|changes| changes == user.restatements()), "{:?}", user.restatements());
     tally
 }
 

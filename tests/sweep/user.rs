@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::fs;
+use std::io::{Read, Write};
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -11,9 +12,12 @@ use std::time::{Duration, Instant};
 
 use barkeep::model::Dataset;
 use barkeep::sandbox::{Dates, Generation, Market, MarketSize, generate};
+use flate2::Compression;
+use flate2::read::GzDecoder;
+use flate2::write::GzEncoder;
 use tempfile::TempDir;
 
-use super::harness::{Dump, Place, Ran, Vendor, generation, id, make, make_with, query, ran};
+use super::harness::{Dump, Place, Ran, Schema, Vendor, generation, id, make, make_with, minute_key, query, ran};
 use super::judge::{Wrong, assert_ledger_counts_the_table, judge, judge_finished};
 
 pub const SIGKILL: i32 = 9;
@@ -22,14 +26,20 @@ pub const SIGKILL: i32 = 9;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Store {
     Sqlite,
+    Postgres,
 }
 
 impl Store {
-    /// The stores a name stands for.
+    /// The stores a name stands for, as far as there is a server for them.
     pub fn asked(name: &str) -> Vec<Self> {
+        let has_server = Schema::new().is_some();
         match name {
-            "sqlite" | "all" => vec![Self::Sqlite],
-            _ => panic!("BARKEEP_SWEEP_STORE={name}: there are sqlite and all"),
+            "sqlite" => vec![Self::Sqlite],
+            "postgres" if has_server => vec![Self::Postgres],
+            "all" if has_server => vec![Self::Sqlite, Self::Postgres],
+            "all" => vec![Self::Sqlite],
+            "postgres" => panic!("TEST_DATABASE_URL is not set: scripts/sweep starts a server"),
+            _ => panic!("BARKEEP_SWEEP_STORE={name}: there are sqlite, postgres and all"),
         }
     }
 }
@@ -38,6 +48,7 @@ impl fmt::Display for Store {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {
             Self::Sqlite => "sqlite",
+            Self::Postgres => "postgres",
         })
     }
 }
@@ -49,20 +60,22 @@ pub enum Files {
     Week,
     /// The same, two of them published again with other rows.
     Restated,
+    /// The same as the first, the minute files of two of them packed again with the same content.
+    Repacked,
     /// Twenty-one sessions.
     Month,
     /// Two sessions of so many symbols that a day is written in several batches.
     Large,
 }
 
-/// The sessions of [`Files::Week`] that [`Files::Restated`] has otherwise.
+/// The sessions of [`Files::Week`] that [`Files::Restated`] and [`Files::Repacked`] have otherwise.
 pub const RESTATED: [&str; 2] = ["2026-09-29", "2026-10-01"];
 
 impl Files {
     /// The line that loads all of them.
     pub const fn line(self) -> &'static str {
         match self {
-            Self::Week | Self::Restated => "s3 --days=5 --all --json",
+            Self::Week | Self::Restated | Self::Repacked => "s3 --days=5 --all --json",
             Self::Month => "s3 --days=30 --all --json",
             Self::Large => "s3 --days=2 --all --timeframes=1m,5m,15m,1h,4h,day --json",
         }
@@ -74,6 +87,17 @@ impl Files {
             Self::Restated => make_with(folder, "2026-09-28", "2026-10-02", |defects| {
                 defects.replaced.extend(RESTATED.map(id));
             }),
+            Self::Repacked => {
+                Self::Week.make(folder);
+                for date in RESTATED {
+                    let path = folder.join(minute_key(date));
+                    let mut text = Vec::new();
+                    GzDecoder::new(&*fs::read(&path).unwrap()).read_to_end(&mut text).unwrap();
+                    let mut packer = GzEncoder::new(Vec::new(), Compression::best());
+                    packer.write_all(&text).unwrap();
+                    fs::write(&path, packer.finish().unwrap()).unwrap();
+                }
+            }
             Self::Month => make(folder, &[Dataset::Stocks], "2026-09-01", "2026-10-02"),
             Self::Large => {
                 let tiny = generation(&[Dataset::Stocks], "2026-10-01", "2026-10-02");
@@ -89,6 +113,7 @@ pub struct Bench {
     dir: TempDir,
     made: Mutex<BTreeMap<Files, PathBuf>>,
     calm: Mutex<BTreeMap<(Store, Files, bool), Arc<Calm>>>,
+    changes: Mutex<BTreeMap<(Store, Files), Vec<String>>>,
 }
 
 /// An undisturbed load.
@@ -99,7 +124,12 @@ pub struct Calm {
 
 impl Bench {
     pub fn new() -> Self {
-        Self { dir: tempfile::tempdir().unwrap(), made: Mutex::default(), calm: Mutex::default() }
+        Self {
+            dir: tempfile::tempdir().unwrap(),
+            made: Mutex::default(),
+            calm: Mutex::default(),
+            changes: Mutex::default(),
+        }
     }
 
     /// The folder of a vendor's files.
@@ -130,6 +160,21 @@ impl Bench {
         });
         Arc::clone(known)
     }
+
+    /// The restatements that are told when the files of a week are loaded again, undisturbed, after they were replaced.
+    pub fn changes(&self, store: Store, files: Files) -> Vec<String> {
+        let mut changes = self.changes.lock().unwrap();
+        let known = changes.entry((store, files)).or_insert_with(|| {
+            let user = User::new(store);
+            for files in [Files::Week, files] {
+                assert_eq!(user.finish(self, files, From::Bucket), Wrong::default());
+            }
+            let told = user.restatements();
+            assert_eq!(told.is_empty(), files == Files::Repacked, "{told:?}");
+            told
+        });
+        known.clone()
+    }
 }
 
 /// Where a load reads from.
@@ -144,22 +189,34 @@ pub enum From {
 /// A machine with a database of its own.
 pub struct User {
     pub place: Place,
+    schema: Option<Schema>,
     store: Store,
 }
 
+/// What of restatements is the same every time.
+const RESTATEMENTS: &str = "SELECT dataset || '|' || CAST(session_date AS TEXT) || '|' || file || '|' || old_etag || '|' || \
+    new_etag || '|' || bars_added || '|' || bars_changed || '|' || bars_removed FROM restatements \
+    ORDER BY dataset, session_date, file, old_etag";
+
 impl User {
     pub fn new(store: Store) -> Self {
-        Self { place: Place::new(), store }
+        let schema = match store {
+            Store::Sqlite => None,
+            Store::Postgres => Some(Schema::new().unwrap()),
+        };
+        Self { place: Place::new(), schema, store }
     }
 
-    /// The command that loads everything.
+    /// The command that loads everything. A process that died holds its days for a second.
     pub fn load(&self, vendor: &Vendor, folder: &Path, files: Files, from: From) -> Command {
-        match from {
+        let mut command = match from {
             From::Bucket => self.place.customer(&vendor.url(), files.line()),
             From::Folder => {
                 self.place.customer("http://127.0.0.1:9", &format!("{} --source={}", files.line(), folder.display()))
             }
-        }
+        };
+        command.env("BARKEEP_LEASE_SECONDS", "1").envs(self.schema.iter().map(|schema| ("DATABASE_URL", schema.url())));
+        command
     }
 
     pub fn run(&self, command: &mut Command) -> Ran {
@@ -168,8 +225,9 @@ impl User {
 
     /// What the finished database holds.
     pub fn dump(&self) -> Dump {
-        match self.store {
-            Store::Sqlite => {
+        match &self.schema {
+            Some(schema) => Dump::of_schema(schema),
+            None => {
                 if self.place.database().exists() {
                     assert_eq!(query(&self.place.database(), "PRAGMA integrity_check"), ["ok"]);
                 }
@@ -180,8 +238,18 @@ impl User {
 
     /// What a reader would see of a database whose writer died.
     pub fn seen(&self) -> Dump {
-        match self.store {
-            Store::Sqlite => seen_in_a_copy(&self.place.database()),
+        match &self.schema {
+            Some(schema) if schema.rows(IS_MADE).is_empty() => Dump::default(),
+            Some(schema) => Dump::of_schema(schema),
+            None => seen_in_a_copy(&self.place.database()),
+        }
+    }
+
+    /// The restatements told, without times.
+    pub fn restatements(&self) -> Vec<String> {
+        match &self.schema {
+            Some(schema) => schema.query(RESTATEMENTS),
+            None => query(&self.place.database(), RESTATEMENTS),
         }
     }
 
@@ -210,6 +278,11 @@ impl User {
         judge(&self.seen(), allowed)
     }
 }
+
+/// Has a row if the tables of a schema are made.
+const IS_MADE: &str =
+    "SELECT 1 FROM pg_catalog.pg_views WHERE schemaname = current_schema() AND viewname = 'historical_bars'
+    UNION SELECT 1 FROM pg_catalog.pg_tables WHERE schemaname = current_schema() AND tablename = 'historical_bars'";
 
 /// Looks at a copy, log included: to open the database itself would repair it.
 pub fn seen_in_a_copy(original: &Path) -> Dump {

@@ -1,6 +1,7 @@
 //! The commands: settings in, library called, results out.
 
 mod bars;
+mod restatements;
 mod s3;
 mod status;
 mod watchlist;

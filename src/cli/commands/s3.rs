@@ -3,6 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::Value;
 
@@ -15,9 +16,9 @@ use crate::config::{Credentials, Settings, Sourced};
 use crate::ingest::source::{
     Cache, CacheKeep, LocalSource, S3Credentials, S3Options, S3Profile, S3Source, Source, SourceError,
 };
-use crate::ingest::{self, Concurrency, DatasetPlan, Outcome, Reporter, RunError, RunReport, make_plan};
+use crate::ingest::{self, Concurrency, DatasetPlan, Outcome, Reporter, RunError, RunReport, Sharing, make_plan};
 use crate::model::{Dataset, Symbol};
-use crate::store::{AnyStore, BarReader, Ledger, Watchlist};
+use crate::store::{AnyClaims, AnyStore, BarReader, Claiming, Ledger, Watchlist};
 
 /// Loads day files.
 pub(super) async fn run(args: &IngestArgs, context: &Context, signals: &Signals) -> Result<Exit, CliError> {
@@ -47,12 +48,16 @@ pub(super) async fn run(args: &IngestArgs, context: &Context, signals: &Signals)
     };
     let planned = tokio::select! {
         biased;
-        () = signals.stop().cancelled() => None,
-        planned = planning => Some(planned?),
+        () = signals.stop().cancelled() => Ok(None),
+        planned = planning => planned.map(Some),
     };
-    let Some((plans, forecasts)) = planned else {
-        let stopped = RunReport { interrupted: true, ..RunReport::default() };
-        return end(&stopped, None, &effective, context, signals);
+    let (plans, forecasts) = match planned {
+        Ok(Some(planned)) => planned,
+        Ok(None) => {
+            let stopped = RunReport { interrupted: true, ..RunReport::default() };
+            return end(&stopped, None, &effective, context, signals);
+        }
+        Err(error) => return end_before(error, &effective, context, signals),
     };
     let Some(mut store) = store.filter(|_| !request.dry_run) else {
         print_plan(&mut io::stdout().lock(), &plans, &forecasts, &effective, context.json)?;
@@ -62,9 +67,21 @@ pub(super) async fn run(args: &IngestArgs, context: &Context, signals: &Signals)
         warn(&format!("from {} into {}", source.describe(), context.settings.database.value));
         warn(plan_text(&plans, &forecasts).trim_end());
     }
-    let (mut report, failure) = load(plans, source, &mut store, settings, &reporter, signals).await;
-    find_absent(&mut report, &selections, &mut store).await?;
-    store.close().await.map_err(store_error)?;
+    let mut beside = match Beside::open(&store, context).await {
+        Ok(beside) => beside,
+        Err(error) => return end_before(error, &effective, context, signals),
+    };
+    let sharing = beside.sharing();
+    let concurrency = Concurrency { downloads: settings.downloads.value, decoders: settings.decoders.value };
+    let stop = signals.stop().clone();
+    let (mut report, failure) =
+        ingest::run(plans, Arc::new(source), &mut store, sharing, concurrency, reporter, stop).await;
+    let found = find_absent(&mut report, &selections, &mut store).await;
+    // The one that writes is closed last, with nobody else in its way: so the file is left without a log.
+    let closed = async { beside.ledger.close().await.and(store.close().await).map_err(store_error) };
+    let closed = closed.await;
+    // The first error is the one to tell.
+    let failure = failure.map(run_error).or(found.err()).or(closed.err());
     end(&report, failure, &effective, context, signals)
 }
 
@@ -87,21 +104,33 @@ async fn plan_all(
     Ok((plans, forecasts))
 }
 
-async fn load(
-    plans: Vec<DatasetPlan>,
-    source: Source,
-    store: &mut AnyStore,
-    settings: &Settings,
-    reporter: &Arc<dyn Reporter>,
-    signals: &Signals,
-) -> (RunReport, Option<RunError>) {
-    let concurrency = Concurrency { downloads: settings.downloads.value, decoders: settings.decoders.value };
-    ingest::run(plans, Arc::new(source), store, concurrency, Arc::clone(reporter), signals.stop().clone()).await
+/// What a run needs to share its days with other processes, on connections beside the one that writes.
+struct Beside {
+    claims: AnyClaims,
+    ledger: AnyStore,
+    lease: Duration,
+}
+
+impl Beside {
+    async fn open(store: &AnyStore, context: &Context) -> Result<Self, CliError> {
+        let lease = context.settings.lease.value;
+        let claims = store.claimant(lease).await.map_err(store_error)?;
+        Ok(Self { claims, ledger: context.store().await?, lease })
+    }
+
+    fn sharing(&mut self) -> Sharing<'_, AnyClaims, AnyStore> {
+        Sharing { claims: &mut self.claims, ledger: &mut self.ledger, lease: self.lease }
+    }
+}
+
+/// Ends a command that failed before it had days to speak of.
+fn end_before(error: CliError, effective: &Value, context: &Context, signals: &Signals) -> Result<Exit, CliError> {
+    if context.json { end(&RunReport::default(), Some(error), effective, context, signals) } else { Err(error) }
 }
 
 fn end(
     report: &RunReport,
-    failure: Option<RunError>,
+    failure: Option<CliError>,
     effective: &Value,
     context: &Context,
     signals: &Signals,
@@ -110,7 +139,7 @@ fn end(
     let streams = (&mut io::stdout().lock(), &mut io::stderr().lock());
     let exit = if failure.is_some() { Exit::Failed } else { exit_code(report, signals.exit()) };
     print_run(report, exit, "s3", effective, modes, streams)?;
-    failure.map_or(Ok(exit), |error| Err(run_error(error)))
+    failure.map_or(Ok(exit), Err)
 }
 
 /// The bucket or folder that the settings name, with old files of the cache removed.

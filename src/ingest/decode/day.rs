@@ -12,6 +12,7 @@ use crate::aggregate::DayGrid;
 use crate::ingest::Wanted;
 use crate::ingest::report::{RejectReason, Rejects};
 use crate::model::{Bar, Dataset, Prices, Session, Symbol, Timeframe};
+use crate::store::ContentHash;
 
 /// A day bar of the vendor's.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -54,6 +55,8 @@ pub struct DayFileRows {
     pub duplicates_conflicting: u64,
     /// Rows stamped with another date than the file's. The file's date counts: stamps of day files are not reliable.
     pub odd_stamps: u64,
+    /// The hash of the file's content; there is one when all of it was read.
+    pub content: Option<ContentHash>,
     /// Day bars of the wanted symbols, by ticker, and whether they were taken.
     wanted: BTreeMap<String, (OfficialBar, bool)>,
     /// Every symbol of the file (as a key) with its transactions, 0 where the file has none.
@@ -121,7 +124,8 @@ pub fn decode_day(
             Err(reason) => rows.reject(reason),
         }
     }
-    (found.rows, found.rejects) = rows.finish()?;
+    let (count, rejects, content) = rows.finish()?;
+    (found.rows, found.rejects, found.content) = (count, rejects, Some(content));
     // Only when all rows are there, so that neither the choice nor the counts depend on their order.
     all.sort_unstable_by(|a, b| a.0.cmp(&b.0).then_with(|| best_first(&a.1, &b.1)));
     let before = all.len();

@@ -60,6 +60,11 @@ impl<R: Read> Lines<R> {
         }
     }
 
+    /// What is read from.
+    pub(crate) const fn reader(&self) -> &R {
+        &self.reader
+    }
+
     /// Number of the line handed out last, the first being 1.
     pub(crate) const fn number(&self) -> u64 {
         self.line

@@ -12,6 +12,7 @@ use crate::aggregate::DayGrid;
 use crate::ingest::Wanted;
 use crate::ingest::report::{RejectReason, Rejects};
 use crate::model::{Dataset, Minute, TimeframeSet};
+use crate::store::ContentHash;
 
 /// How the rows of a ticker stand in a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,6 +50,8 @@ pub struct MinuteRows {
     pub merged_spellings: Vec<String>,
     /// What the file holds of the whole market.
     pub census: Census,
+    /// The hash of the file's content; there is one when all of it was read.
+    pub content: Option<ContentHash>,
 }
 
 /// Rows between two calls of the progress function.
@@ -96,9 +99,9 @@ pub fn decode_minutes(
     }
     gathering.end_run(&mut take)?;
     progress(rows.count() - reported);
-    let (count, rejects) = rows.finish()?;
+    let (count, rejects, content) = rows.finish()?;
     let mut found = gathering.finish(&mut take)?;
-    (found.rows, found.rejects) = (count, rejects);
+    (found.rows, found.rejects, found.content) = (count, rejects, Some(content));
     Ok(found)
 }
 

@@ -4,6 +4,7 @@
 //! fails when its header is wrong, its gzip damaged or cut short, or too many of its rows are bad.
 
 mod census;
+mod content;
 mod day;
 mod error;
 mod header;
@@ -17,6 +18,7 @@ use std::io::Read;
 use flate2::bufread::MultiGzDecoder;
 
 pub use census::Census;
+pub use content::content_hash;
 pub use day::{DayFileRows, OfficialBar, decode_day};
 pub use error::DecodeError;
 pub use header::HeaderError;

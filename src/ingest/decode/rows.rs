@@ -6,11 +6,13 @@ use csv::ByteRecord;
 use memchr::{memchr, memchr_iter};
 
 use super::DecodeError;
+use super::content::Hashing;
 use super::header::Columns;
 use super::lines::Lines;
 use super::number::{count, decimal};
 use crate::ingest::report::{RejectReason, RejectedRow, Rejects};
 use crate::model::{Dataset, Prices, Symbol};
+use crate::store::ContentHash;
 
 /// A file with a larger share of bad rows fails.
 pub const MAX_REJECTED_SHARE: f64 = 0.01;
@@ -69,7 +71,7 @@ pub(super) struct Values {
 
 /// Reads a file's header, then its rows one at a time, counting and rejecting.
 pub(super) struct Rows<R> {
-    lines: Lines<R>,
+    lines: Lines<Hashing<R>>,
     pub(super) columns: Columns,
     bounds: Vec<(usize, usize)>,
     quoted: ByteRecord,
@@ -81,7 +83,7 @@ pub(super) struct Rows<R> {
 impl<R: Read> Rows<R> {
     /// Reads and binds the header.
     pub(super) fn open(reader: R, dataset: Dataset) -> Result<Self, DecodeError> {
-        let mut lines = Lines::new(reader);
+        let mut lines = Lines::new(Hashing::new(reader));
         let mut header = ByteRecord::new();
         match lines.next()? {
             Some(line) => {
@@ -143,8 +145,9 @@ impl<R: Read> Rows<R> {
         self.count
     }
 
-    /// Ends the file: the count of rows and the rejects, unless there are too many.
-    pub(super) fn finish(self) -> Result<(u64, Rejects), DecodeError> {
+    /// Ends the file, after its last row: the count of rows, the rejects, and the hash of its content; unless too many
+    /// are bad.
+    pub(super) fn finish(self) -> Result<(u64, Rejects, ContentHash), DecodeError> {
         let rejected = self.rejects.total();
         #[expect(clippy::cast_precision_loss, reason = "a share needs no more than 53 bits")]
         let share = rejected as f64 / self.count.max(1) as f64;
@@ -155,7 +158,7 @@ impl<R: Read> Rows<R> {
             let reasons = reasons.join(", ") + &first;
             return Err(DecodeError::TooManyRejects { rejected, rows: self.count, reasons });
         }
-        Ok((self.count, self.rejects))
+        Ok((self.count, self.rejects, self.lines.reader().hash()))
     }
 }
 

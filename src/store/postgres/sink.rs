@@ -33,10 +33,10 @@ pub(super) struct OpenDay {
     pub(super) state: DayState,
     /// Starts its bars can have.
     pub(super) range_ms: RangeInclusive<i64>,
-    /// Bars removed so far: of those made from the minute file, and from the day file.
-    pub(super) removed: [u64; 2],
-    /// Of which timeframes the removed bars are kept, to be compared.
-    pub(super) kept: TimeframeSet,
+    /// Bars stored before and not removed: of those made from the minute file, and from the day file.
+    pub(super) kept: [u64; 2],
+    /// What was removed because the vendor has replaced the file: set aside, to be compared.
+    pub(super) restated: Vec<Replace>,
 }
 
 impl BarSink for PostgresStore {
@@ -74,8 +74,8 @@ impl BarSink for PostgresStore {
             tokio::time::sleep(LOOKED_AGAIN_AFTER).await;
         }
         let state = read_states(&mut work, dataset, date..=date).await?.remove(&date).unwrap_or_default();
-        let (removed, kept) = ([0; 2], TimeframeSet::EMPTY);
-        self.open_day = Some(OpenDay { dataset, date, state: state.clone(), range_ms, removed, kept });
+        let kept = FileKind::ALL.map(|kind| state.file(kind).map_or(0, |file| file.bars));
+        self.open_day = Some(OpenDay { dataset, date, state: state.clone(), range_ms, kept, restated: Vec::new() });
         Ok(state)
     }
 
@@ -88,8 +88,13 @@ impl BarSink for PostgresStore {
                 continue;
             }
             let of_kind = self.remove(timeframes, what.symbols.as_deref(), what.restated).await?;
-            self.day_mut().removed[kind as usize] += of_kind;
+            let whole = what.symbols.is_none() && timeframes == kind.timeframes();
+            let kept = &mut self.day_mut().kept[kind as usize];
+            *kept = if whole { 0 } else { kept.saturating_sub(of_kind) };
             removed += of_kind;
+        }
+        if what.restated {
+            self.day_mut().restated.push(what.clone());
         }
         Ok(removed)
     }
@@ -106,7 +111,8 @@ impl BarSink for PostgresStore {
             work.execute(sqlx::query(delete).bind(dataset.as_str()).bind(&date)).await?;
         }
         let day = self.day_mut();
-        (day.state, day.removed) = (DayState::default(), [0; 2]);
+        day.state = DayState::default();
+        day.restated.clear();
         Ok(removed)
     }
 
@@ -127,12 +133,7 @@ impl BarSink for PostgresStore {
 
     async fn commit_day(&mut self, commit: &DayCommit) -> Result<(), StoreError> {
         self.stop_copying().await?;
-        self.write_restatements(commit).await?;
-        crash_point!("restatements-written");
-        self.write_coverage(commit).await?;
-        crash_point!("coverage-written");
-        self.write_ledger(commit).await?;
-        crash_point!("ledger-written");
+        self.write_commit(commit).await?;
         let committed = self.work("commit a day").commit().await;
         self.open_day = None;
         committed
@@ -181,26 +182,26 @@ impl PostgresStore {
         }
     }
 
-    /// Removes bars of the day; keeps them beside the table if they are to be compared.
+    /// Removes bars of the day; sets them aside if they are to be compared.
     async fn remove(
         &mut self,
         timeframes: TimeframeSet,
         symbols: Option<&[String]>,
-        keep: bool,
+        aside: bool,
     ) -> Result<u64, StoreError> {
         let (dataset, range) = (self.day().dataset, sql::within(&self.day().range_ms));
         let frames = sql::words(timeframes);
         let mut work = self.work("remove bars");
-        if keep {
-            let table = "CREATE TEMP TABLE IF NOT EXISTS barkeep_replaced (LIKE historical_bars) ON COMMIT DROP";
+        if aside {
+            let table = "CREATE TEMP TABLE IF NOT EXISTS barkeep_aside (LIKE historical_bars) ON COMMIT DROP";
             work.script(table).await?;
         }
         let delete = |with: &str, of: &str| {
             let delete = format!("DELETE FROM historical_bars b WHERE {of} AND b.timeframe IN ({frames}) AND {range}");
-            if keep {
+            if aside {
                 format!(
-                    "WITH RECURSIVE {with} gone AS ({delete} RETURNING b.*), kept AS (INSERT INTO barkeep_replaced
-                     SELECT * FROM gone RETURNING 1) SELECT COUNT(*) FROM kept"
+                    "WITH RECURSIVE {with} gone AS ({delete} RETURNING b.*), set_aside AS (INSERT INTO barkeep_aside
+                     SELECT * FROM gone RETURNING 1) SELECT COUNT(*) FROM set_aside"
                 )
             } else {
                 format!("WITH RECURSIVE {with} gone AS ({delete} RETURNING 1) SELECT COUNT(*) FROM gone")
@@ -216,10 +217,6 @@ impl PostgresStore {
                 let sql = delete(&with, "b.symbol IN (SELECT symbol FROM found)");
                 removed += counted(&work.rows(sqlx::query(AssertSqlSafe(sql))).await?);
             }
-        }
-        if keep {
-            let day = self.day_mut();
-            day.kept = day.kept.union(timeframes);
         }
         Ok(removed)
     }

@@ -39,11 +39,13 @@ impl PostgresStore {
             self.link = Link::open(&self.address).await?;
         }
         let mode = match access {
-            Access::Read => "READ ONLY",
-            Access::Write => "READ WRITE",
+            // What several queries tell must be of one moment.
+            Access::Read => "REPEATABLE READ, READ ONLY",
+            // What another process has committed while this one waited for a lock must be seen.
+            Access::Write => "READ COMMITTED, READ WRITE",
         };
         let mut work = Work { store: self, doing };
-        work.script(&format!("BEGIN ISOLATION LEVEL READ COMMITTED {mode}; {SETTINGS}")).await?;
+        work.script(&format!("BEGIN ISOLATION LEVEL {mode}; {SETTINGS}")).await?;
         Ok(work)
     }
 

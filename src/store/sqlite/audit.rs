@@ -4,10 +4,10 @@ use std::ops::ControlFlow;
 
 use futures_util::TryStreamExt;
 use sqlx::sqlite::SqliteRow;
-use sqlx::{AssertSqlSafe, Row};
+use sqlx::{AssertSqlSafe, Connection, Row};
 
-use super::SqliteStore;
 use super::ledger::unknown;
+use super::{SqliteStore, defects, named};
 use crate::model::{Session, VwapMethod};
 use crate::store::{Audit, Defect, RawBar, Scan, StoreError, Word};
 
@@ -49,7 +49,7 @@ impl Audit for SqliteStore {
                 .bind(*what.range_ms.end())
                 .bind(what.dataset.as_str())
                 .fetch(&mut self.connection);
-            while let Some(row) = rows.try_next().await.map_err(|error| super::named(&path, "read bars", error))? {
+            while let Some(row) = rows.try_next().await.map_err(|error| named(&path, "read bars", error))? {
                 bars.push(raw_bar(&row)?);
             }
             drop(rows);
@@ -62,11 +62,20 @@ impl Audit for SqliteStore {
     }
 
     async fn defects(&mut self) -> Result<Vec<Defect>, StoreError> {
-        Ok(Vec::new())
+        // One transaction, because a day that is committed meanwhile must not look like half of one.
+        let mut reading = match self.connection.begin().await {
+            Ok(reading) => reading,
+            Err(error) => return Err(named(&self.path, "look for defects", error)),
+        };
+        let found = defects::find(&mut reading).await;
+        drop(reading);
+        found.map_err(self.error("look for defects"))
     }
 
     async fn remove_orphans(&mut self) -> Result<u64, StoreError> {
-        Ok(0)
+        self.begin_write(|| ()).await?;
+        let removed = defects::remove_orphans(&mut self.connection).await.map_err(self.error("remove orphans"));
+        self.end_write(removed, "remove orphans").await
     }
 }
 

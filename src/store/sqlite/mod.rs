@@ -7,12 +7,14 @@ mod audit;
 mod bulk;
 mod claims;
 mod commit;
+mod defects;
 mod flush;
 mod ledger;
 mod read;
 mod shape;
 mod sink;
 mod watchlist;
+mod words;
 
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};

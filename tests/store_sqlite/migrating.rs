@@ -1,0 +1,68 @@
+//! Databases of earlier versions.
+
+use std::borrow::Cow;
+use std::fs;
+
+use barkeep::model::Dataset::{Crypto, Stocks};
+use barkeep::model::{FileKind, Timeframe};
+use barkeep::store::{Audit, BarReader, DayState, Ledger};
+use jiff::civil::{Date, date};
+use sqlx::Executor;
+use sqlx::migrate::{Migration, MigrationType, Migrator};
+
+use crate::common::{Desk, connect};
+
+const DAY: Date = date(2026, 10, 1);
+const NEXT: Date = date(2026, 10, 2);
+
+/// What version 1 left of: a day of stocks that was loaded twice, for one symbol each (the ledger has the bars of the second
+/// load), with its day file; a day that could not be loaded; a day of crypto with bars; one whose file had nothing for anyone.
+const ROWS: &str = "
+INSERT INTO shapes VALUES (1, 'regular', NULL, 60000, 1.0);
+INSERT INTO symbols VALUES ('A', 'stocks'), ('B', 'stocks'), ('X:A', 'crypto');
+INSERT INTO days VALUES (1, 'stocks', '2026-10-01'), (2, 'crypto', '2026-10-01'), (3, 'crypto', '2026-10-02');
+INSERT INTO bars (day_id, symbol, timeframe_id, timestamp, open, high, low, close, shape_id, minutes) VALUES
+    (1, 'A', 1, 0, 1.5, 1.5, 1.5, 1.5, 1, 1), (1, 'A', 1, 60000, 1.5, 1.5, 1.5, 1.5, 1, 1),
+    (1, 'A', 2, 0, 1.5, 1.5, 1.5, 1.5, 1, 1), (1, 'A', 7, 0, 1.5, 1.5, 1.5, 1.5, 1, 0),
+    (1, 'B', 1, 0, 1.5, 1.5, 1.5, 1.5, 1, 1), (1, 'B', 7, 0, 1.5, 1.5, 1.5, 1.5, 1, 0),
+    (2, 'X:A', 6, 0, 1.5, 1.5, 1.5, 1.5, 1, 1);
+INSERT INTO coverage VALUES ('stocks', '2026-10-01', 'A', '1m,5m,day_official'),
+    ('stocks', '2026-10-01', 'B', '1m,day_official'), ('crypto', '2026-10-01', '*', 'day'),
+    ('crypto', '2026-10-02', '*', 'day');
+INSERT INTO ingest_ledger (dataset, session_date, file, scope, object_key, etag, size_bytes, bars_written, outcome,
+    started_at, finished_at) VALUES
+    ('stocks', '2026-10-01', 'minute', 'symbols', 'key', 'etag', 7, 1, 'loaded', 0, 0),
+    ('stocks', '2026-10-01', 'day', 'symbols', 'key', 'etag', 7, 1, 'loaded', 0, 0),
+    ('stocks', '2026-10-02', 'minute', NULL, NULL, NULL, NULL, 0, 'missing', 0, 0),
+    ('crypto', '2026-10-01', 'minute', 'all', 'key', 'etag', 7, 99, 'loaded', 0, 0),
+    ('crypto', '2026-10-02', 'minute', 'all', 'key', 'etag', 7, 99, 'loaded', 0, 0);
+";
+
+#[tokio::test]
+async fn a_database_of_version_1_counts_its_bars_and_goes_on() {
+    let desk = Desk::new();
+    fs::write(desk.database(), "").unwrap();
+    let mut connection = connect(&desk.database()).await;
+    let sql = sqlx::SqlStr::from_static(include_str!("../../migrations/sqlite/0001_bars.sql"));
+    let first = Migration::new(1, Cow::Borrowed("bars"), MigrationType::Simple, sql, false);
+    let mut migrator = Migrator::with_migrations(vec![first]);
+    migrator.dangerous_set_table_name("barkeep_migrations");
+    migrator.run_direct(None, &mut connection, false).await.unwrap();
+    connection.execute(ROWS).await.unwrap();
+    drop(connection);
+
+    let mut store = desk.store().await;
+    let bars = |state: &DayState| FileKind::ALL.map(|kind| state.file(kind).map(|file| (file.bars, file.content)));
+    let stocks = store.day_states(Stocks, DAY..=NEXT).await.unwrap();
+    assert_eq!(bars(&stocks[&DAY]), [Some((4, None)), Some((2, None))]);
+    assert_eq!(bars(&stocks[&NEXT]), [Some((0, None)), None]);
+    let crypto = store.day_states(Crypto, DAY..=NEXT).await.unwrap();
+    assert_eq!(bars(&crypto[&DAY]), [Some((1, None)), None]);
+    assert_eq!(bars(&crypto[&NEXT]), [Some((0, None)), None]);
+    assert!(store.restatements(DAY..=NEXT).await.unwrap().is_empty());
+    assert_eq!(store.bars("A", Timeframe::M1, 0..=60_000).await.unwrap().len(), 2);
+    assert_eq!(store.defects().await.unwrap(), []);
+    store.close().await.unwrap();
+    // Migrated once.
+    desk.store().await.close().await.unwrap();
+}
