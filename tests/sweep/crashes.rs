@@ -6,8 +6,10 @@ use super::harness::Vendor;
 use super::user::{Files, From, User, start, was_killed};
 use super::{Scenario, Tally, Turn};
 
-/// Kills in a row of one load, at most: a load that is always killed before its first day gets nowhere.
+/// Kills in a row of one load, at most: a load that is always killed before its first day gets nowhere. The first round is
+/// short.
 const LONGEST_CHAIN: u64 = 6;
+const LONGEST_FIRST_CHAIN: u64 = 3;
 
 /// What is loaded while the process dies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,7 +75,8 @@ fn crash_chain(point: &str, load: Load, turn: &Turn<'_>, rng: &mut fastrand::Rng
             options.faults = "GET key=*minute*2026-09-30* times=all vanish".parse().unwrap();
         }
     });
-    for kill in 0..LONGEST_CHAIN {
+    let longest = if turn.round == 0 { LONGEST_FIRST_CHAIN } else { LONGEST_CHAIN };
+    for kill in 0..longest {
         // At first each place is met the first and the second time; later anywhere.
         let most = if load == Load::Large { 12 } else { 3 };
         let nth = if turn.round == 0 { 1 + kill % 2 } else { rng.u64(1..=most) };

@@ -27,12 +27,24 @@ use user::{Bench, Store};
 /// A fault and what must come of it. It panics where that is not what comes.
 struct Scenario {
     name: String,
+    /// Where it can happen.
+    stores: Vec<Store>,
     run: Box<dyn Fn(&Turn<'_>, &mut fastrand::Rng) -> Tally + Sync>,
 }
 
 impl Scenario {
+    /// One that can happen with every store.
     fn new(name: impl Into<String>, run: impl Fn(&Turn<'_>, &mut fastrand::Rng) -> Tally + Sync + 'static) -> Self {
-        Self { name: name.into(), run: Box::new(run) }
+        Self::of(&Store::ALL, name, run)
+    }
+
+    /// One that can happen with some stores only.
+    fn of(
+        stores: &[Store],
+        name: impl Into<String>,
+        run: impl Fn(&Turn<'_>, &mut fastrand::Rng) -> Tally + Sync + 'static,
+    ) -> Self {
+        Self { name: name.into(), stores: stores.to_vec(), run: Box::new(run) }
     }
 }
 
@@ -48,6 +60,7 @@ struct Turn<'a> {
 #[derive(Debug, Default)]
 struct Tally {
     runs: u64,
+    lasted: Duration,
     kills: u64,
     wrong: Wrong,
     failures: Vec<String>,
@@ -56,6 +69,7 @@ struct Tally {
 impl Tally {
     fn add(&mut self, other: Self) {
         self.runs += other.runs;
+        self.lasted += other.lasted;
         self.kills += other.kills;
         self.wrong.add(&other.wrong);
         self.failures.extend(other.failures);
@@ -69,7 +83,8 @@ fn number(name: &str, default: u64) -> u64 {
 /// Everything that is to be run, round by round, until time is up and there were enough kills.
 struct Sweep {
     scenarios: Vec<Scenario>,
-    stores: Vec<Store>,
+    /// A round: which scenario with which store.
+    turns: Vec<(usize, Store)>,
     seed: u64,
     kills_wanted: u64,
     ends: Option<Instant>,
@@ -84,7 +99,7 @@ impl Sweep {
 
     /// Whether a turn is still to be taken. The first round always is, all of it.
     fn goes_on(&self, turn: usize) -> bool {
-        let in_first_round = turn < self.scenarios.len() * self.stores.len();
+        let in_first_round = turn < self.turns.len();
         let has_time = self.ends.is_some_and(|ends| Instant::now() < ends);
         in_first_round || (has_time && (self.kills_wanted == 0 || self.kills() < self.kills_wanted))
     }
@@ -96,19 +111,20 @@ impl Sweep {
             if !self.goes_on(turn) {
                 return;
             }
-            let (which, rest) = (turn % self.scenarios.len(), turn / self.scenarios.len());
-            let (store, round) = (self.stores[rest % self.stores.len()], (rest / self.stores.len()) as u64);
+            let ((which, store), round) = (self.turns[turn % self.turns.len()], (turn / self.turns.len()) as u64);
             let scenario = &self.scenarios[which];
             let mut rng = fastrand::Rng::with_seed(self.seed ^ ((turn as u64) << 20));
             let taken = Turn { bench, store, round };
+            let began = Instant::now();
             let ran = catch_unwind(AssertUnwindSafe(|| (scenario.run)(&taken, &mut rng)));
-            let tally = ran.unwrap_or_else(|panic| {
+            let mut tally = ran.unwrap_or_else(|panic| {
                 let words = panic.downcast_ref::<String>().cloned();
                 let words = words.or_else(|| panic.downcast_ref::<&str>().map(|words| (*words).to_owned()));
                 let words = words.unwrap_or_else(|| "panicked".to_owned());
                 let failure = format!("{} on {store} in round {round}: {words}", scenario.name);
                 Tally { runs: 1, failures: vec![failure], ..Tally::default() }
             });
+            tally.lasted = began.elapsed();
             self.tallies.lock().unwrap().entry((which, store)).or_default().add(tally);
         }
     }
@@ -120,16 +136,20 @@ impl Sweep {
         let row = |name: &str, store: &str, tally: &Tally| {
             let Wrong { lost, doubled, torn } = tally.wrong;
             let (runs, kills) = (tally.runs, tally.kills);
-            println!("{name:width$}  {store:8}  {runs:>5}  {kills:>5}  {lost:>9}  {doubled:>12}  {torn:>9}");
+            let each = tally.lasted.as_secs_f64() / runs.max(1) as f64;
+            println!(
+                "{name:width$}  {store:8}  {runs:>5}  {each:>5.1}  {kills:>5}  {lost:>9}  {doubled:>12}  {torn:>9}"
+            );
         };
         println!(
-            "{:width$}  {:8}  {:>5}  {:>5}  {:>9}  {:>12}  {:>9}",
-            "scenario", "store", "runs", "kills", "lost days", "doubled rows", "torn days"
+            "{:width$}  {:8}  {:>5}  {:>5}  {:>5}  {:>9}  {:>12}  {:>9}",
+            "scenario", "store", "runs", "s", "kills", "lost days", "doubled rows", "torn days"
         );
         let mut all = Tally::default();
         for ((which, store), tally) in &*tallies {
             row(&self.scenarios[*which].name, &store.to_string(), tally);
             all.runs += tally.runs;
+            all.lasted += tally.lasted;
             all.kills += tally.kills;
             all.wrong.add(&tally.wrong);
             all.failures.extend(tally.failures.iter().cloned());
@@ -158,9 +178,15 @@ fn every_fault_ends_in_the_right_table() {
     scenarios.extend(random::scenarios());
     scenarios.extend(disk::scenarios());
     scenarios.retain(|scenario| scenario.name.contains(&only));
+    let of_scenario = |(which, scenario): (usize, &Scenario)| {
+        let both = stores.iter().filter(|store| scenario.stores.contains(store));
+        both.map(|store| (which, *store)).collect::<Vec<_>>()
+    };
+    let turns: Vec<_> = scenarios.iter().enumerate().flat_map(of_scenario).collect();
+    assert!(!turns.is_empty(), "no scenario has `{only}` in its name");
     let sweep = Sweep {
         scenarios,
-        stores,
+        turns,
         seed: number("BARKEEP_SWEEP_SEED", 1),
         kills_wanted: number("BARKEEP_SWEEP_KILLS", 0),
         ends: (minutes > 0).then(|| began + Duration::from_secs(minutes * 60)),

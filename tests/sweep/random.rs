@@ -6,8 +6,9 @@ use super::harness::Vendor;
 use super::user::{Files, From, User, start, was_killed};
 use super::{Scenario, Tally, Turn};
 
-/// Kills in a row of one load, at most.
+/// Kills in a row of one load, at most. The first round is short.
 const LONGEST_CHAIN: u64 = 6;
+const LONGEST_FIRST_CHAIN: u64 = 3;
 
 pub fn scenarios() -> Vec<Scenario> {
     vec![
@@ -19,6 +20,9 @@ pub fn scenarios() -> Vec<Scenario> {
         }),
         Scenario::new("kill at any moment, replacing", |turn, rng| {
             kill_chain(Some(Files::Week), Files::Restated, From::Bucket, turn, rng)
+        }),
+        Scenario::new("kill at any moment, large days", |turn, rng| {
+            kill_chain(None, Files::Large, From::Folder, turn, rng)
         }),
         Scenario::new("kill in the first moments", first_moments),
         Scenario::new("kill one of two", kill_one_of_two),
@@ -37,7 +41,8 @@ fn kill_chain(before: Option<Files>, files: Files, from: From, turn: &Turn<'_>, 
     allowed.extend(calm_before.as_ref().map(|calm| &calm.dump));
     let folder = bench.folder(files);
     let vendor = Vendor::serve(&folder);
-    for _ in 0..rng.u64(1..=LONGEST_CHAIN) {
+    let longest = if turn.round == 0 { LONGEST_FIRST_CHAIN } else { LONGEST_CHAIN };
+    for _ in 0..rng.u64(1..=longest) {
         let mut child = start(&mut user.load(&vendor, &folder, files, from));
         std::thread::sleep(calm.lasted.mul_f64(rng.f64()));
         child.kill().unwrap();

@@ -30,6 +30,9 @@ pub enum Store {
 }
 
 impl Store {
+    /// All there are.
+    pub const ALL: [Self; 2] = [Self::Sqlite, Self::Postgres];
+
     /// The stores a name stands for, as far as there is a server for them.
     pub fn asked(name: &str) -> Vec<Self> {
         let has_server = Schema::new().is_some();
@@ -75,8 +78,8 @@ impl Files {
     /// The line that loads all of them.
     pub const fn line(self) -> &'static str {
         match self {
-            Self::Week | Self::Restated | Self::Repacked => "s3 --days=5 --all --json",
-            Self::Month => "s3 --days=30 --all --json",
+            Self::Week | Self::Restated | Self::Repacked => "s3 --days=5 --all --timeframes=15m,1h,day --json",
+            Self::Month => "s3 --days=30 --all --timeframes=15m,1h,day --json",
             Self::Large => "s3 --days=2 --all --timeframes=1m,5m,15m,1h,4h,day --json",
         }
     }
