@@ -22,10 +22,10 @@ pub struct ProxyScript(Vec<Rule>);
 /// The language, as `--help` shows it.
 pub(super) const LANGUAGE: &str = "\
 A script has a rule per line; `#` begins a comment:
-  up|down [connection=N] [text=TEXT] [after=BYTES] [times=N|all] ACTION
-`up` is what the client sends, `down` what the server sends. A rule strikes when TEXT has passed on a connection (at once \
-without a TEXT) and so many bytes behind it [default: 0]; the N-th connection only, or any; so many connections [default: 1]. \
-Actions:
+  up|down [connection=N] [text=TEXT [nth=N]] [after=BYTES] [times=N|all] ACTION
+`up` is what the client sends, `down` what the server sends. A rule strikes when TEXT has passed on a connection [default: \
+the first time; at once without a TEXT] and so many bytes behind it [default: 0]; the N-th connection only, or any; so many \
+connections [default: 1]. Actions:
   cut            both sides are reset; what comes behind the place is not passed on
   stall[:MS]     nothing more is passed on, for so many milliseconds or for ever
   leave-server   what came is passed on; the client's side is reset and the server is not told
@@ -39,6 +39,8 @@ struct Rule {
     /// Number of the connection, counted from 1; any if not said.
     connection: Option<u64>,
     text: Vec<u8>,
+    /// Which occurrence of the text on a connection, counted from 1.
+    nth: u64,
     after: u64,
     /// How many connections; all if not said.
     times: Option<u64>,
@@ -81,13 +83,15 @@ impl FromStr for Rule {
             Some("down") => Side::Down,
             _ => return Err("a rule begins with up or down".to_owned()),
         };
-        let mut rule = Self { side, connection: None, text: Vec::new(), after: 0, times: Some(1), action: Action::Cut };
+        let mut rule =
+            Self { side, connection: None, text: Vec::new(), nth: 1, after: 0, times: Some(1), action: Action::Cut };
         let mut action = None;
         for word in words {
             match word.split_once('=') {
                 _ if action.is_some() => return Err(format!("nothing may stand behind the action: `{word}`")),
                 Some(("connection", n)) => rule.connection = Some(positive(n)?),
                 Some(("text", text)) => rule.text = text.as_bytes().to_vec(),
+                Some(("nth", n)) => rule.nth = positive(n)?,
                 Some(("after", bytes)) => {
                     rule.after = bytes.parse().map_err(|_| format!("`{bytes}` is not a number of bytes"))?;
                 }
@@ -314,6 +318,8 @@ struct Watch {
     rule: usize,
     /// Where it strikes, once that is known.
     at: Option<u64>,
+    /// How often its text has passed.
+    passed: u64,
     /// The last bytes seen, in which its text may begin.
     tail: Vec<u8>,
 }
@@ -325,6 +331,7 @@ impl Way {
         let watches = rules.map(|(rule, (told, _))| Watch {
             rule,
             at: told.text.is_empty().then_some(told.after),
+            passed: 0,
             tail: Vec::new(),
         });
         Self { from, to, ended: false, read: 0, held: Vec::new(), before: None, watches: watches.collect() }
@@ -401,10 +408,16 @@ impl Watch {
         if self.at.is_some() {
             return;
         }
-        let begins = start - self.tail.len() as u64;
         self.tail.extend_from_slice(bytes);
-        let found = self.tail.windows(rule.text.len()).position(|window| window == rule.text);
-        self.at = found.map(|at| begins + (at + rule.text.len()) as u64 + rule.after);
+        let end = start + bytes.len() as u64;
+        while let Some(found) = self.tail.windows(rule.text.len()).position(|window| window == rule.text) {
+            self.tail.drain(..found + rule.text.len());
+            self.passed += 1;
+            if self.passed == rule.nth {
+                self.at = Some(end - self.tail.len() as u64 + rule.after);
+                return;
+            }
+        }
         let kept = self.tail.len().min(rule.text.len() - 1);
         self.tail.drain(..self.tail.len() - kept);
     }

@@ -74,7 +74,8 @@ async fn bytes_and_farewells_are_passed_on() {
 
 #[tokio::test]
 async fn a_cut_resets_both_sides_at_its_place() {
-    let (proxy, mut heard) = echo_behind("up connection=2 after=7 cut\ndown connection=3 text=lo after=1 cut").await;
+    let (proxy, mut heard) =
+        echo_behind("up connection=2 after=7 cut\ndown connection=3 text=lo nth=2 after=1 cut").await;
     let connect = || TcpStream::connect(proxy.address());
     assert_eq!(exchange(&mut connect().await.unwrap(), b"hello").await.unwrap(), b"hello");
     assert_eq!(heard.recv().await.unwrap().0, b"hello");
@@ -86,11 +87,11 @@ async fn a_cut_resets_both_sides_at_its_place() {
     assert_eq!((passed, kind(end)), (b"helloag".to_vec(), io::ErrorKind::ConnectionReset));
 
     let mut third = connect().await.unwrap();
-    assert_eq!(exchange(&mut third, b"hel").await.unwrap(), b"hel");
+    assert_eq!(exchange(&mut third, b"lo hel").await.unwrap(), b"lo hel");
     // The text is found over the edge of two messages; one byte behind it still passes.
     assert_eq!(kind(exchange(&mut third, b"lo you").await), io::ErrorKind::ConnectionReset);
     let (passed, end) = heard.recv().await.unwrap();
-    assert_eq!((passed, kind(end)), (b"hello you".to_vec(), io::ErrorKind::ConnectionReset));
+    assert_eq!((passed, kind(end)), (b"lo hello you".to_vec(), io::ErrorKind::ConnectionReset));
     assert_eq!(proxy.struck(), [1, 1]);
 }
 

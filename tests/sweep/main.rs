@@ -11,7 +11,9 @@ mod disk;
 #[path = "../harness/mod.rs"]
 mod harness;
 mod judge;
+mod network;
 mod random;
+mod server;
 mod service;
 mod user;
 
@@ -177,6 +179,8 @@ fn every_fault_ends_in_the_right_table() {
     scenarios.extend(crashes::scenarios());
     scenarios.extend(random::scenarios());
     scenarios.extend(disk::scenarios());
+    scenarios.extend(network::scenarios());
+    scenarios.extend(server::scenarios());
     scenarios.retain(|scenario| scenario.name.contains(&only));
     let of_scenario = |(which, scenario): (usize, &Scenario)| {
         let both = stores.iter().filter(|store| scenario.stores.contains(store));

@@ -192,7 +192,7 @@ pub enum From {
 /// A machine with a database of its own.
 pub struct User {
     pub place: Place,
-    schema: Option<Schema>,
+    pub schema: Option<Schema>,
     store: Store,
 }
 
@@ -203,11 +203,15 @@ const RESTATEMENTS: &str = "SELECT dataset || '|' || CAST(session_date AS TEXT) 
 
 impl User {
     pub fn new(store: Store) -> Self {
-        let schema = match store {
-            Store::Sqlite => None,
-            Store::Postgres => Some(Schema::new().unwrap()),
-        };
-        Self { place: Place::new(), schema, store }
+        match store {
+            Store::Sqlite => Self { place: Place::new(), schema: None, store },
+            Store::Postgres => Self::at(Schema::new().unwrap()),
+        }
+    }
+
+    /// One whose bars are kept in this schema.
+    pub fn at(schema: Schema) -> Self {
+        Self { place: Place::new(), schema: Some(schema), store: Store::Postgres }
     }
 
     /// The command that loads everything. A process that died holds its days for a second.
