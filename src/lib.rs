@@ -11,9 +11,11 @@ pub mod crash;
 pub mod aggregate;
 pub mod cli;
 pub mod config;
+pub mod export;
 pub mod ingest;
 pub mod model;
 pub mod net;
 #[cfg(feature = "sandbox")]
 pub mod sandbox;
 pub mod store;
+pub mod verify;

@@ -76,6 +76,7 @@ fn after(job: &DayJob) -> DayState {
             content: None,
             bars: 0,
             outcome: Outcome::Loaded,
+            detail: None,
             attempted_at: job.request.now,
         });
         match file.kind {
@@ -269,10 +270,9 @@ fn days_are_planned_newest_first_and_a_range_without_sessions_says_so() {
 
 fn refused(state: DayState, at: Timestamp) -> DayState {
     let loaded = state.loaded(FileKind::Minute).cloned();
-    DayState {
-        minute: Some(FileState { loaded, content: None, bars: 0, outcome: Outcome::NotEntitled, attempted_at: at }),
-        ..state
-    }
+    let outcome = Outcome::NotEntitled;
+    let minute = FileState { loaded, content: None, bars: 0, outcome, detail: None, attempted_at: at };
+    DayState { minute: Some(minute), ..state }
 }
 
 #[test]

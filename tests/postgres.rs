@@ -235,3 +235,26 @@ fn a_server_that_is_too_old_is_refused_by_its_version() {
     let refused = typed(&place(), &url, "status").ended(1);
     assert!(refused.err.contains("runs PostgreSQL 12: 13 or newer is needed"), "{refused:?}");
 }
+
+#[test]
+fn a_load_outlives_connections_that_the_server_ends() {
+    let Some(schema) = Schema::new() else { return };
+    let place = place();
+    place.type_line(ALL).ended(0);
+    let mut ended = 0;
+    while ended == 0 {
+        let mut command = command(&place, &schema.url(), &format!("{ALL} --force"));
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        while child.try_wait().unwrap().is_none() {
+            // Of this load only: other tests have connections to the same server. The search path is what tells.
+            let kill = "SELECT count(pg_terminate_backend(a.pid))::text FROM pg_locks l JOIN pg_stat_activity a USING (pid) \
+                        JOIN pg_class c ON c.oid = l.relation AND c.relnamespace = current_schema()::regnamespace \
+                        WHERE a.application_name = 'barkeep' AND a.pid <> pg_backend_pid()";
+            ended += schema.query(kill)[0].parse::<u32>().unwrap();
+            std::thread::sleep(std::time::Duration::from_millis(150));
+        }
+        let ran = finished(child).ended(0);
+        assert!(ended == 0 || ran.err.contains("trying again"), "{ran:?}");
+    }
+    Dump::of_schema(&schema).assert_same(&place.dump());
+}

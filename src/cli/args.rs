@@ -10,6 +10,7 @@ use jiff::civil::Date;
 use super::dates::parse_date;
 use super::help;
 use crate::config::{Flags, Secret};
+use crate::export::Format;
 use crate::model::{Dataset, Timeframe};
 
 /// Fills a table of price bars, `historical_bars`, from the vendor's bulk files, and keeps it filled.
@@ -60,6 +61,14 @@ pub enum Command {
     /// Show what is loaded: symbols, timeframes, first and last bars, days with gaps.
     #[command(after_help = help::STATUS)]
     Status(StatusArgs),
+    /// Check what is loaded: against the ledger, the calendar and itself, and if asked against the source; and repair it.
+    #[command(after_help = help::VERIFY)]
+    Verify(VerifyArgs),
+    /// Write bars into Parquet or CSV files, for DuckDB, Polars, pandas, Spark and others.
+    ///
+    /// The files are a picture of one moment, whatever is loaded meanwhile, and appear when all of them are whole.
+    #[command(after_help = help::EXPORT)]
+    Export(ExportArgs),
     /// Keep the list of symbols that are loaded when none is named.
     #[command(after_help = help::WATCHLIST)]
     Watchlist(WatchlistArgs),
@@ -164,6 +173,41 @@ pub struct BarsArgs {
     pub limit: Option<u64>,
 }
 
+/// Flags of `export`.
+#[derive(Debug, Clone, PartialEq, Eq, ClapArgs)]
+pub struct ExportArgs {
+    /// The folder to write into: a new or empty one, or one with an earlier export, which is replaced.
+    #[arg(long, value_name = "DIR")]
+    pub output: PathBuf,
+    /// The form of the files.
+    #[arg(long, value_parser = format_parser(), default_value = "parquet")]
+    pub format: Format,
+    /// This many calendar days, up to and with the last finished session [default: all that are stored].
+    #[arg(long, value_name = "N", conflicts_with_all = ["from", "to"])]
+    pub days: Option<u32>,
+    /// From this trading date on (inclusive, YYYY-MM-DD) [default: the first there is].
+    #[arg(long, value_name = "DATE", value_parser = parse_date)]
+    pub from: Option<Date>,
+    /// Up to and with this trading date [default: the last there is].
+    #[arg(long, value_name = "DATE", value_parser = parse_date)]
+    pub to: Option<Date>,
+    /// A symbol; may be given several times. Case matters (BACpA).
+    #[arg(long, value_name = "S")]
+    pub symbol: Vec<String>,
+    /// Symbols with commas between, or @ and the name of a file that lists them.
+    #[arg(long, value_name = "A,B,C|@FILE")]
+    pub symbols: Vec<String>,
+    /// Every symbol that is stored; so it is, too, when none is named.
+    #[arg(long, conflicts_with_all = ["symbol", "symbols"])]
+    pub all: bool,
+    /// Only this market.
+    #[arg(long, value_parser = dataset_parser())]
+    pub dataset: Option<Dataset>,
+    /// Lengths of bars, with commas between: 1m 5m 15m 1h 4h day day_official [default: all of them].
+    #[arg(long, value_name = "LIST")]
+    pub timeframes: Option<String>,
+}
+
 /// Flags of `status`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, ClapArgs)]
 pub struct StatusArgs {
@@ -182,6 +226,41 @@ pub struct StatusArgs {
     /// Only those up to and with this trading date.
     #[arg(long, value_name = "DATE", value_parser = parse_date, requires = "restatements")]
     pub to: Option<Date>,
+}
+
+/// Flags of `verify`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, ClapArgs)]
+pub struct VerifyArgs {
+    /// This many calendar days, up to and with the last finished session [default: all that is loaded].
+    #[arg(long, value_name = "N", conflicts_with_all = ["from", "to"])]
+    pub days: Option<u32>,
+    /// From this date on (inclusive, YYYY-MM-DD).
+    #[arg(long, value_name = "DATE", value_parser = parse_date)]
+    pub from: Option<Date>,
+    /// Up to and with this date; with --from only [default: the last finished session].
+    #[arg(long, value_name = "DATE", value_parser = parse_date, requires = "from")]
+    pub to: Option<Date>,
+    /// Only this symbol; may be given several times. Case matters (BACpA).
+    #[arg(long, value_name = "S")]
+    pub symbol: Vec<String>,
+    /// Symbols with commas between, or @ and the name of a file that lists them.
+    #[arg(long, value_name = "A,B,C|@FILE")]
+    pub symbols: Vec<String>,
+    /// Only this market.
+    #[arg(long, value_parser = dataset_parser())]
+    pub dataset: Option<Dataset>,
+    /// Compare with the source, too: read day files again and hold every bar against what they make.
+    #[arg(long, value_name = "source", value_parser = ["source"])]
+    pub against: Option<String>,
+    /// Of how many days of each market: the newest, the oldest and some evenly between; or all [default: 5].
+    #[arg(long, value_name = "N|all", requires = "against")]
+    pub sample: Option<String>,
+    /// Load again what is wrong, and only that.
+    #[arg(long)]
+    pub repair: bool,
+    /// Where files come from, for --against and --repair.
+    #[command(flatten)]
+    pub source: SourceArgs,
 }
 
 /// `watchlist` and what to do with it.
@@ -238,6 +317,7 @@ impl Args {
     pub fn flags(&self) -> Flags {
         let source = match &self.command {
             Some(Command::S3(ingest)) => ingest.source.clone(),
+            Some(Command::Verify(verify)) => verify.source.clone(),
             _ => SourceArgs::default(),
         };
         Flags {
@@ -254,6 +334,11 @@ impl Args {
 
 fn dataset_parser() -> impl TypedValueParser<Value = Dataset> {
     PossibleValuesParser::new(Dataset::ALL.map(Dataset::as_str)).try_map(|word| word.parse::<Dataset>())
+}
+
+fn format_parser() -> impl TypedValueParser<Value = Format> {
+    PossibleValuesParser::new(Format::ALL.map(Format::as_str))
+        .try_map(|word| Format::ALL.into_iter().find(|format| format.as_str() == word).ok_or("not a form of files"))
 }
 
 fn timeframe_parser() -> impl TypedValueParser<Value = Timeframe> {
@@ -321,6 +406,10 @@ mod tests {
             "backfill bars",
             "backfill bars A --timeframe=2m",
             "backfill bars A --limit=0",
+            "backfill export",
+            "backfill export --output=d --format=orc",
+            "backfill export --output=d --all --symbol=A",
+            "backfill export --output=d --days=3 --to=2024-01-01",
             "backfill status --from=2024-01-01",
             "backfill status --to=2024-01-01",
             "backfill status --restatements --symbol=A",

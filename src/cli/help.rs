@@ -7,6 +7,7 @@ Start here:
   backfill s3 --days=365 --symbol=AAPL    a year of one symbol
   backfill bars AAPL                      look at what was loaded
   backfill status                         what is loaded, for which days
+  backfill verify                         whether what is loaded is right
 
 Settings come from flags, then the environment, then .env in the working directory, then barkeep/config.toml (in the \
 working directory, else in ~/.config), then defaults. Keys of the vendor's S3 service are read from \
@@ -16,7 +17,7 @@ Results go to stdout, everything else to stderr. Exit codes:
   0         all done
   1         failed
   2         wrong usage
-  3         finished, but days or symbols are missing (they are listed)
+  3         finished, but something is missing or wrong (it is listed)
   130, 143  interrupted; run the same command again to go on";
 
 /// Of `s3`.
@@ -40,6 +41,18 @@ Examples:
   backfill bars AAPL --timeframe=5m --from=2024-07-11 --to=2024-07-11
   backfill bars X:BTCUSD --timeframe=1h --limit=100 --csv > btc.csv";
 
+/// Of `export`.
+pub(super) const EXPORT: &str = "\
+Examples:
+  backfill export --output=bars               everything, as Parquet
+  backfill export --output=bars --symbols=SPY,AAPL --timeframes=1h,day
+  backfill export --output=july --from=2024-07-01 --to=2024-07-31
+  backfill export --output=csv --format=csv --symbol=X:BTCUSD --days=30
+
+Point readers at the folder bars in it, as in read_parquet('DIR/bars/**/*.parquet') of DuckDB or scan_parquet('DIR/bars') \
+of Polars. The files are bars/timeframe=1h/month=2026-10/stocks.parquet and so on, by months of trading dates; \
+_manifest.json lists them with their rows and hashes.";
+
 /// Of `status`.
 pub(super) const STATUS: &str = "\
 Examples:
@@ -47,6 +60,17 @@ Examples:
   backfill status --symbol=AAPL --json    one symbol, for a program
   backfill status --restatements          what the vendor replaced, and when
   backfill status --restatements --from=2024-07-01 --to=2024-07-31 --json";
+
+/// Of `verify`.
+pub(super) const VERIFY: &str = "\
+Examples:
+  backfill verify                                   everything that is loaded
+  backfill verify --symbols=SPY,AAPL --days=30
+  backfill verify --against=source --sample=20      compare 20 days with files
+  backfill verify --repair                          load again what is wrong
+
+Ends with 0 if nothing is wrong (or all of it was repaired), with 3 if something is. Without --against nothing is fetched. A \
+day whose file the source no longer has is left as it is.";
 
 /// Of `completions`.
 pub(super) const COMPLETIONS: &str = "\
@@ -73,7 +97,7 @@ mod tests {
 
     #[test]
     fn examples_fit_a_terminal() {
-        for help in [TOP, S3, BARS, STATUS, COMPLETIONS, WATCHLIST, WATCHLIST_ADD] {
+        for help in [TOP, S3, BARS, EXPORT, STATUS, VERIFY, COMPLETIONS, WATCHLIST, WATCHLIST_ADD] {
             for line in help.lines().filter(|line| line.starts_with(' ')) {
                 assert!(line.chars().count() <= 80, "{line}");
             }
@@ -84,7 +108,7 @@ mod tests {
     #[test]
     fn examples_are_valid() {
         use clap::Parser;
-        let helps = [TOP, S3, BARS, STATUS, COMPLETIONS, WATCHLIST, WATCHLIST_ADD];
+        let helps = [TOP, S3, BARS, EXPORT, STATUS, VERIFY, COMPLETIONS, WATCHLIST, WATCHLIST_ADD];
         let lines = helps.into_iter().flat_map(str::lines).map(str::trim).filter(|line| line.starts_with("backfill"));
         for line in lines {
             // Two spaces begin the comment, `>` the shell's part.

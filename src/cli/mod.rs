@@ -4,6 +4,7 @@ mod args;
 mod commands;
 mod dates;
 mod exit;
+mod findings;
 pub mod format;
 mod help;
 mod output;
@@ -15,22 +16,24 @@ mod summary;
 mod symbols;
 mod table;
 mod totals;
+mod verify;
 
 pub use args::{
-    Args, BarsArgs, Command, CompletionsArgs, GlobalArgs, IngestArgs, SelectionArgs, SourceArgs, StatusArgs,
-    WatchlistAddArgs, WatchlistArgs, WatchlistCommand, WatchlistRemoveArgs,
+    Args, BarsArgs, Command, CompletionsArgs, ExportArgs, GlobalArgs, IngestArgs, SelectionArgs, SourceArgs,
+    StatusArgs, VerifyArgs, WatchlistAddArgs, WatchlistArgs, WatchlistCommand, WatchlistRemoveArgs,
 };
 pub use commands::backfill;
 pub use dates::{DateError, DateRule};
 pub use exit::{CliError, Exit, finish};
 pub use output::{Body, effective_settings, print_completions, print_json, print_run, print_settings};
-pub use progress::{PlainReporter, TerminalReporter, reporter};
+pub use progress::{ExportProgress, PlainReporter, TerminalReporter, reporter};
 pub use request::{
-    Accept, BarsFormat, BarsRequest, Named, Request, RequestError, STARTER_SET, Selection, StatusRequest, Wanted,
-    watchlist_symbols,
+    Accept, BarsFormat, BarsRequest, ExportRequest, Named, Request, RequestError, STARTER_SET, Selection,
+    StatusRequest, Wanted, watchlist_symbols,
 };
 pub use signals::Signals;
 pub use summary::{exit_code, gaps, summary};
 pub use symbols::SymbolListError;
 pub use table::{Align, Table};
 pub use totals::{MissingSymbol, SometimesAbsent, Totals};
+pub use verify::VerifyRequest;

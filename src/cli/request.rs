@@ -6,11 +6,13 @@ use std::ops::RangeInclusive;
 use jiff::Timestamp;
 use jiff::civil::Date;
 
-use super::args::{BarsArgs, SelectionArgs, StatusArgs};
+use super::args::{BarsArgs, ExportArgs, SelectionArgs, StatusArgs};
 use super::dates::{DateError, DateRule, parse_date};
 use super::symbols::{SymbolListError, read_symbols};
+use crate::export;
 pub use crate::ingest::Accept;
 use crate::model::{Dataset, Symbol, SymbolError, Timeframe, TimeframeError, TimeframeSet};
+use crate::verify::SampleError;
 
 /// Loaded when nothing is named and the watchlist is empty.
 pub const STARTER_SET: [&str; 4] = ["SPY", "QQQ", "IWM", "DIA"];
@@ -102,6 +104,9 @@ pub enum RequestError {
          the list with `backfill watchlist add S`, or load everything with --all"
     )]
     NothingWatched(Dataset),
+    /// A sample that is none.
+    #[error("--sample: {0}")]
+    Sample(#[from] SampleError),
     /// Exchanged ends of a range.
     #[error("--from={from} lies after --to={to}: exchange them")]
     Backwards {
@@ -273,6 +278,53 @@ impl BarsRequest {
         in_order(args.from, args.to)?;
         let symbol = Symbol::from_command_line(&args.symbol)?;
         Ok(Self { symbol, timeframe: args.timeframe, from: args.from, to: args.to, limit: args.limit, format })
+    }
+}
+
+/// What `export` asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ExportRequest {
+    /// Of each market.
+    pub markets: Vec<export::Request>,
+    /// Whether all markets, symbols and dates are meant because none is named.
+    pub everything_by_default: bool,
+}
+
+impl ExportRequest {
+    /// Checks what was typed. List files are read; nothing else is.
+    pub fn new(args: &ExportArgs, now: Timestamp) -> Result<Self, RequestError> {
+        let timeframes = match args.timeframes.as_deref().map(str::parse::<TimeframeSet>).transpose()? {
+            None => TimeframeSet::of(Timeframe::ALL),
+            Some(set) if set.is_empty() => return Err(RequestError::NoTimeframes),
+            Some(set) => set,
+        };
+        if let (Some(from), Some(to)) = (args.from, args.to)
+            && from > to
+        {
+            return Err(RequestError::Backwards { from, to });
+        }
+        let named = read_symbols("--symbol", &args.symbol, &args.symbols, args.dataset)?;
+        let mut symbols: BTreeMap<Dataset, Option<Vec<String>>> = BTreeMap::new();
+        for symbol in &named {
+            let of_market = symbols.entry(symbol.dataset()).or_default();
+            of_market.get_or_insert_default().push(symbol.as_str().to_owned());
+        }
+        if named.is_empty() {
+            let markets = args.dataset.map_or(Dataset::ALL.to_vec(), |dataset| vec![dataset]);
+            symbols = markets.into_iter().map(|dataset| (dataset, None)).collect();
+        }
+        let market = |(dataset, symbols): (Dataset, Option<Vec<String>>)| {
+            let dates = match args.days {
+                Some(_) => DateRule::of(args.days, None, None)?.dates(dataset, now)?,
+                None => args.from.unwrap_or(dataset.first_date())..=args.to.unwrap_or(Date::MAX),
+            };
+            Ok::<_, RequestError>(export::Request { dataset, symbols, timeframes, dates })
+        };
+        let dates_named = args.days.is_some() || args.from.is_some() || args.to.is_some();
+        Ok(Self {
+            markets: symbols.into_iter().map(market).collect::<Result<_, _>>()?,
+            everything_by_default: named.is_empty() && !args.all && args.dataset.is_none() && !dates_named,
+        })
     }
 }
 

@@ -40,7 +40,7 @@ impl Signals {
     fn hear(&self, exit: Exit) -> &'static str {
         if self.first.set(exit).is_ok() {
             self.stop.cancel();
-            "stopping: the day in hand is finished or left as it was, nothing half-loaded stays; once more to end at once"
+            "stopping: nothing half-done stays; once more to end at once"
         } else {
             self.end.cancel();
             "ending at once"

@@ -16,6 +16,13 @@ pub(super) struct Verdict {
     pub(super) notes: Vec<String>,
 }
 
+impl Verdict {
+    /// Why the day is suspect, if it is.
+    pub(super) fn why_suspect(&self) -> Option<String> {
+        (!self.suspect.is_empty()).then(|| self.suspect.join("; "))
+    }
+}
+
 /// Transactions from which on a symbol must have a minute bar. (Thin names may trade in odd lots only, which make none.)
 const TRADED_TRANSACTIONS: u64 = 500;
 

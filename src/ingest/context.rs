@@ -1,7 +1,7 @@
 //! What every part of a run has at hand.
 
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
@@ -17,6 +17,8 @@ pub(super) struct Context {
     /// Cancelled when the run is to stop.
     pub(super) stop: CancellationToken,
     pub(super) clock: Clock,
+    /// How long an outage of the database may last.
+    pub(super) outage_patience: Duration,
     pub(super) batches: Arc<BatchPool>,
 }
 

@@ -14,6 +14,7 @@ use super::context::Context;
 use super::load::{FetchedDay, LocalFiles, Message, Problem, load};
 use super::pipeline::{Concurrency, RunError};
 use super::plan::{DayJob, DayPlan, Listing, plan_day};
+use super::reload::plan_reload;
 use super::report::DayReport;
 use super::share::{Claimer, LOOK_AGAIN_AFTER, settled_by_another};
 use super::source::{DayFile, Source, SourceError};
@@ -251,7 +252,11 @@ impl Feeder {
         let mut listing = self.listing.clone();
         let files = if newer.kind == FileKind::Minute { &mut listing.minute } else { &mut listing.day };
         files.insert(job.date, newer);
-        match plan_day(&job.request, job.date, &listing, &job.state) {
+        let again = match &job.reload {
+            None => plan_day(&job.request, job.date, &listing, &job.state),
+            Some(reload) => Some(plan_reload(&job.request, job.date, &listing, &job.state, reload)),
+        };
+        match again {
             Some(DayPlan::Load(again)) => *again,
             _ => job.clone(),
         }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use tokio::sync::mpsc::Sender;
 
-use super::check::{Verdict, check};
+use super::check::check;
 use super::context::Context;
 use super::decode::{
     DayFileRows, DecodeError, Grouping, MinuteRows, SymbolMinutes, content_hash, decode_day, decode_minutes,
@@ -184,10 +184,13 @@ fn decode(day: FetchedDay, to: &Sender<Message>, context: &Context) -> Result<De
         }
         let mut verdict = check(dataset, &grid, &rows.census, official.as_ref());
         verdict.suspect.extend(job.listed.short.clone());
-        decoded = judge(&job, verdict, decoded)?;
+        let accepted = verdict.why_suspect();
+        decoded.notes.extend(verdict.notes);
+        decoded = judge(&job, accepted.as_deref(), decoded)?;
         decoded.absent =
             job.request.symbols.iter().flatten().filter(|ticker| !rows.census.has(ticker)).cloned().collect();
-        decoded.files.extend(decoded.minute.as_ref().map(|read| loaded_file(file, read, rows.content, rolled)));
+        let loaded = decoded.minute.as_ref().map(|read| loaded_file(file, read, rows.content, rolled));
+        decoded.files.extend(loaded.map(|loaded| LoadedFile { accepted, ..loaded }));
     }
     if let (Some(file), Some(rows)) = (&job.day, &official) {
         decoded.files.extend(decoded.day.as_ref().map(|read| loaded_file(file, read, rows.content, official_bars)));
@@ -196,12 +199,8 @@ fn decode(day: FetchedDay, to: &Sender<Message>, context: &Context) -> Result<De
 }
 
 /// A suspect day ends here, unless it is accepted.
-fn judge(job: &DayJob, verdict: Verdict, mut decoded: Decoded) -> Result<Decoded, Stop> {
-    decoded.notes.extend(verdict.notes);
-    if verdict.suspect.is_empty() {
-        return Ok(decoded);
-    }
-    let why = verdict.suspect.join("; ");
+fn judge(job: &DayJob, suspect: Option<&str>, mut decoded: Decoded) -> Result<Decoded, Stop> {
+    let Some(why) = suspect else { return Ok(decoded) };
     if job.request.accept.covers(job.date) {
         decoded.notes.push(format!("accepted although it looks cut short: {why}"));
         return Ok(decoded);
@@ -285,6 +284,7 @@ fn loaded_file(file: &DayFile, read: &ObjectReport, content: Option<ContentHash>
         symbols_seen: read.symbols,
         content,
         bars_written,
+        accepted: None,
     }
 }
 

@@ -48,7 +48,7 @@ pub struct DatasetPlan {
     /// Every day, newest first.
     pub days: Vec<DayPlan>,
     /// What the vendor lists.
-    listing: Listing,
+    pub(super) listing: Listing,
 }
 
 impl DatasetPlan {
@@ -69,6 +69,18 @@ pub async fn make_plan(
     reporter: &dyn Reporter,
 ) -> Result<DatasetPlan, RunError> {
     let request = Arc::new(request);
+    let listing = list(source, &request, reporter).await?;
+    let states = match ledger {
+        Some(ledger) => ledger.day_states(request.dataset, request.range.clone()).await?,
+        None => BTreeMap::new(),
+    };
+    let days = plan(&request, &listing, &states);
+    crash_point!("planned");
+    Ok(DatasetPlan { request, days, listing })
+}
+
+/// What the source has of the files a request may need.
+pub(super) async fn list(source: &Source, request: &Request, reporter: &dyn Reporter) -> Result<Listing, SourceError> {
     let range = request.listed_range();
     let minute = source.list(request.dataset, FileKind::Minute, range.clone(), reporter);
     let day = async {
@@ -80,15 +92,8 @@ pub async fn make_plan(
     };
     let (minute, day) = futures_util::future::try_join(minute, day).await?;
     let by_date = |files: Vec<DayFile>| files.into_iter().map(|file| (file.date, file)).collect();
-    let listing = Listing { minute: by_date(minute), day: by_date(day) };
     crash_point!("listed");
-    let states = match ledger {
-        Some(ledger) => ledger.day_states(request.dataset, request.range.clone()).await?,
-        None => BTreeMap::new(),
-    };
-    let days = plan(&request, &listing, &states);
-    crash_point!("planned");
-    Ok(DatasetPlan { request, days, listing })
+    Ok(Listing { minute: by_date(minute), day: by_date(day) })
 }
 
 /// Carries plans out, together with other processes that do. The report has every day; the error, if any, is the common
@@ -110,7 +115,7 @@ pub async fn run<S: Ledger + BarSink, C: Claims, L: Ledger>(
     reporter.start(days as u64, plans.iter().flat_map(DatasetPlan::jobs).map(DayJob::bytes).sum());
     let start = plans.first().map_or_else(Timestamp::now, |plan| plan.request.now);
     let clock = Clock::starting(start);
-    let context = Context { reporter, stop, clock, batches: Arc::default() };
+    let context = Context { reporter, stop, clock, outage_patience: sharing.lease, batches: Arc::default() };
     let mut run = Run { context, source, concurrency, report: RunReport::default(), file_bytes: 0, bars: 0 };
     let mut failure = None;
     for plan in plans {
@@ -158,7 +163,7 @@ impl Run {
                 }
             }
         }
-        let (mut keeper, claimer) = Keeper::new(sharing);
+        let (mut keeper, claimer) = Keeper::new(sharing, self.context.clone());
         let (to_writer, at_writer) = mpsc::channel(self.concurrency.decoders.max(1));
         let (source, context) = (Arc::clone(&self.source), self.context.clone());
         let feeder = Feeder::new(source, listing, claimer.clone(), context, self.concurrency);

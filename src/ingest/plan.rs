@@ -8,6 +8,7 @@ use jiff::civil::Date;
 use jiff::{Timestamp, ToSpan};
 
 use super::Wanted;
+use super::reload::Reload;
 use super::source::DayFile;
 use crate::model::{Dataset, Expectation, FileKind, Outcome, TimeframeSet, file_due_at, xnys};
 use crate::store::{ContentHash, DayState, FileVersion, Replace};
@@ -100,6 +101,8 @@ pub struct DayJob {
     pub restated: bool,
     /// What was stored of the day when this was planned.
     pub state: DayState,
+    /// What is made again although it is loaded; nothing in a job that loads what is missing or replaced.
+    pub reload: Option<Arc<Reload>>,
 }
 
 /// What the vendor lists of a day.
@@ -117,12 +120,20 @@ impl DayJob {
     /// The same day planned by the same listing and what is stored of it now.
     #[must_use]
     pub fn again(&self, state: &DayState) -> DayPlan {
-        plan_listed(&self.request, self.date, &self.listed, state)
+        match &self.reload {
+            None => plan_listed(&self.request, self.date, &self.listed, state),
+            Some(_) if state.is_same_content(&self.state) => DayPlan::Load(Box::new(self.clone())),
+            Some(_) => {
+                let detail = "another process has changed the day meanwhile: verify it again".to_owned();
+                DayPlan::Settled { date: self.date, outcome: Outcome::Failed, detail: Some(detail) }
+            }
+        }
     }
 
     /// What the content of a file was when it was loaded, if the vendor has replaced it since.
     pub(super) fn content_before(&self, file: &DayFile) -> Option<ContentHash> {
-        self.state.file(file.kind).filter(|_| is_restated(&self.state, file))?.content
+        // What is made again is made again, whatever the ledger knows of it.
+        self.state.file(file.kind).filter(|_| self.reload.is_none() && is_restated(&self.state, file))?.content
     }
 
     /// The same day without the vendor's day file: what it would have brought is neither removed nor promised.
@@ -181,6 +192,13 @@ pub struct Listing {
     pub day: BTreeMap<Date, DayFile>,
 }
 
+impl Listing {
+    /// Why the size of a date's minute file makes the day look short.
+    pub(super) fn short(&self, dataset: Dataset, date: Date) -> Option<String> {
+        short(dataset, date, self.minute.get(&date)?.size_bytes, &self.minute)
+    }
+}
+
 /// Plans every day of the request that has, or should have, a file; newest first.
 ///
 /// Newest first, because a vendor's plan reaches back to some date: two refusals settle all days before them.
@@ -223,7 +241,7 @@ pub fn plan_day(request: &Arc<Request>, date: Date, listing: &Listing, state: &D
     let listed = ListedDay { minute: minute.clone(), day: listing.day.get(&date).cloned(), short: None };
     let mut plan = plan_listed(request, date, &listed, state);
     if let DayPlan::Load(job) = &mut plan {
-        job.listed.short = short(request.dataset, date, minute.size_bytes, &listing.minute);
+        job.listed.short = listing.short(request.dataset, date);
     }
     Some(plan)
 }
@@ -277,10 +295,11 @@ fn plan_listed(request: &Arc<Request>, date: Date, listed: &ListedDay, state: &D
         wanted,
         restated,
         state: state.clone(),
+        reload: None,
     }))
 }
 
-fn is_restated(state: &DayState, file: &DayFile) -> bool {
+pub(super) fn is_restated(state: &DayState, file: &DayFile) -> bool {
     state.loaded(file.kind).is_some_and(|loaded| !loaded.is_same_content(&version(file)))
 }
 

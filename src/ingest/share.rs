@@ -14,6 +14,8 @@ use std::time::Duration;
 use jiff::civil::Date;
 use tokio::sync::{mpsc, oneshot};
 
+use super::context::Context;
+use super::outage::Outage;
 use super::plan::DayJob;
 use super::report::DayReport;
 use crate::model::{Dataset, Outcome};
@@ -80,12 +82,15 @@ pub(super) struct Keeper<'s, 'a, C, L> {
     /// Days that are, or may be, held.
     held: BTreeSet<(Dataset, Date)>,
     asked: mpsc::UnboundedReceiver<Ask>,
+    outage: Outage,
+    context: Context,
 }
 
 impl<'s, 'a, C: Claims, L: Ledger> Keeper<'s, 'a, C, L> {
-    pub(super) fn new(sharing: &'s mut Sharing<'a, C, L>) -> (Self, Claimer) {
+    pub(super) fn new(sharing: &'s mut Sharing<'a, C, L>, context: Context) -> (Self, Claimer) {
         let (asks, asked) = mpsc::unbounded_channel();
-        (Self { sharing, held: BTreeSet::new(), asked }, Claimer(asks))
+        let outage = Outage::new(context.outage_patience);
+        (Self { sharing, held: BTreeSet::new(), asked, outage, context }, Claimer(asks))
     }
 
     /// Answers who asks and renews the leases in time. Ends only when a store fails; may be dropped at any time.
@@ -96,15 +101,28 @@ impl<'s, 'a, C: Claims, L: Ledger> Keeper<'s, 'a, C, L> {
             tokio::select! {
                 biased;
                 _ = renewal.tick() => if !self.held.is_empty() {
-                    self.sharing.claims.renew().await?;
+                    while let Err(error) = self.sharing.claims.renew().await {
+                        self.outage.wait(error, &self.context).await?;
+                    }
+                    self.outage.is_over();
                 },
                 Some(ask) = self.asked.recv() => match ask {
                     Ask::Claim(dataset, date, reply) => {
-                        let claimed = self.claim(dataset, date).await?;
+                        let claimed = loop {
+                            match self.claim(dataset, date).await {
+                                Ok(claimed) => break claimed,
+                                Err(error) => self.outage.wait(error, &self.context).await?,
+                            }
+                        };
+                        self.outage.is_over();
                         // Who asked may have been ended; the day is given back with all others.
                         let _ = reply.send(claimed);
                     }
-                    Ask::Release(dataset, date) => self.release((dataset, date)).await?,
+                    Ask::Release(dataset, date) => {
+                        while let Err(error) = self.release((dataset, date)).await {
+                            self.outage.wait(error, &self.context).await?;
+                        }
+                    }
                 },
             }
         }

@@ -1,6 +1,6 @@
 //! Which bars of which symbols a day's load is to bring.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use crate::model::{Timeframe, TimeframeSet};
 
@@ -14,6 +14,12 @@ pub struct Wanted {
 }
 
 impl Wanted {
+    /// Timeframes of everyone, and of named symbols beyond these.
+    pub fn all(everyone: TimeframeSet, named: &BTreeMap<String, TimeframeSet>) -> Self {
+        let beyond = named.iter().map(|(symbol, timeframes)| (symbol.clone(), everyone.union(*timeframes)));
+        Self { others: everyone, named: beyond.collect() }
+    }
+
     /// Everything wanted of a ticker.
     pub fn of(&self, ticker: &str) -> TimeframeSet {
         self.named.get(ticker).copied().unwrap_or(self.others)

@@ -8,6 +8,7 @@ use tokio::sync::mpsc;
 use super::context::Context;
 use super::feed::{Arrival, Day, Decoding, decode_on_thread};
 use super::load::{Decoded, FetchedDay, LocalFiles, Message, Problem};
+use super::outage::Outage;
 use super::pipeline::RunError;
 use super::plan::{DayJob, DayPlan, version};
 use super::report::DayReport;
@@ -28,6 +29,7 @@ pub(super) struct DayWriter<'a, S> {
     open: bool,
     /// Bars removed in it.
     replaced: u64,
+    outage: Outage,
     /// What the report will say besides.
     notes: Vec<String>,
 }
@@ -36,8 +38,8 @@ pub(super) struct DayWriter<'a, S> {
 enum Next {
     /// As it was to.
     On,
-    /// Not at all: there is nothing left to do.
-    Settled(Box<DayReport>),
+    /// Not at all: it is written, or there is nothing left to do.
+    Done(Box<DayReport>),
     /// From the start, with something else to do.
     Again(Box<DayJob>),
     /// Not at all: the run stops.
@@ -46,7 +48,8 @@ enum Next {
 
 impl<'a, S: Ledger + BarSink> DayWriter<'a, S> {
     pub(super) fn new(store: &'a mut S, context: &'a Context, source: &'a Source, started_at: Timestamp) -> Self {
-        Self { store, context, source, started_at, job: None, open: false, replaced: 0, notes: Vec::new() }
+        let outage = Outage::new(context.outage_patience);
+        Self { store, context, source, started_at, job: None, open: false, replaced: 0, outage, notes: Vec::new() }
     }
 
     /// Writes the day; nothing is reported of one that is left as it was because the run stops.
@@ -76,29 +79,10 @@ impl<'a, S: Ledger + BarSink> DayWriter<'a, S> {
                 message = arriving.recv() => message,
             };
             let next = match message {
-                Some(Message::Same(job, same)) => self.recognise(&job, &same).await?,
-                Some(Message::Begin(job)) => {
-                    self.abandon().await?;
-                    self.job = Some(job);
-                    Next::On
-                }
-                Some(Message::Bars(batch)) => self.add(batch).await?,
-                Some(Message::Whole(decoded)) => {
-                    let next = if decoded.files.is_empty() { Next::On } else { self.begin().await? };
-                    match next {
-                        Next::On => {
-                            self.discard(decoded.day_problem.as_ref(), files.day.as_deref());
-                            return self.commit(*decoded).await.map(Some);
-                        }
-                        other => other,
-                    }
-                }
-                Some(Message::Broken(problem, decoded)) => {
-                    self.abandon().await?;
-                    self.discard(Some(&problem), files.minute.as_deref());
-                    self.discard(decoded.day_problem.as_ref(), files.day.as_deref());
-                    return self.refuse(describe(report(problem.outcome), *decoded), problem).await;
-                }
+                Some(message) => match self.take(message, &files, report).await {
+                    Err(RunError::Store(error)) => self.after(error).await?,
+                    taken => taken?,
+                },
                 // The decoder stopped because the run does, or it panicked.
                 None if self.context.stop.is_cancelled() => return Ok(None),
                 None => {
@@ -110,10 +94,56 @@ impl<'a, S: Ledger + BarSink> DayWriter<'a, S> {
             match next {
                 Next::On => {}
                 Next::Again(job) => arriving = self.decode_again(job, &files),
-                Next::Settled(report) => return Ok(Some(*report)),
+                Next::Done(report) => return Ok(Some(*report)),
                 Next::Stopped => return Ok(None),
             }
         }
+    }
+
+    /// Does what a decoder's message says.
+    async fn take(
+        &mut self,
+        message: Message,
+        files: &LocalFiles,
+        report: impl Fn(Outcome) -> DayReport,
+    ) -> Result<Next, RunError> {
+        match message {
+            Message::Same(job, same) => {
+                let next = self.recognise(&job, &same).await;
+                self.job = Some(job);
+                next
+            }
+            Message::Begin(job) => {
+                self.abandon().await?;
+                self.job = Some(job);
+                Ok(Next::On)
+            }
+            Message::Bars(batch) => self.add(batch).await,
+            Message::Whole(decoded) => {
+                let next = if decoded.files.is_empty() { Next::On } else { self.begin().await? };
+                if !matches!(next, Next::On) {
+                    return Ok(next);
+                }
+                self.discard(decoded.day_problem.as_ref(), files.day.as_deref());
+                self.commit(*decoded).await.map(|report| Next::Done(Box::new(report)))
+            }
+            Message::Broken(problem, decoded) => {
+                self.abandon().await?;
+                self.discard(Some(&problem), files.minute.as_deref());
+                self.discard(decoded.day_problem.as_ref(), files.day.as_deref());
+                let refused = self.refuse(describe(report(problem.outcome), *decoded), problem).await?;
+                Ok(refused.map_or(Next::Stopped, |report| Next::Done(Box::new(report))))
+            }
+        }
+    }
+
+    /// After an error of the database that may pass, the day is begun again; if only the answer to its commit was lost, that
+    /// shows then.
+    async fn after(&mut self, error: StoreError) -> Result<Next, RunError> {
+        let Some(job) = self.job.clone() else { return Err(error.into()) };
+        self.abandon().await?;
+        self.outage.wait(error, self.context).await?;
+        Ok(Next::Again(job))
     }
 
     /// Opens the day's transaction, if it is not open, and removes what is to be replaced; unless the plan was made from
@@ -139,13 +169,24 @@ impl<'a, S: Ledger + BarSink> DayWriter<'a, S> {
             let next = match job.again(&state) {
                 DayPlan::Load(job) => Next::Again(job),
                 DayPlan::Settled { outcome, detail, .. } => {
-                    Next::Settled(Box::new(settled_by_another(job, outcome, detail)))
+                    Next::Done(Box::new(settled_by_another(job, outcome, detail)))
                 }
             };
             self.abandon().await?;
             return Ok(next);
         }
         self.replaced = 0;
+        match job.forgets() {
+            None => {}
+            Some(true) => self.replaced = self.store.forget_day().await?,
+            Some(false) => {
+                let detail = "the vendor's day file cannot be read: the day was left as it was".to_owned();
+                let report = DayReport::new(job.request.dataset, job.date, Outcome::Failed);
+                let settled = Next::Done(Box::new(DayReport { detail: Some(detail), ..report }));
+                self.abandon().await?;
+                return Ok(settled);
+            }
+        }
         for replace in &job.replace {
             self.replaced += self.store.replace(replace).await?;
         }
@@ -187,7 +228,7 @@ impl<'a, S: Ledger + BarSink> DayWriter<'a, S> {
             DayPlan::Load(job) => Next::Again(job),
             DayPlan::Settled { outcome, detail, .. } => {
                 let report = DayReport::new(job.request.dataset, job.date, outcome);
-                Next::Settled(Box::new(DayReport { detail, ..report }))
+                Next::Done(Box::new(DayReport { detail, ..report }))
             }
         })
     }
@@ -210,8 +251,8 @@ impl<'a, S: Ledger + BarSink> DayWriter<'a, S> {
 
     async fn commit(&mut self, decoded: Decoded) -> Result<DayReport, RunError> {
         crash_point!("day-decoded");
-        let job = self.job.take().expect("Invariant: bars come after a beginning");
-        let (dataset, date) = (job.request.dataset, job.date);
+        let job = self.job.as_ref().expect("Invariant: bars come after a beginning");
+        let (dataset, date, restated) = (job.request.dataset, job.date, job.restated);
         let commit = DayCommit {
             files: decoded.files.clone(),
             everyone: job.everyone,
@@ -225,10 +266,11 @@ impl<'a, S: Ledger + BarSink> DayWriter<'a, S> {
             self.store.commit_day(&commit).await?;
             crash_point!("day-committed");
             self.open = false;
+            self.outage.is_over();
         }
         let report = DayReport {
             bars: decoded.files.iter().map(|file| file.bars_written).sum(),
-            replaced: job.restated && self.replaced > 0,
+            replaced: restated && self.replaced > 0,
             ..DayReport::new(dataset, date, outcome)
         };
         if let Some(problem) = &decoded.day_problem {
@@ -251,16 +293,23 @@ impl<'a, S: Ledger + BarSink> DayWriter<'a, S> {
             finished_at: self.context.clock.now(),
         };
         crash_point!("attempt-unrecorded");
-        self.open = true;
-        tokio::select! {
-            biased;
-            // Waiting for another process can take minutes.
-            () = self.context.stop.cancelled() => return Ok(false),
-            recorded = self.store.record_attempt(report.dataset, report.date, file, &attempt) => recorded?,
+        loop {
+            self.open = true;
+            let recorded = tokio::select! {
+                biased;
+                // Waiting for another process can take minutes.
+                () = self.context.stop.cancelled() => return Ok(false),
+                recorded = self.store.record_attempt(report.dataset, report.date, file, &attempt) => recorded,
+            };
+            self.open = false;
+            match recorded {
+                Ok(()) => {
+                    crash_point!("attempt-recorded");
+                    return Ok(true);
+                }
+                Err(error) => self.outage.wait(error, self.context).await?,
+            }
         }
-        crash_point!("attempt-recorded");
-        self.open = false;
-        Ok(true)
     }
 
     /// Leaves the day as it was, unless it was committed.

@@ -26,11 +26,11 @@ A script has a rule per line; `#` begins a comment:
 `up` is what the client sends, `down` what the server sends. A rule strikes when TEXT has passed on a connection [default: \
 the first time; at once without a TEXT] and so many bytes behind it [default: 0]; the N-th connection only, or any; so many \
 connections [default: 1]. Actions:
-  cut            both sides are reset; what comes behind the place is not passed on
-  stall[:MS]     nothing more is passed on, for so many milliseconds or for ever
-  leave-server   what came is passed on; the client's side is reset and the server is not told
-  leave-client   what came is passed on; the server's side is reset and the client is not told
-  refuse:MS      cut, and no connection is taken for so many milliseconds";
+  cut                both sides are reset; what comes behind the place is not passed on
+  stall[:MS]         nothing more is passed on, for so many milliseconds or for ever
+  leave-server[:MS]  what came is passed on; the client's side is reset, and the server is told so much later or never
+  leave-client[:MS]  what came is passed on; the server's side is reset, and the client is told so much later or never
+  refuse:MS          cut, and no connection is taken for so many milliseconds";
 
 /// A place in a connection and what happens there.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,8 +60,8 @@ enum Side {
 enum Action {
     Cut,
     Stall(Option<Duration>),
-    LeaveServer,
-    LeaveClient,
+    LeaveServer(Option<Duration>),
+    LeaveClient(Option<Duration>),
     Refuse(Duration),
 }
 
@@ -113,8 +113,10 @@ impl FromStr for Action {
         match word.split_once(':') {
             None if word == "cut" => Ok(Self::Cut),
             None if word == "stall" => Ok(Self::Stall(None)),
-            None if word == "leave-server" => Ok(Self::LeaveServer),
-            None if word == "leave-client" => Ok(Self::LeaveClient),
+            None if word == "leave-server" => Ok(Self::LeaveServer(None)),
+            None if word == "leave-client" => Ok(Self::LeaveClient(None)),
+            Some(("leave-server", time)) => Ok(Self::LeaveServer(Some(milliseconds(time)?))),
+            Some(("leave-client", time)) => Ok(Self::LeaveClient(Some(milliseconds(time)?))),
             Some(("stall", time)) => Ok(Self::Stall(Some(milliseconds(time)?))),
             Some(("refuse", time)) => Ok(Self::Refuse(milliseconds(time)?)),
             _ => Err(format!("`{word}` is no fault")),
@@ -252,13 +254,13 @@ async fn connection(client: TcpStream, number: u64, network: Arc<Network>) {
                 // A reset may overtake bytes that the other side has not read yet.
                 tokio::time::sleep(LAST_BYTES).await;
                 match action {
-                    Action::LeaveServer => {
+                    Action::LeaveServer(time) => {
                         reset(up.from, down.to);
-                        left(down.from, up.to).await;
+                        left(down.from, up.to, time).await;
                     }
-                    Action::LeaveClient => {
+                    Action::LeaveClient(time) => {
                         reset(down.from, up.to);
-                        left(up.from, down.to).await;
+                        left(up.from, down.to, time).await;
                     }
                     _ => {
                         reset(up.from, down.to);
@@ -280,10 +282,21 @@ fn reset(from: OwnedReadHalf, to: OwnedWriteHalf) {
     to.forget();
 }
 
-/// Holds on to a side whose other side is gone, until it hangs up itself. What it says is heard by nobody.
-async fn left(mut from: OwnedReadHalf, _to: OwnedWriteHalf) {
+/// Holds on to a side whose other side is gone, until it hangs up itself or is told. What it says is heard by nobody.
+async fn left(mut from: OwnedReadHalf, to: OwnedWriteHalf, time: Option<Duration>) {
+    let told = async {
+        match time {
+            Some(time) => tokio::time::sleep(time).await,
+            None => std::future::pending().await,
+        }
+    };
     let mut unheard = vec![0; BUFFER];
-    while from.read(&mut unheard).await.is_ok_and(|read| read > 0) {}
+    let hangs_up = async { while from.read(&mut unheard).await.is_ok_and(|read| read > 0) {} };
+    tokio::select! {
+        () = told => {}
+        () = hangs_up => {}
+    }
+    reset(from, to);
 }
 
 enum Event {
@@ -394,7 +407,7 @@ impl Way {
         let again = |count: u64| rule.times.is_none_or(|times| count < times).then_some(count + 1);
         if struck.try_update(Ordering::Relaxed, Ordering::Relaxed, again).is_ok() {
             let passed = match rule.action {
-                Action::LeaveServer | Action::LeaveClient => self.held.len(),
+                Action::LeaveServer(_) | Action::LeaveClient(_) => self.held.len(),
                 _ => self.held.len() - (end - at.max(start)) as usize,
             };
             self.before = Some((passed, rule.action));

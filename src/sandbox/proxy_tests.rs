@@ -116,7 +116,7 @@ async fn a_stall_ends_or_not() {
 #[tokio::test]
 async fn one_side_is_left_open_and_not_told() {
     let (proxy, mut heard) =
-        echo_behind("up connection=1 text=bye leave-server\nup connection=2 text=bye leave-client").await;
+        echo_behind("up connection=1 text=bye leave-server\nup connection=2 text=bye leave-client:500").await;
     let mut first = TcpStream::connect(proxy.address()).await.unwrap();
     assert_eq!(kind(exchange(&mut first, b"goodbye").await), io::ErrorKind::ConnectionReset);
     let untold = tokio::time::timeout(Duration::from_millis(200), heard.recv()).await;
@@ -126,6 +126,7 @@ async fn one_side_is_left_open_and_not_told() {
     second.write_all(b"goodbye").await.unwrap();
     assert_eq!(kind(heard.recv().await.unwrap().1), io::ErrorKind::ConnectionReset);
     assert!(is_silent(&mut second).await);
+    assert_eq!(kind(second.read_u8().await), io::ErrorKind::ConnectionReset, "told later");
 }
 
 #[tokio::test]

@@ -144,6 +144,10 @@ impl BarReader for AnyStore {
 }
 
 impl Audit for AnyStore {
+    async fn freeze(&mut self) -> Result<(), StoreError> {
+        on!(self, store => store.freeze().await)
+    }
+
     async fn scan(
         &mut self,
         what: &Scan,

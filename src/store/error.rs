@@ -91,7 +91,7 @@ pub enum StoreError {
     },
     /// The connection ended, or the server fell silent. What was not committed is undone.
     #[error(
-        "the connection to the database {database} was lost while it was to {doing}: {source}; run the command again when the server is back: what was loaded is kept"
+        "the connection to the database {database} was lost while it was to {doing}: {source}; what was loaded is kept, and running the command again goes on from there"
     )]
     Lost {
         /// The database: `host:port/name`.
@@ -136,4 +136,11 @@ pub enum StoreError {
         /// What the database says.
         source: sqlx::Error,
     },
+}
+
+impl StoreError {
+    /// Whether the same may succeed in a moment: a server that restarts, a connection that broke.
+    pub const fn may_pass(&self) -> bool {
+        matches!(self, Self::Lost { .. } | Self::Unreachable { .. })
+    }
 }

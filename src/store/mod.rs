@@ -143,6 +143,9 @@ pub trait Claiming {
 
 /// Looks at everything that is stored as it is, right or wrong.
 pub trait Audit: Send {
+    /// From here on, until this store is closed, everything it reads is as it is now, whatever others commit.
+    fn freeze(&mut self) -> impl Future<Output = Result<(), StoreError>> + Send;
+
     /// Goes through bars, symbol by symbol in the order of bytes; a symbol's by timeframe, then ascending. Memory is bounded
     /// by the bars of one symbol. Ends early at `Break`.
     fn scan(

@@ -59,8 +59,17 @@ pub struct FileState {
     pub bars: u64,
     /// How the last attempt ended.
     pub outcome: Outcome,
+    /// Why; of a loaded file: why it looked cut short and was accepted all the same.
+    pub detail: Option<String>,
     /// When.
     pub attempted_at: Timestamp,
+}
+
+impl FileState {
+    /// Whether what is stored was made from a file that looked cut short.
+    pub fn is_known_to_be_short(&self) -> bool {
+        self.outcome == Outcome::Suspect || self.outcome == Outcome::Loaded && self.detail.is_some()
+    }
 }
 
 /// What is stored of one day.
@@ -141,6 +150,8 @@ pub struct LoadedFile {
     pub content: Option<ContentHash>,
     /// Bars made from it now. The ledger adds them to those of earlier loads that stay.
     pub bars_written: u64,
+    /// Why it looked cut short, if it was accepted all the same. The ledger keeps it.
+    pub accepted: Option<String>,
 }
 
 /// What makes a day visible.

@@ -118,6 +118,10 @@ async fn a_file_cut_at_a_row_is_suspect_until_accepted() {
         assert_eq!(outcomes(&report), [Outcome::Loaded]);
         assert!(report.days[0].notes.iter().any(|note| note.contains("accepted") && note.contains(why)));
         assert!(!desk.table().await.is_empty());
+        let mut store = desk.store().await;
+        let minute = store.day_states(Dataset::Stocks, FRIDAY..=FRIDAY).await.unwrap()[&FRIDAY].minute.clone().unwrap();
+        assert!(minute.is_known_to_be_short() && minute.detail.unwrap().contains(why), "the ledger keeps it");
+        store.close().await.unwrap();
         assert_eq!(outcomes(&desk.load(asked).await), [Outcome::Unchanged]);
     }
 }

@@ -167,7 +167,7 @@ struct Fake {
 }
 
 fn full() -> StoreError {
-    StoreError::DiskFull { path: "claims".into() }
+    StoreError::DiskFull { database: "claims".into() }
 }
 
 impl Claims for Fake {

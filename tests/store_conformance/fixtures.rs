@@ -78,7 +78,8 @@ pub fn version(etag: &str) -> FileVersion {
 /// A file that was read and gave so many bars.
 pub fn file(kind: FileKind, etag: &str, bars_written: u64) -> LoadedFile {
     let version = version(etag);
-    LoadedFile { kind, version, rows_read: 10, rows_rejected: 1, symbols_seen: 2, content: None, bars_written }
+    let (rows_read, rows_rejected, symbols_seen) = (10, 1, 2);
+    LoadedFile { kind, version, rows_read, rows_rejected, symbols_seen, content: None, bars_written, accepted: None }
 }
 
 pub fn commit(everyone: &str, named: &[(&str, &str)], files: Vec<LoadedFile>) -> DayCommit {

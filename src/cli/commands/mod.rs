@@ -1,9 +1,11 @@
 //! The commands: settings in, library called, results out.
 
 mod bars;
+mod export;
 mod restatements;
 mod s3;
 mod status;
+mod verify;
 mod watchlist;
 
 use std::io::{self, IsTerminal};
@@ -11,6 +13,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
+pub(super) use self::verify::Look;
 use super::{Args, CliError, Command, Exit, Signals, finish, print_completions, print_settings};
 use crate::config::{DatabaseUrl, Inputs, PostgresUrl, Settings};
 use crate::store::AnyStore;
@@ -47,9 +50,17 @@ async fn execute(args: &Args) -> Result<Exit, CliError> {
     match command {
         Command::S3(ingest) => {
             let signals = Signals::listen(warn)?;
-            signals.run(s3::run(ingest, &context, &signals)).await.unwrap_or_else(Ok)
+            Box::pin(signals.run(s3::run(ingest, &context, &signals))).await.unwrap_or_else(Ok)
+        }
+        Command::Verify(verify) => {
+            let signals = Signals::listen(warn)?;
+            signals.run(verify::run(verify, &context, &signals)).await.unwrap_or_else(Ok)
         }
         Command::Bars(bars) => bars::run(bars, &context).await,
+        Command::Export(export) => {
+            let signals = Signals::listen(warn)?;
+            signals.run(export::run(export, &context, &signals)).await.unwrap_or_else(Ok)
+        }
         Command::Status(status) => status::run(status, &context).await,
         Command::Watchlist(watchlist) => watchlist::run(&watchlist.command, &context).await,
         Command::Completions(completions) => {

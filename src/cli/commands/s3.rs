@@ -24,11 +24,9 @@ use crate::store::{AnyClaims, AnyStore, BarReader, Claiming, Ledger, Watchlist};
 pub(super) async fn run(args: &IngestArgs, context: &Context, signals: &Signals) -> Result<Exit, CliError> {
     let settings = &context.settings;
     let request = Request::new(&args.selection, settings.now.value)?;
-    let Sourced { value: keep, origin } = &settings.cache_keep;
-    let keep: CacheKeep = keep.parse().map_err(|error| CliError::usage(anyhow::anyhow!("{origin}: {error}")))?;
     let dataset = args.selection.dataset.unwrap_or(Dataset::Stocks);
     // Before the database, so that a wrong folder or missing keys leave no empty one behind.
-    let source = open_source(settings, dataset, keep).await.map_err(run_error)?;
+    let source = open_source(settings, dataset).await?;
     // A dry run leaves nothing behind, not even an empty database.
     let mut store = if request.dry_run { context.existing_store().await? } else { Some(context.store().await?) };
     let watched = match &mut store {
@@ -75,7 +73,7 @@ pub(super) async fn run(args: &IngestArgs, context: &Context, signals: &Signals)
     let concurrency = Concurrency { downloads: settings.downloads.value, decoders: settings.decoders.value };
     let stop = signals.stop().clone();
     let (mut report, failure) =
-        ingest::run(plans, Arc::new(source), &mut store, sharing, concurrency, reporter, stop).await;
+        Box::pin(ingest::run(plans, Arc::new(source), &mut store, sharing, concurrency, reporter, stop)).await;
     let found = find_absent(&mut report, &selections, &mut store).await;
     // The one that writes is closed last, with nobody else in its way: so the file is left without a log.
     let closed = async { beside.ledger.close().await.and(store.close().await).map_err(store_error) };
@@ -105,20 +103,20 @@ async fn plan_all(
 }
 
 /// What a run needs to share its days with other processes, on connections beside the one that writes.
-struct Beside {
+pub(super) struct Beside {
     claims: AnyClaims,
-    ledger: AnyStore,
+    pub(super) ledger: AnyStore,
     lease: Duration,
 }
 
 impl Beside {
-    async fn open(store: &AnyStore, context: &Context) -> Result<Self, CliError> {
+    pub(super) async fn open(store: &AnyStore, context: &Context) -> Result<Self, CliError> {
         let lease = context.settings.lease.value;
         let claims = store.claimant(lease).await.map_err(store_error)?;
         Ok(Self { claims, ledger: context.store().await?, lease })
     }
 
-    fn sharing(&mut self) -> Sharing<'_, AnyClaims, AnyStore> {
+    pub(super) fn sharing(&mut self) -> Sharing<'_, AnyClaims, AnyStore> {
         Sharing { claims: &mut self.claims, ledger: &mut self.ledger, lease: self.lease }
     }
 }
@@ -143,7 +141,13 @@ fn end(
 }
 
 /// The bucket or folder that the settings name, with old files of the cache removed.
-async fn open_source(settings: &Settings, dataset: Dataset, keep: CacheKeep) -> Result<Source, RunError> {
+pub(super) async fn open_source(settings: &Settings, dataset: Dataset) -> Result<Source, CliError> {
+    let Sourced { value: keep, origin } = &settings.cache_keep;
+    let keep: CacheKeep = keep.parse().map_err(|error| CliError::usage(anyhow::anyhow!("{origin}: {error}")))?;
+    open(settings, dataset, keep).await.map_err(run_error)
+}
+
+async fn open(settings: &Settings, dataset: Dataset, keep: CacheKeep) -> Result<Source, RunError> {
     if let Some(folder) = &settings.source {
         return Ok(Source::Local(LocalSource::open(&folder.value, dataset)?));
     }
@@ -225,6 +229,6 @@ async fn find_absent(report: &mut RunReport, selections: &[Selection], store: &m
     Ok(())
 }
 
-fn run_error(error: RunError) -> CliError {
+pub(super) fn run_error(error: RunError) -> CliError {
     CliError::failed(error)
 }

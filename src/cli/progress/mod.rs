@@ -1,5 +1,6 @@
 //! How far a run is, on stderr: bars on a terminal, a plain line every few seconds elsewhere.
 
+mod export;
 mod plain;
 mod terminal;
 
@@ -10,6 +11,7 @@ use super::format::{count, counted, printable};
 use super::totals::files;
 use crate::ingest::{DayReport, Outcome, Reporter, SilentReporter};
 
+pub use export::ExportProgress;
 pub use plain::PlainReporter;
 pub use terminal::TerminalReporter;
 

@@ -51,7 +51,7 @@ impl Facts {
 }
 
 /// The time the rest takes if it goes on like this; nothing when there is no telling or no rest.
-fn eta(done: u64, of: u64, elapsed: Duration) -> String {
+pub(super) fn eta(done: u64, of: u64, elapsed: Duration) -> String {
     if done == 0 || done >= of {
         return String::new();
     }

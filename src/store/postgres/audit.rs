@@ -6,7 +6,7 @@ use sqlx::postgres::PgRow;
 use sqlx::{AssertSqlSafe, Row};
 
 use super::copy::COLUMNS;
-use super::transaction::Access;
+use super::transaction::{Access, Statement};
 use super::{PostgresStore, StoreError, sql};
 use crate::model::{Session, VwapMethod};
 use crate::store::values::{unknown, word};
@@ -16,6 +16,14 @@ use crate::store::{Audit, Defect, RawBar, Scan};
 const ROWS: u32 = 16 * 1024;
 
 impl Audit for PostgresStore {
+    async fn freeze(&mut self) -> Result<(), StoreError> {
+        let mut work = self.begin(Access::Read, "begin to read").await?;
+        // A transaction sees the state at its first query, not at its beginning.
+        work.execute(sqlx::query("SELECT 1")).await?;
+        self.frozen = true;
+        Ok(())
+    }
+
     async fn scan(
         &mut self,
         what: &Scan,
@@ -42,7 +50,7 @@ impl Audit for PostgresStore {
                 sql::words(what.timeframes)
             );
             let declare = sqlx::query(AssertSqlSafe(select));
-            let declare = what.symbols.iter().fold(declare, |declare, symbols| declare.bind(symbols));
+            let declare = what.symbols.iter().fold(declare, Statement::bind);
             work.execute(declare).await?;
             loop {
                 let rows = work.rows(sqlx::query(AssertSqlSafe(format!("FETCH {ROWS} FROM bars")))).await?;
@@ -63,6 +71,8 @@ impl Audit for PostgresStore {
             work.script("CLOSE bars").await?;
         }
         let _ = hand_on(&symbol, &mut bars);
+        // A scan that ended early has left its cursor, and the transaction may go on.
+        work.script("CLOSE ALL").await?;
         work.commit().await
     }
 

@@ -3,6 +3,7 @@
 use sqlx::{AssertSqlSafe, Row};
 
 use super::sink::counted;
+use super::transaction::Statement;
 use super::{PostgresStore, StoreError, sql};
 use crate::model::{FileKind, TimeframeSet};
 use crate::store::values::{count, stored};
@@ -55,12 +56,12 @@ impl PostgresStore {
                 "INSERT INTO ingest_ledger AS l (dataset, session_date, file, scope, object_key, etag, size_bytes,
                      last_modified, rows_read, rows_rejected, symbols_seen, bars_written, outcome, detail, started_at,
                      finished_at, content_hash)
-                 VALUES ($1, $2::date, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, 'loaded', NULL, $13, $14, $15)
+                 VALUES ($1, $2::date, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, 'loaded', $16, $13, $14, $15)
                  ON CONFLICT (dataset, session_date, file) DO UPDATE SET scope = excluded.scope,
                      object_key = excluded.object_key, etag = excluded.etag, size_bytes = excluded.size_bytes,
                      last_modified = excluded.last_modified, rows_read = excluded.rows_read,
                      rows_rejected = excluded.rows_rejected, symbols_seen = excluded.symbols_seen,
-                     bars_written = excluded.bars_written, outcome = excluded.outcome, detail = NULL,
+                     bars_written = excluded.bars_written, outcome = excluded.outcome, detail = excluded.detail,
                      started_at = excluded.started_at, finished_at = excluded.finished_at,
                      content_hash = excluded.content_hash",
             )
@@ -78,7 +79,8 @@ impl PostgresStore {
             .bind(stored(bars))
             .bind(commit.started_at.as_millisecond())
             .bind(commit.finished_at.as_millisecond())
-            .bind(file.content.map(|content| content.to_string()));
+            .bind(file.content.map(|content| content.to_string()))
+            .bind(&file.accepted);
             self.work("write the ledger").execute(insert).await?;
         }
         Ok(())
@@ -155,7 +157,7 @@ impl PostgresStore {
             let timeframes = what.timeframes.and(kind.timeframes());
             let of = if what.symbols.is_some() { "symbol = ANY($1) AND " } else { "" };
             let sql = format!("SELECT COUNT(*) FROM barkeep_aside WHERE {of}timeframe IN ({})", sql::words(timeframes));
-            let query = what.symbols.iter().fold(sqlx::query(AssertSqlSafe(sql)), |query, symbols| query.bind(symbols));
+            let query = what.symbols.iter().fold(sqlx::query(AssertSqlSafe(sql)), Statement::bind);
             let before = counted(&self.work("compare bars").rows(query).await?);
             let (added, same_place, changed) = self.compare_with_aside(timeframes, what.symbols.as_deref()).await?;
             change.added += added;
@@ -205,7 +207,7 @@ impl PostgresStore {
         let mut work = self.work("compare bars");
         for sql in selects {
             let query = sqlx::query(AssertSqlSafe(sql)).bind(dataset.as_str()).bind(&date);
-            let query = symbols.into_iter().fold(query, |query, symbols| query.bind(symbols));
+            let query = symbols.into_iter().fold(query, Statement::bind);
             let rows = work.rows(query).await?;
             let row = rows.first();
             counts.iter_mut().zip(0_usize..).for_each(|(sum, at)| *sum += row.map_or(0, |row| count(row.get(at))));

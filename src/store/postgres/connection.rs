@@ -119,11 +119,9 @@ pub(super) async fn within<T>(
     patience: Duration,
     answer: impl Future<Output = Result<T, sqlx::Error>>,
 ) -> Result<T, sqlx::Error> {
-    match tokio::time::timeout(patience, answer).await {
-        Ok(answered) => answered,
-        Err(_) => {
-            let silence = format!("no answer for {} s", patience.as_secs());
-            Err(sqlx::Error::Io(io::Error::new(io::ErrorKind::TimedOut, silence)))
-        }
-    }
+    let silence = || {
+        let silence = format!("no answer for {} s", patience.as_secs());
+        sqlx::Error::Io(io::Error::new(io::ErrorKind::TimedOut, silence))
+    };
+    tokio::time::timeout(patience, answer).await.unwrap_or_else(|_| Err(silence()))
 }

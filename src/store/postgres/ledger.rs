@@ -141,7 +141,7 @@ pub(super) async fn read_states(
     let (from, to) = (range.start().to_string(), range.end().to_string());
     let files = sqlx::query(
         "SELECT session_date::text, file, object_key, etag, size_bytes, last_modified, outcome, finished_at,
-                content_hash, bars_written
+                content_hash, bars_written, detail
          FROM ingest_ledger WHERE dataset = $1 AND session_date BETWEEN $2::date AND $3::date",
     );
     let files = work.rows(files.bind(dataset.as_str()).bind(&from).bind(&to)).await?;
@@ -189,6 +189,7 @@ fn file_state(row: &PgRow) -> Result<FileState, StoreError> {
         bars: count(row.get(9)),
         outcome: row.get::<&str, _>(6).parse().map_err(unknown)?,
         attempted_at: instant(row.get(7))?,
+        detail: row.get(10),
     })
 }
 

@@ -115,5 +115,6 @@ fn foreign(database: &str, error: StoreError) -> StoreError {
 
 /// `duplicate_table`, `duplicate_object`.
 fn is_duplicate(error: &sqlx::Error) -> bool {
-    error.as_database_error().and_then(|error| error.code()).is_some_and(|code| code == "42P07" || code == "42710")
+    let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
+    code.is_some_and(|code| code == "42P07" || code == "42710")
 }

@@ -40,6 +40,8 @@ pub struct PostgresStore {
     link: Link,
     /// The day whose transaction is open.
     open_day: Option<OpenDay>,
+    /// Whether a transaction is open in which everything is read.
+    frozen: bool,
     /// Months whose partitions are known to be there.
     partitions: BTreeSet<Month>,
 }
@@ -66,7 +68,7 @@ impl PostgresStore {
 
     async fn connect(address: &PostgresAddress) -> Result<Self, StoreError> {
         let link = Link::open(address).await?;
-        Ok(Self { address: address.clone(), link, open_day: None, partitions: BTreeSet::new() })
+        Ok(Self { address: address.clone(), link, open_day: None, frozen: false, partitions: BTreeSet::new() })
     }
 
     /// Ends the connection.

@@ -12,6 +12,15 @@ use crate::model::{Session, VwapMethod};
 use crate::store::{Audit, Defect, RawBar, Scan, StoreError, Word};
 
 impl Audit for SqliteStore {
+    async fn freeze(&mut self) -> Result<(), StoreError> {
+        // A transaction sees the state at its first read, not at its beginning.
+        sqlx::raw_sql("BEGIN; SELECT 1 FROM days LIMIT 1")
+            .execute(&mut self.connection)
+            .await
+            .map(drop)
+            .map_err(self.error("begin to read"))
+    }
+
     async fn scan(
         &mut self,
         what: &Scan,

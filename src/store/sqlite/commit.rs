@@ -166,12 +166,12 @@ impl SqliteStore {
                 "INSERT INTO ingest_ledger (dataset, session_date, file, scope, object_key, etag, size_bytes,
                      last_modified, rows_read, rows_rejected, symbols_seen, bars_written, outcome, detail, started_at,
                      finished_at, content_hash)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, 'loaded', NULL, ?13, ?14, ?15)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, 'loaded', ?16, ?13, ?14, ?15)
                  ON CONFLICT DO UPDATE SET scope = excluded.scope, object_key = excluded.object_key,
                      etag = excluded.etag, size_bytes = excluded.size_bytes, last_modified = excluded.last_modified,
                      rows_read = excluded.rows_read, rows_rejected = excluded.rows_rejected,
                      symbols_seen = excluded.symbols_seen, bars_written = excluded.bars_written,
-                     outcome = excluded.outcome, detail = NULL, started_at = excluded.started_at,
+                     outcome = excluded.outcome, detail = excluded.detail, started_at = excluded.started_at,
                      finished_at = excluded.finished_at, content_hash = excluded.content_hash",
             )
             .bind(dataset)
@@ -189,6 +189,7 @@ impl SqliteStore {
             .bind(commit.started_at.as_millisecond())
             .bind(commit.finished_at.as_millisecond())
             .bind(file.content.map(|content| content.to_string()))
+            .bind(&file.accepted)
             .execute(&mut self.connection)
             .await
             .map_err(self.error("write the ledger"))?;

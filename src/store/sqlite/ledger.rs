@@ -66,7 +66,7 @@ impl Ledger for SqliteStore {
         self.begin_write(|| ()).await?;
         let written = sqlx::query(
             "UPDATE ingest_ledger SET object_key = ?4, etag = ?5, size_bytes = ?6, last_modified = ?7,
-                 outcome = 'loaded', detail = NULL, finished_at = ?8
+                 detail = CASE outcome WHEN 'loaded' THEN detail END, outcome = 'loaded', finished_at = ?8
              WHERE dataset = ?1 AND session_date = ?2 AND file = ?3 AND etag IS NOT NULL",
         )
         .bind(dataset.as_str())
@@ -154,7 +154,7 @@ impl Rows {
         let (from, to) = (range.start().to_string(), range.end().to_string());
         let ledger = sqlx::query(
             "SELECT session_date, file, object_key, etag, size_bytes, last_modified, outcome, finished_at, content_hash,
-                    bars_written
+                    bars_written, detail
              FROM ingest_ledger WHERE dataset = ?1 AND session_date BETWEEN ?2 AND ?3",
         )
         .bind(dataset.as_str())
@@ -212,7 +212,7 @@ fn file_state(row: &SqliteRow) -> Result<FileState, StoreError> {
     let outcome = row.get::<&str, _>(6).parse().map_err(unknown)?;
     let content = row.get::<Option<&str>, _>(8).map(str::parse).transpose().map_err(unknown)?;
     let bars = row.get::<i64, _>(9).try_into().unwrap_or(0);
-    Ok(FileState { loaded, content, bars, outcome, attempted_at: instant(row.get(7))? })
+    Ok(FileState { loaded, content, bars, outcome, detail: row.get(10), attempted_at: instant(row.get(7))? })
 }
 
 fn restatement(row: &SqliteRow) -> Result<Restatement, StoreError> {

@@ -1,0 +1,173 @@
+//! `backfill export`.
+
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+use std::path::Path;
+use std::time::Instant;
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use super::{Context, store_error, warn};
+use crate::cli::format::{bytes, count, counted, duration};
+use crate::cli::{Align, Body, CliError, Exit, ExportArgs, ExportProgress, ExportRequest, Signals, Table, print_json};
+use crate::export::{self, ExportError, Exported, ExportedFile, Manifest, Output};
+use crate::model::Timeframe;
+
+#[derive(Serialize)]
+struct Totals<'a> {
+    files: usize,
+    bars: u64,
+    bytes: u64,
+    seconds: f64,
+    interrupted: bool,
+    missing_symbols: Vec<&'a str>,
+}
+
+/// Writes bars into files.
+pub(super) async fn run(args: &ExportArgs, context: &Context, signals: &Signals) -> Result<Exit, CliError> {
+    let started = Instant::now();
+    let settings = &context.settings;
+    let request = ExportRequest::new(args, settings.now.value)?;
+    let nothing = || {
+        CliError::failed(anyhow::anyhow!(
+            "nothing is stored of what was asked for; {} is as it was",
+            args.output.display()
+        ))
+        .with_hint("`backfill status` shows what is there, `backfill s3` loads more")
+    };
+    let Some(mut store) = context.existing_store().await? else { return Err(nothing()) };
+    let output = Output::open(&args.output).map_err(export_error)?;
+    if request.everything_by_default && !context.quiet {
+        warn("No symbol, market or date named: exporting everything that is stored.");
+    }
+    let mut progress = ExportProgress::new(context.quiet, context.json, Context::has_terminal(), settings.color.value);
+    let tell = |now| progress.tell(now);
+    let exported = export::export(&mut store, &request.markets, args.format, &output, tell, signals.stop())
+        .await
+        .map_err(export_error)?;
+    drop(progress);
+    store.close().await.map_err(store_error)?;
+
+    let exit = match signals.exit() {
+        Some(exit) if exported.stopped => exit,
+        _ if exported.files.is_empty() => return Err(nothing()),
+        _ if exported.missing.is_empty() => Exit::Done,
+        _ => Exit::Gaps,
+    };
+    let selection = selection(args, &request);
+    let Exported { mut files, missing, stopped } = exported;
+    if stopped {
+        drop(output);
+        files.clear();
+    } else {
+        let address = settings.database.value.to_string();
+        // The kind of database; the rest of the address may be private.
+        let database = address.split(':').next().unwrap_or_default();
+        let manifest = Manifest::new(settings.now.value, database, args.format, &selection, &files);
+        output.publish(&manifest).map_err(export_error)?;
+    }
+    let elapsed = started.elapsed();
+    let totals = Totals {
+        files: files.len(),
+        bars: files.iter().map(|file| file.rows).sum(),
+        bytes: files.iter().map(|file| file.bytes).sum(),
+        seconds: (elapsed.as_secs_f64() * 1000.0).round() / 1000.0,
+        interrupted: stopped,
+        missing_symbols: missing.iter().map(String::as_str).collect(),
+    };
+    if context.json {
+        let effective = json!({
+            "database_url": settings.database.value.to_string(),
+            "output": args.output,
+            "format": args.format,
+            "selection": selection,
+        });
+        print_json(&mut io::stdout().lock(), "export", &effective, Body::Rows(&files), &totals, exit)?;
+        return Ok(exit);
+    }
+    if stopped {
+        warn(&format!("interrupted: {} is as it was", args.output.display()));
+    } else if !context.quiet {
+        print(&mut io::stdout().lock(), &files, &totals, &args.output, duration(elapsed))?;
+    }
+    if !missing.is_empty() && !stopped {
+        warn(&format!("no bars of: {}", totals.missing_symbols.join(" ")));
+    }
+    Ok(exit)
+}
+
+/// What was asked for, for `settings` of the JSON object and for the manifest.
+fn selection(args: &ExportArgs, request: &ExportRequest) -> Value {
+    let markets: BTreeMap<&str, Value> = request
+        .markets
+        .iter()
+        .map(|market| (market.dataset.as_str(), market.symbols.as_ref().map_or(json!("all"), |symbols| json!(symbols))))
+        .collect();
+    let timeframes = request.markets.first().map(|market| market.timeframes).unwrap_or_default();
+    json!({
+        "symbols": markets,
+        "timeframes": timeframes.iter().map(Timeframe::as_str).collect::<Vec<_>>(),
+        "days": args.days,
+        "from": args.from,
+        "to": args.to,
+    })
+}
+
+/// Files of one timeframe.
+#[derive(Default)]
+struct Sum {
+    files: u64,
+    rows: u64,
+    bytes: u64,
+    dates: Option<(Date, Date)>,
+}
+
+fn print(
+    out: &mut impl Write,
+    files: &[ExportedFile],
+    totals: &Totals<'_>,
+    folder: &Path,
+    lasted: String,
+) -> io::Result<()> {
+    let mut sums: BTreeMap<Timeframe, Sum> = BTreeMap::new();
+    for file in files {
+        let sum = sums.entry(file.timeframe).or_default();
+        sum.files += 1;
+        sum.rows += file.rows;
+        sum.bytes += file.bytes;
+        let date = |ms| Timestamp::from_millisecond(ms).map(|at| file.dataset.market().date_of(at)).ok();
+        let (first, last) = (date(file.first_timestamp), date(file.last_timestamp));
+        sum.dates = match (sum.dates, first.zip(last)) {
+            (Some((from, to)), Some((first, last))) => Some((from.min(first), to.max(last))),
+            (known, new) => known.or(new),
+        };
+    }
+    let mut table = Table::new([
+        ("timeframe", Align::Left),
+        ("files", Align::Right),
+        ("bars", Align::Right),
+        ("size", Align::Right),
+        ("first", Align::Left),
+        ("last", Align::Left),
+    ]);
+    for (timeframe, sum) in sums {
+        let (first, last) = sum.dates.map_or_else(Default::default, |(a, b)| (a.to_string(), b.to_string()));
+        table.row([timeframe.to_string(), count(sum.files), count(sum.rows), bytes(sum.bytes), first, last]);
+    }
+    write!(out, "{table}")?;
+    writeln!(
+        out,
+        "{} in {}, {}, in {lasted}: {}",
+        counted(totals.bars, "bar"),
+        counted(totals.files as u64, "file"),
+        bytes(totals.bytes),
+        folder.join("bars").display(),
+    )
+}
+
+fn export_error(error: ExportError) -> CliError {
+    CliError::failed(error)
+}

@@ -1,0 +1,112 @@
+//! The list of what an export holds.
+
+use std::path::Path;
+use std::{fs, io};
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::{ExportError, Format};
+use crate::model::{Dataset, Timeframe};
+
+/// The version of the tree's shape and of this file's.
+const VERSION: u32 = 1;
+
+/// What an export holds and where it came from: `_manifest.json`. Where it is, the export is whole.
+#[derive(Debug, Serialize)]
+pub struct Manifest<'a> {
+    /// The version of the tree's shape.
+    #[serde(rename = "barkeep_export")]
+    version: u32,
+    /// When it was made.
+    created_at: Timestamp,
+    /// By which version of which program.
+    program: &'static str,
+    /// From what kind of database.
+    database: &'a str,
+    /// In what form.
+    format: Format,
+    /// What was asked for.
+    selection: &'a Value,
+    /// The files, by market, month and timeframe.
+    files: &'a [ExportedFile],
+    /// All of them together.
+    totals: Totals,
+}
+
+#[derive(Debug, Serialize)]
+struct Totals {
+    files: usize,
+    rows: u64,
+    bytes: u64,
+}
+
+/// A file of an export.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ExportedFile {
+    /// Where it is, from the manifest.
+    pub path: String,
+    /// The market of its symbols.
+    pub dataset: Dataset,
+    /// The length of its bars.
+    pub timeframe: Timeframe,
+    /// The month of its trading dates, `2026-10`.
+    pub month: String,
+    /// Bars.
+    pub rows: u64,
+    /// Size.
+    pub bytes: u64,
+    /// Hash of its content.
+    pub sha256: String,
+    /// The first symbol, in the order of bytes.
+    pub first_symbol: String,
+    /// The last one.
+    pub last_symbol: String,
+    /// The earliest start of a bar, milliseconds since the Unix epoch.
+    pub first_timestamp: i64,
+    /// The latest.
+    pub last_timestamp: i64,
+}
+
+impl<'a> Manifest<'a> {
+    /// The list of these files.
+    pub fn new(
+        created_at: Timestamp,
+        database: &'a str,
+        format: Format,
+        selection: &'a Value,
+        files: &'a [ExportedFile],
+    ) -> Self {
+        let totals = Totals {
+            files: files.len(),
+            rows: files.iter().map(|file| file.rows).sum(),
+            bytes: files.iter().map(|file| file.bytes).sum(),
+        };
+        let program = concat!(env!("CARGO_PKG_NAME"), " ", env!("CARGO_PKG_VERSION"));
+        Self { version: VERSION, created_at, program, database, format, selection, files, totals }
+    }
+}
+
+/// The paths that the manifest of an earlier export lists; `None` if there is no manifest of ours.
+pub(super) fn listed(manifest: &Path) -> Result<Option<Vec<String>>, ExportError> {
+    #[derive(Deserialize)]
+    struct Earlier {
+        barkeep_export: u32,
+        files: Vec<EarlierFile>,
+    }
+    #[derive(Deserialize)]
+    struct EarlierFile {
+        path: String,
+    }
+    let text = match fs::read(manifest) {
+        Ok(text) => text,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(ExportError::read(manifest, error)),
+    };
+    match serde_json::from_slice::<Earlier>(&text) {
+        Ok(earlier) if earlier.barkeep_export > VERSION => Err(ExportError::Newer(manifest.to_owned())),
+        Ok(earlier) => Ok(Some(earlier.files.into_iter().map(|file| file.path).collect())),
+        Err(_) => Ok(None),
+    }
+}

@@ -1,0 +1,376 @@
+//! Going through what is stored, month by month, so that no more than a symbol's month is in memory.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::{ControlFlow, Range, RangeInclusive};
+
+use jiff::civil::Date;
+use jiff::{Timestamp, ToSpan};
+use tokio_util::sync::CancellationToken;
+
+use super::bars::SymbolDay;
+use super::finding::{Finding, Kind};
+use super::findings::Findings;
+use super::liquid::{Liquidity, RegularMinutes};
+use crate::aggregate::DayGrid;
+use crate::model::{Calendar, Dataset, Expectation, FileKind, Symbol, Timeframe, TimeframeSet, file_due_at, midnight};
+use crate::store::{Audit, DayState, FileState, Ledger, RawBar, Scan, StoreError};
+
+/// What to look at.
+#[derive(Debug, Clone)]
+pub struct Scope {
+    /// Market.
+    pub dataset: Dataset,
+    /// Trading dates; `None`: from the first to the last loaded one, and whatever else is stored.
+    pub range: Option<RangeInclusive<Date>>,
+    /// Tickers; `None`: all.
+    pub symbols: Option<BTreeSet<String>>,
+    /// The time that decides which files are due.
+    pub now: Timestamp,
+}
+
+/// What was looked at of a market.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Checked {
+    /// Market.
+    pub dataset: Dataset,
+    /// First and last date; `None` if nothing is loaded.
+    pub range: Option<(Date, Date)>,
+    /// Loaded days among them.
+    pub days: u64,
+    /// Bars.
+    pub bars: u64,
+    /// The books of all days in the range.
+    pub states: BTreeMap<Date, DayState>,
+}
+
+/// Looks at a market's bars, and holds them against the ledger, the calendar and themselves. `hear` is told of each month
+/// and how many bars have been looked at. Ends early when the run is to stop.
+pub async fn audit<S: Ledger + Audit>(
+    store: &mut S,
+    scope: &Scope,
+    findings: &mut Findings,
+    hear: &(dyn Fn(Dataset, Date, u64) + Sync),
+    stop: &CancellationToken,
+) -> Result<Checked, StoreError> {
+    let dataset = scope.dataset;
+    let all = dataset.first_date()..=Calendar::LAST;
+    let states = store.day_states(dataset, scope.range.clone().unwrap_or(all)).await?;
+    let loaded = || states.iter().filter(|(_, state)| is_loaded(state)).map(|(date, _)| *date);
+    let range = match &scope.range {
+        Some(range) => Some((*range.start(), *range.end())),
+        None => loaded().min().zip(loaded().max()),
+    };
+    let days = loaded().count() as u64;
+    let mut auditor = Auditor {
+        scope,
+        states: &states,
+        grids: BTreeMap::new(),
+        counts: BTreeMap::new(),
+        present: BTreeMap::new(),
+        liquidity: Liquidity::default(),
+        bars: 0,
+        findings,
+    };
+    if let Some((first, last)) = range {
+        auditor.check_days(first, last);
+    }
+    for (date, range_ms) in parts(dataset, range, scope.range.is_none()) {
+        if let Some(date) = date {
+            hear(dataset, date, auditor.bars);
+        }
+        let what = Scan {
+            dataset,
+            symbols: scope.symbols.as_ref().map(|symbols| symbols.iter().cloned().collect()),
+            timeframes: TimeframeSet::of(Timeframe::ALL),
+            range_ms,
+        };
+        store
+            .scan(&what, |symbol, bars| {
+                auditor.check_symbol(symbol, bars);
+                if stop.is_cancelled() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            })
+            .await?;
+        if stop.is_cancelled() {
+            break;
+        }
+        auditor.grids.clear();
+    }
+    if !stop.is_cancelled() {
+        auditor.check_counts();
+        auditor.check_minutes();
+    }
+    let bars = auditor.bars;
+    Ok(Checked { dataset, range, days, bars, states })
+}
+
+/// Whether bars of a day are loaded, by its books.
+pub(super) fn is_loaded(state: &DayState) -> bool {
+    !state.everyone.is_empty()
+        || !state.named.is_empty()
+        || FileKind::ALL.iter().any(|kind| state.loaded(*kind).is_some())
+}
+
+/// Whether a ticker is stored as one of a market.
+pub(super) fn is_of(dataset: Dataset, ticker: &str) -> bool {
+    Symbol::from_ticker(ticker).is_ok_and(|symbol| symbol.dataset() == dataset && symbol.as_str() == ticker)
+}
+
+/// Months of a range, as milliseconds, with their first date; and if all is asked for, what lies before and behind.
+fn parts(dataset: Dataset, range: Option<(Date, Date)>, all: bool) -> Vec<(Option<Date>, RangeInclusive<i64>)> {
+    let start_ms = |date| midnight(dataset.market(), date).as_millisecond();
+    let Some((first, last)) = range else {
+        return vec![(None, i64::MIN..=i64::MAX)];
+    };
+    let end_ms = last.tomorrow().map_or(i64::MAX, start_ms);
+    let mut parts = Vec::new();
+    if all {
+        parts.push((None, i64::MIN..=start_ms(first) - 1));
+    }
+    let mut from = first;
+    while from <= last {
+        let next = from.last_of_month().tomorrow().ok().filter(|next| *next <= last);
+        parts.push((Some(from), start_ms(from)..=next.map_or(end_ms, start_ms) - 1));
+        let Some(next) = next else { break };
+        from = next;
+    }
+    if all {
+        parts.push((None, end_ms..=i64::MAX));
+    }
+    parts
+}
+
+struct Auditor<'a> {
+    scope: &'a Scope,
+    states: &'a BTreeMap<Date, DayState>,
+    /// Dates met in this month.
+    grids: BTreeMap<Date, DayGrid>,
+    /// Bars by day and the kind of file they are made from.
+    counts: BTreeMap<Date, [u64; FileKind::ALL.len()]>,
+    /// Timeframes of bars that are loaded with everyone.
+    present: BTreeMap<Date, TimeframeSet>,
+    liquidity: Liquidity,
+    bars: u64,
+    findings: &'a mut Findings,
+}
+
+/// Of each timeframe: which of a symbol's bars lie on a date.
+type Places = [Range<usize>; Timeframe::ALL.len()];
+
+impl Auditor<'_> {
+    /// Trading days that are not loaded.
+    fn check_days(&mut self, first: Date, last: Date) {
+        let Some(symbols) = &self.scope.symbols else {
+            self.check_gaps(None, first, last, |state| is_loaded(state));
+            return;
+        };
+        for symbol in symbols {
+            let is_covered = |state: &DayState| !state.covered(symbol).is_empty();
+            let covered = || self.states.iter().filter(|(_, state)| is_covered(state)).map(|(date, _)| *date);
+            let given = self.scope.range.as_ref().map(|_| (first, last));
+            if let Some((first, last)) = given.or(covered().min().zip(covered().max())) {
+                self.check_gaps(Some(symbol), first, last, is_covered);
+            }
+        }
+    }
+
+    fn check_gaps(&mut self, symbol: Option<&str>, first: Date, last: Date, is_loaded: impl Fn(&DayState) -> bool) {
+        let dataset = self.scope.dataset;
+        for date in first.series(1.day()).take_while(|date| *date <= last) {
+            let is_due = dataset.expectation(date) == Expectation::Due && file_due_at(date) <= self.scope.now;
+            let state = self.states.get(&date);
+            if !is_due || state.is_some_and(&is_loaded) {
+                continue;
+            }
+            let tried = state.and_then(|state| state.minute.as_ref());
+            let what = tried.map_or_else(|| "not loaded".to_owned(), |file| format!("not loaded: {}", file.outcome));
+            let finding = Finding::of_day(Kind::DayMissing, dataset, date, what);
+            match symbol {
+                Some(symbol) => {
+                    self.findings.day(dataset, date).missing.insert(symbol.to_owned());
+                    self.findings.add(finding.of_symbol(symbol));
+                }
+                None => self.findings.add(finding),
+            }
+        }
+    }
+
+    /// Looks at bars of a symbol: by timeframe, each ascending.
+    fn check_symbol(&mut self, symbol: &str, bars: &[RawBar]) {
+        self.bars += bars.len() as u64;
+        let market = self.scope.dataset.market();
+        let mut days: BTreeMap<Date, Places> = BTreeMap::new();
+        let mut at = 0;
+        while let Some(bar) = bars.get(at) {
+            let instant = Timestamp::from_millisecond(bar.timestamp_ms).ok();
+            let Some(date) =
+                instant.map(|instant| market.date_of(instant)).filter(|date| Calendar::check(*date).is_ok())
+            else {
+                self.check_stray(symbol, bar);
+                at += 1;
+                continue;
+            };
+            let end_ms = date.tomorrow().map_or(i64::MAX, |next| midnight(market, next).as_millisecond());
+            let of_date = |other: &RawBar| other.timeframe == bar.timeframe && other.timestamp_ms < end_ms;
+            let end = at + bars[at..].partition_point(of_date);
+            days.entry(date).or_default()[bar.timeframe as usize - 1] = at..end;
+            at = end;
+        }
+        for (date, places) in days {
+            self.check_symbol_day(symbol, date, places.map(|place| &bars[place]));
+        }
+    }
+
+    /// A bar on no date of the trading calendar.
+    fn check_stray(&mut self, symbol: &str, bar: &RawBar) {
+        let dataset = self.scope.dataset;
+        let what = "its start is outside the trading calendar";
+        self.findings.add(Finding {
+            kind: Kind::OffGrid,
+            dataset: Some(dataset),
+            date: bar.session_date,
+            symbol: Some(symbol.to_owned()),
+            timeframe: Some(bar.timeframe),
+            timestamp_ms: Some(bar.timestamp_ms),
+            what: what.to_owned(),
+            expected: None,
+            found: None,
+        });
+        self.spoil(bar);
+    }
+
+    /// The day a bar is stored under is not right, whatever day the bar is of.
+    fn spoil(&mut self, bar: &RawBar) {
+        if let Some(date) = bar.session_date {
+            let day = self.findings.day(self.scope.dataset, date);
+            (day.books, day.stored) = (true, true);
+        }
+    }
+
+    fn check_symbol_day(&mut self, symbol: &str, date: Date, series: [&[RawBar]; Timeframe::ALL.len()]) {
+        let dataset = self.scope.dataset;
+        let counts = self.counts.entry(date).or_default();
+        for bars in series {
+            if let Some(bar) = bars.first() {
+                counts[usize::from(bar.timeframe == Timeframe::DayOfficial)] += bars.len() as u64;
+            }
+        }
+        series.iter().copied().flatten().filter(|bar| bar.session_date != Some(date)).for_each(|bar| self.spoil(bar));
+        let state = self.states.get(&date);
+        let grid = self.grids.entry(date).or_insert_with(|| DayGrid::new(dataset, date));
+        let day = SymbolDay {
+            dataset,
+            symbol,
+            grid,
+            covered: state.map(|state| state.covered(symbol)).unwrap_or_default(),
+            from_files: state.is_some_and(|state| state.loaded(FileKind::Minute).is_some()),
+            series,
+        };
+        let expectation = dataset.expectation(date);
+        let is_no_day = expectation != Expectation::Due && !state.is_some_and(is_loaded);
+        let findings = &mut *self.findings;
+        day.check(&mut |finding| match finding.kind {
+            Kind::UncoveredBars if is_no_day => findings.add(Finding { kind: Kind::NotASession, ..finding }),
+            _ => findings.add(finding),
+        });
+        let (stored, lacking) = (day.stored(), day.lacking());
+        // Bars that say they are of another date lie with that one.
+        let lies_here = |timeframe: &Timeframe| day.bars(*timeframe).iter().any(|bar| bar.session_date == Some(date));
+        let uncovered = TimeframeSet::of(stored.minus(day.covered).iter().filter(lies_here));
+        if !uncovered.is_empty() {
+            let dirt = findings.day(dataset, date);
+            dirt.stored = true;
+            dirt.uncovered.insert(symbol.to_owned(), uncovered);
+        }
+        if !lacking.is_empty() {
+            findings.day(dataset, date).lacking.insert(symbol.to_owned(), lacking);
+        }
+        if state.is_some_and(|state| !state.named.contains_key(symbol)) {
+            let present = self.present.entry(date).or_default();
+            *present = present.union(stored);
+        }
+        // Forex has no regular hours: it closes on Friday afternoon and opens on Sunday.
+        let is_short = state.and_then(|state| state.minute.as_ref()).is_some_and(FileState::is_known_to_be_short);
+        if dataset == Dataset::Forex || expectation != Expectation::Due || is_short {
+            return;
+        }
+        let (open, close) = grid.regular();
+        let of = close - open;
+        let Some(minutes) = day.regular_minutes() else { return };
+        if minutes > i64::from(of) {
+            let finding = Finding::of_day(Kind::MinutesExtra, dataset, date, "minutes of the regular session");
+            findings.add(finding.of_symbol(symbol).differing(of, minutes));
+        }
+        let minutes = u16::try_from(minutes).unwrap_or(of);
+        self.liquidity.add(symbol, RegularMinutes { date, minutes, of });
+    }
+
+    /// Holds the ledger and the coverage of each day against each other and the bars.
+    fn check_counts(&mut self) {
+        if self.scope.symbols.is_some() {
+            return;
+        }
+        let dataset = self.scope.dataset;
+        for (date, state) in self.states {
+            if self.findings.dirt().contains_key(&(dataset, *date)) {
+                self.findings.day(dataset, *date).present = self.present.get(date).copied().unwrap_or_default();
+            }
+            for symbol in state.named.keys().filter(|symbol| !is_of(dataset, symbol)) {
+                let what = format!("no symbol of {dataset}");
+                self.findings.add(Finding::of_day(Kind::ScopeConflict, dataset, *date, what).of_symbol(symbol));
+            }
+            let covered = state.named.values().fold(state.everyone, |all, one| all.union(*one));
+            let counts = self.counts.get(date).copied().unwrap_or_default();
+            for (kind, bars) in FileKind::ALL.into_iter().zip(counts) {
+                let file = if kind == FileKind::Minute { "minute" } else { "day" };
+                let is_covered = !covered.and(kind.timeframes()).is_empty();
+                let Some(ledger) = state.file(kind).filter(|file| file.loaded.is_some()) else {
+                    if is_covered {
+                        let what = format!("no version of the {file} file in the ledger");
+                        self.findings.add(Finding::of_day(Kind::OrphanCoverage, dataset, *date, what));
+                    }
+                    continue;
+                };
+                if !is_covered {
+                    let what = format!("the {file} file is loaded, and no timeframe of it");
+                    self.findings.add(Finding::of_day(Kind::LedgerWithoutCoverage, dataset, *date, what));
+                }
+                let has_a_bar = TimeframeSet::of(Timeframe::ROLLED).minus(TimeframeSet::of([Timeframe::Day]));
+                let must_have = dataset.expectation(*date) == Expectation::Due
+                    && kind == FileKind::Minute
+                    && !state.everyone.and(has_a_bar).is_empty();
+                let what = format!("bars from the {file} file");
+                let miscounted = kind as usize;
+                let kind = if bars == 0 && (ledger.bars > 0 || must_have) {
+                    Kind::DayEmpty
+                } else if bars != ledger.bars {
+                    Kind::CountDiffers
+                } else {
+                    continue;
+                };
+                self.findings.day(dataset, *date).miscounted[miscounted] = true;
+                self.findings.add(Finding::of_day(kind, dataset, *date, what).differing(ledger.bars, bars));
+            }
+        }
+    }
+
+    /// Days on which liquid symbols lack minutes.
+    fn check_minutes(&mut self) {
+        let dataset = self.scope.dataset;
+        let session_before = |symbol: &str, date: Date| {
+            let mut before = date;
+            loop {
+                before = before.yesterday().ok().filter(|before| *before >= dataset.first_date())?;
+                if dataset.expectation(before) == Expectation::Due {
+                    break;
+                }
+            }
+            let state = self.states.get(&before)?;
+            (!state.covered(symbol).minus(FileKind::Day.timeframes()).is_empty()).then_some(before)
+        };
+        for (symbol, day) in self.liquidity.lacking(session_before) {
+            let finding = Finding::of_day(Kind::MinutesMissing, dataset, day.date, "minutes of the regular session")
+                .of_symbol(symbol);
+            self.findings.add(finding.differing(day.of, day.minutes));
+        }
+    }
+}
