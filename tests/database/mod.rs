@@ -22,10 +22,15 @@ impl Schema {
             );
             return None;
         };
+        Some(Self::in_server(server))
+    }
+
+    /// A new, empty one in another server.
+    pub fn in_server(server: String) -> Self {
         let name = format!("barkeep_test_{}_{:08x}", std::process::id(), fastrand::u32(..));
         let schema = Self { server, name, is_ours: true };
         schema.at_server(&format!("CREATE SCHEMA {}", schema.name));
-        Some(schema)
+        schema
     }
 
     /// What a user would set as `DATABASE_URL`.

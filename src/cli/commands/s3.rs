@@ -157,10 +157,27 @@ async fn open(settings: &Settings, dataset: Dataset, keep: CacheKeep) -> Result<
         None => None,
     };
     let (endpoint, bucket) = (s3.endpoint.value.clone(), s3.bucket.value.clone());
-    let bucket = S3Source::connect(S3Options { endpoint, bucket, credentials, ..S3Options::default() })?;
+    let options = S3Options { endpoint, bucket, credentials, ..S3Options::default() };
+    #[cfg(feature = "sandbox")]
+    let options = as_tested(options, s3);
+    let bucket = S3Source::connect(options)?;
     let cache = Cache::open(&settings.cache_dir.value, keep)?;
     cache.sweep()?;
     Ok(Source::S3 { bucket, cache })
+}
+
+/// The same with the sizes and waits that a test has set.
+#[cfg(feature = "sandbox")]
+fn as_tested(options: S3Options, settings: &crate::config::S3Settings) -> S3Options {
+    let part_size = settings.part_size_bytes.unwrap_or(options.part_size);
+    let wait = |usual| settings.patience.unwrap_or(usual);
+    S3Options {
+        part_size,
+        connect_timeout: wait(options.connect_timeout),
+        answer_timeout: wait(options.answer_timeout),
+        stall_timeout: wait(options.stall_timeout),
+        ..options
+    }
 }
 
 async fn credentials(named: &Credentials) -> Result<S3Credentials, SourceError> {
