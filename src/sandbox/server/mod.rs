@@ -270,13 +270,12 @@ impl Endpoint {
             Some(Action::Republish(folder)) => self.objects.republish(&key, folder),
             _ => {}
         }
-        let response = match strike.action.as_ref().and_then(refusal) {
-            Some(refused) => refused,
-            None => {
-                let mut request = request.map(Body::from);
-                request.extensions_mut().insert(strike.clone());
-                self.service.call(request).await?
-            }
+        let response = if let Some(refused) = strike.action.as_ref().and_then(refusal) {
+            refused
+        } else {
+            let mut request = request.map(Body::from);
+            request.extensions_mut().insert(strike.clone());
+            self.service.call(request).await?
         };
         if self.log_requests {
             let word = if kind == Kind::List { "LIST" } else { method.as_str() };
@@ -334,8 +333,8 @@ fn header<B>(request: &Request<B>, name: &HeaderName) -> Option<String> {
 
 /// The prefix of a listing, as far as its query says it in plain letters.
 fn prefix(query: Option<&str>) -> String {
-    let parts = query.unwrap_or_default().split('&');
-    let prefix = parts.filter_map(|part| part.strip_prefix("prefix=")).next().unwrap_or_default();
+    let mut parts = query.unwrap_or_default().split('&');
+    let prefix = parts.find_map(|part| part.strip_prefix("prefix=")).unwrap_or_default();
     prefix.replace("%2F", "/")
 }
 
