@@ -31,8 +31,10 @@ struct Scenario {
     name: String,
     /// Where it can happen.
     stores: Vec<Store>,
-    run: Box<dyn Fn(&Turn<'_>, &mut fastrand::Rng) -> Tally + Sync>,
+    run: Box<Run>,
 }
+
+type Run = dyn Fn(&Turn<'_>, &mut fastrand::Rng) -> Tally + Sync;
 
 impl Scenario {
     /// One that can happen with every store.
@@ -82,7 +84,7 @@ fn number(name: &str, default: u64) -> u64 {
     std::env::var(name).map_or(default, |text| text.parse().unwrap_or_else(|_| panic!("{name}={text} is no number")))
 }
 
-/// Everything that is to be run, round by round, until time is up and there were enough kills.
+/// Everything that is to be run, round by round, until time is up or there were enough kills.
 struct Sweep {
     scenarios: Vec<Scenario>,
     /// A round: which scenario with which store.
@@ -99,11 +101,16 @@ impl Sweep {
         self.tallies.lock().unwrap().values().map(|tally| tally.kills).sum()
     }
 
-    /// Whether a turn is still to be taken. The first round always is, all of it.
+    /// Whether a turn is still to be taken: all of the first round, more where there is time, none when time is up.
     fn goes_on(&self, turn: usize) -> bool {
         let in_first_round = turn < self.turns.len();
-        let has_time = self.ends.is_some_and(|ends| Instant::now() < ends);
-        in_first_round || (has_time && (self.kills_wanted == 0 || self.kills() < self.kills_wanted))
+        match self.ends {
+            None => in_first_round,
+            Some(ends) => {
+                let enough = self.kills_wanted > 0 && self.kills() >= self.kills_wanted;
+                Instant::now() < ends && (in_first_round || !enough)
+            }
+        }
     }
 
     /// Takes turns until none is left.
@@ -158,6 +165,9 @@ impl Sweep {
         }
         row("all", "", &all);
         println!("{} scenarios, seed {}, {:.0} s", tallies.len(), self.seed, lasted.as_secs_f64());
+        if tallies.len() < self.turns.len() {
+            println!("NOT RUN: {} scenarios, for lack of time", self.turns.len() - tallies.len());
+        }
         for failure in &all.failures {
             println!("FAILED: {failure}");
         }

@@ -6,7 +6,7 @@ use std::process::Command;
 use barkeep::sandbox::{Proxy, ProxyScript};
 use tokio::runtime::Runtime;
 
-use super::harness::{Ran, Schema, Vendor};
+use super::harness::{Ran, Schema, Vendor, ran};
 use super::user::{Files, From, Store, User};
 use super::{Scenario, Tally, Turn};
 
@@ -109,7 +109,7 @@ fn disturbed(script: &str, then: Then, turn: &Turn<'_>) -> Tally {
     let vendor = Vendor::serve(&folder);
     let schema = user.schema.as_ref().unwrap();
     let network = Network::before(schema, script);
-    let ended = user.run(network.lead(schema, PATIENCE_MS, &mut user.load(&vendor, &folder, files, From::Folder)));
+    let ended = ran(network.lead(schema, PATIENCE_MS, &mut user.load(&vendor, &folder, files, From::Folder)));
     assert!(turn.round > 0 || network.struck() > 0, "nothing struck: {script}");
     let mut tally = Tally { runs: 1, ..Tally::default() };
     if ended.code == 0 || then == Outlived || network.struck() == 0 {
@@ -131,7 +131,7 @@ fn outlived(script: &str, turn: &Turn<'_>) -> Tally {
     let vendor = Vendor::serve(&folder);
     let schema = user.schema.as_ref().unwrap();
     let network = Network::before(schema, script);
-    user.run(network.lead(schema, PATIENCE_MS, &mut user.load(&vendor, &folder, files, From::Folder))).ended(0);
+    ran(network.lead(schema, PATIENCE_MS, &mut user.load(&vendor, &folder, files, From::Folder))).ended(0);
     assert_eq!(network.struck(), 1);
     let mut tally = Tally { runs: 1, ..Tally::default() };
     tally.wrong.add(&user.expect(&bench.calm(turn.store, files, From::Folder).dump));

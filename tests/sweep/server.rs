@@ -5,7 +5,7 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 use tempfile::TempDir;
 
-use super::harness::{Schema, Vendor, finished, wait_until};
+use super::harness::{Schema, Vendor, finished, ran, wait_until};
 use super::network::{Network, assert_says_lost};
 use super::user::{Files, From, Store, User};
 use super::{Scenario, Tally, Turn};
@@ -108,7 +108,7 @@ fn restarted(turn: &Turn<'_>, rng: &mut fastrand::Rng) -> Tally {
     network.lead(schema, 60_000, &mut command);
     let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     wait_until("the middle of COPY", || network.struck() > 0);
-    server.tell(if turn.round % 2 == 0 { "restart immediate" } else { "restart fast" });
+    server.tell(if turn.round.is_multiple_of(2) { "restart immediate" } else { "restart fast" });
     let ended = finished(child);
     if ended.code != 0 {
         assert_says_lost(&ended);
@@ -132,7 +132,7 @@ fn disk_full(turn: &Turn<'_>, rng: &mut fastrand::Rng) -> Tally {
     // The tables alone take some half of a megabyte, a week some more.
     let kilobytes = if turn.round == 0 { 600 } else { rng.u64(1..800) };
     server.tell(&format!("fill {kilobytes}"));
-    let ended = user.run(&mut user.load(&vendor, &folder, files, From::Folder)).ended(1);
+    let ended = ran(&mut user.load(&vendor, &folder, files, From::Folder)).ended(1);
     let says = ["the disk of the database 127.0.0.1:", "is full", "run the command again; what was loaded is kept"];
     assert!(says.iter().all(|part| ended.err.contains(part)), "with {kilobytes} kB left: {ended:?}");
     let mut tally = Tally { runs: 1, ..Tally::default() };

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use barkeep::sandbox::Script;
 
-use super::harness::{Vendor, days};
+use super::harness::{Vendor, days, ran};
 use super::user::{Files, From, RESTATED, User};
 use super::{Scenario, Tally, Turn};
 
@@ -103,7 +103,7 @@ fn disturbed(script: &str, then: Then, part_size: Option<u64>, turn: &Turn<'_>) 
     let vendor = Vendor::serve_with(&folder, |options| options.faults = faults);
     let mut command = user.load(&vendor, &folder, Files::Week, From::Bucket);
     command.env("BARKEEP_PATIENCE_MS", PATIENCE_MS).envs(part_size.map(|size| ("BARKEEP_PART_SIZE", size.to_string())));
-    let ran = user.run(&mut command);
+    let ended = ran(&mut command);
     let struck = vendor.struck();
     assert!(struck.iter().all(|times| *times > 0), "struck {struck:?} times: {script}");
 
@@ -112,23 +112,23 @@ fn disturbed(script: &str, then: Then, part_size: Option<u64>, turn: &Turn<'_>) 
     let mut tally = Tally { runs: 1, ..Tally::default() };
     match then {
         Outlived | Restated => {
-            assert_eq!(ran.ended(0).days(), days(&[("loaded", 5)]));
+            assert_eq!(ended.ended(0).days(), days(&[("loaded", 5)]));
             tally.wrong.add(&user.expect(&calm.dump));
         }
         Gap(outcome, words) => {
-            let ran = ran.ended(3);
+            let ended = ended.ended(3);
             let expected =
                 if outcome == "loaded" { days(&[("loaded", 5)]) } else { days(&[(outcome, 1), ("loaded", 4)]) };
-            assert_eq!(ran.days(), expected);
-            assert!(ran.out.contains(words), "{words}: {}", ran.out);
+            assert_eq!(ended.days(), expected);
+            assert!(ended.out.contains(words), "{words}: {}", ended.out);
             // A day file may lack; no other half is seen.
             if outcome != "loaded" {
                 tally.wrong.add(&user.judge(&[&calm.dump]));
             }
         }
         Ends(words) => {
-            let ran = ran.ended(1);
-            assert!(ran.err.contains(words), "{words}: {}", ran.err);
+            let ended = ended.ended(1);
+            assert!(ended.err.contains(words), "{words}: {}", ended.err);
             tally.wrong.add(&user.judge(&[&calm.dump]));
         }
     }
@@ -149,7 +149,7 @@ fn wrong_bytes(part_size: Option<u64>, turn: &Turn<'_>, rng: &mut fastrand::Rng)
         dates.iter().map(|(date, place)| format!("GET key=*minute*{date}* times=all flip:{place}")).collect();
     let vendor = Vendor::serve_with(&folder, |options| options.faults = rules.join("\n").parse().unwrap());
     let mut command = user.load(&vendor, &folder, Files::Month, From::Bucket);
-    let ran = user.run(command.envs(part_size.map(|size| ("BARKEEP_PART_SIZE", size.to_string()))));
+    let ran = ran(command.envs(part_size.map(|size| ("BARKEEP_PART_SIZE", size.to_string()))));
     assert!(vendor.struck().iter().all(|times| *times > 0), "{:?}", vendor.struck());
     let outcomes = ran.json()["days"].clone();
     for day in outcomes.as_array().unwrap() {

@@ -17,7 +17,7 @@ use flate2::read::GzDecoder;
 use flate2::write::GzEncoder;
 use tempfile::TempDir;
 
-use super::harness::{Dump, Place, Ran, Schema, Vendor, generation, id, make, make_with, minute_key, query, ran};
+use super::harness::{Dump, Place, Schema, Vendor, generation, id, make, make_with, minute_key, query, ran};
 use super::judge::{Wrong, assert_ledger_counts_the_table, judge, judge_finished};
 
 pub const SIGKILL: i32 = 9;
@@ -37,10 +37,9 @@ impl Store {
     pub fn asked(name: &str) -> Vec<Self> {
         let has_server = Schema::new().is_some();
         match name {
-            "sqlite" => vec![Self::Sqlite],
             "postgres" if has_server => vec![Self::Postgres],
-            "all" if has_server => vec![Self::Sqlite, Self::Postgres],
-            "all" => vec![Self::Sqlite],
+            "all" if has_server => Self::ALL.to_vec(),
+            "sqlite" | "all" => vec![Self::Sqlite],
             "postgres" => panic!("TEST_DATABASE_URL is not set: scripts/sweep starts a server"),
             _ => panic!("BARKEEP_SWEEP_STORE={name}: there are sqlite, postgres and all"),
         }
@@ -154,7 +153,7 @@ impl Bench {
             let user = User::new(store);
             let vendor = Vendor::serve(&folder);
             let began = Instant::now();
-            user.run(&mut user.load(&vendor, &folder, files, from)).ended(0);
+            ran(&mut user.load(&vendor, &folder, files, from)).ended(0);
             let lasted = began.elapsed();
             let dump = user.dump();
             assert!(!dump.bars.is_empty() && !dump.coverage.is_empty());
@@ -226,21 +225,15 @@ impl User {
         command
     }
 
-    pub fn run(&self, command: &mut Command) -> Ran {
-        ran(command)
-    }
-
     /// What the finished database holds.
     pub fn dump(&self) -> Dump {
-        match &self.schema {
-            Some(schema) => Dump::of_schema(schema),
-            None => {
-                if self.place.database().exists() {
-                    assert_eq!(query(&self.place.database(), "PRAGMA integrity_check"), ["ok"]);
-                }
-                self.place.dump()
-            }
+        if let Some(schema) = &self.schema {
+            return Dump::of_schema(schema);
         }
+        if self.place.database().exists() {
+            assert_eq!(query(&self.place.database(), "PRAGMA integrity_check"), ["ok"]);
+        }
+        self.place.dump()
     }
 
     /// What a reader would see of a database whose writer died.
@@ -265,7 +258,7 @@ impl User {
     pub fn finish(&self, bench: &Bench, files: Files, from: From) -> Wrong {
         let folder = bench.folder(files);
         let vendor = Vendor::serve(&folder);
-        self.run(&mut self.load(&vendor, &folder, files, from)).ended(0);
+        ran(&mut self.load(&vendor, &folder, files, from)).ended(0);
         self.expect(&bench.calm(self.store, files, from).dump)
     }
 
