@@ -12,7 +12,7 @@ use crate::cli::plan::{Forecast, plan_text, print_plan};
 use crate::cli::{
     CliError, Exit, IngestArgs, Request, Selection, Signals, Wanted, effective_settings, exit_code, print_run, reporter,
 };
-use crate::config::{Credentials, Settings, Sourced};
+use crate::config::{Credentials, DatabaseUrl, Settings, Sourced};
 use crate::ingest::source::{
     Cache, CacheKeep, LocalSource, S3Credentials, S3Options, S3Profile, S3Source, Source, SourceError,
 };
@@ -42,7 +42,7 @@ pub(super) async fn run(args: &IngestArgs, context: &Context, signals: &Signals)
     let effective = effective_settings(&request, &selections, settings);
     let planning = async {
         let requests = selections.iter().map(|selection| asked(&request, selection));
-        plan_all(&source, store.as_mut(), requests, reporter.as_ref()).await
+        plan_all(&source, store.as_mut(), requests, &settings.database.value, reporter.as_ref()).await
     };
     let planned = tokio::select! {
         biased;
@@ -87,6 +87,7 @@ async fn plan_all(
     source: &Source,
     mut ledger: Option<&mut AnyStore>,
     requests: impl Iterator<Item = ingest::Request>,
+    database: &DatabaseUrl,
     reporter: &dyn Reporter,
 ) -> Result<(Vec<DatasetPlan>, Vec<Forecast>), CliError> {
     let (mut plans, mut forecasts) = (Vec::new(), Vec::new());
@@ -96,7 +97,7 @@ async fn plan_all(
             Some(ledger) => ledger.load_rate(plan.request.symbols.is_none()).await.map_err(store_error)?,
             None => None,
         };
-        forecasts.push(Forecast::of(&plan, rate));
+        forecasts.push(Forecast::of(&plan, rate, database));
         plans.push(plan);
     }
     Ok((plans, forecasts))
