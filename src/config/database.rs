@@ -88,6 +88,9 @@ impl FromStr for DatabaseUrl {
 
 fn postgres(text: &str) -> Result<DatabaseUrl, DatabaseUrlError> {
     let url = Url::parse(text).map_err(DatabaseUrlError::Postgres)?;
+    if !url.has_authority() {
+        return Err(DatabaseUrlError::Postgres(url::ParseError::EmptyHost));
+    }
     let mut shown = format!(
         "postgres://{}",
         if url.username().is_empty() { String::new() } else { format!("{}@", url.username()) }
@@ -151,7 +154,7 @@ mod tests {
         for (text, shown) in [
             ("postgres://user:hunter2@db:5433/bars?sslmode=require&password=hunter2", "postgres://user@db:5433/bars"),
             ("postgresql://db/bars", "postgres://db/bars"),
-            ("postgres://user@/bars?host=/run/postgresql", "postgres://user@/bars"),
+            ("postgres:///bars?host=/run/postgresql", "postgres:///bars"),
         ] {
             let url: DatabaseUrl = text.parse().unwrap();
             assert_eq!(url.to_string(), shown);

@@ -247,9 +247,10 @@ fn lease(inputs: &Inputs) -> Result<Sourced<Duration>, ConfigError> {
     let Some(Sourced { value, origin }) = variable(inputs, env::BARKEEP_LEASE_SECONDS) else {
         return Ok(Sourced::new(DEFAULT_LEASE, Origin::Default));
     };
-    match value.parse() {
-        Ok(seconds @ 1..) => Ok(Sourced::new(Duration::from_secs(seconds), origin)),
-        _ => Err(ConfigError::Value { origin, problem: format!("`{value}` is not a number of seconds above 0") }),
+    let seconds = value.parse().ok().and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+    match seconds.filter(|seconds| !seconds.is_zero()) {
+        Some(seconds) => Ok(Sourced::new(seconds, origin)),
+        None => Err(ConfigError::Value { origin, problem: format!("`{value}` is not a number of seconds above 0") }),
     }
 }
 

@@ -124,13 +124,14 @@ fn what_cannot_be_is_refused_by_name() {
     type Change = fn(&mut Inputs);
     let cases: &[(Change, &str)] = &[
         (
-            |i| i.flags.database_url = Some(Secret::new("postgres://u:hunter2@h/d")),
-            "flag --database-url: PostgreSQL is not supported: this build stores bars in a SQLite file; use sqlite:PATH",
+            |i| i.flags.database_url = Some(Secret::new("postgres://u:hunter2@h:port/d")),
+            "flag --database-url: this is not the address of a PostgreSQL database (invalid port number): it looks like \
+             postgres://user:password@host:5432/database; characters such as @ : / in a password are written %40 %3A %2F",
         ),
         (
             |i| i.dotenv = Variables::of([(env::DATABASE_URL, "mysql://u:hunter2@h/d")]),
-            ".env DATABASE_URL: `mysql` databases are not supported: this build stores bars in a SQLite file; use \
-             sqlite:PATH",
+            ".env DATABASE_URL: `mysql` databases are not supported: bars are kept in a SQLite file (sqlite:PATH) or in \
+             PostgreSQL (postgres://…)",
         ),
         (
             |i| i.environment = Variables::of([(env::MASSIVE_S3_ENDPOINT, "files.massive.com")]),
@@ -204,8 +205,8 @@ fn the_clock_can_be_set_in_sandbox_builds() {
 fn the_lease_of_claims_can_be_set_in_sandbox_builds() {
     let mut inputs = inputs();
     assert_eq!(Settings::resolve(&inputs).unwrap().lease.value, Duration::from_mins(1));
-    inputs.environment = Variables::of([(env::BARKEEP_LEASE_SECONDS, "2")]);
-    assert_eq!(Settings::resolve(&inputs).unwrap().lease.value, Duration::from_secs(2));
+    inputs.environment = Variables::of([(env::BARKEEP_LEASE_SECONDS, "0.5")]);
+    assert_eq!(Settings::resolve(&inputs).unwrap().lease.value, Duration::from_millis(500));
     inputs.environment = Variables::of([(env::BARKEEP_LEASE_SECONDS, "0")]);
     let error = Settings::resolve(&inputs).unwrap_err().to_string();
     assert_eq!(error, "environment BARKEEP_LEASE_SECONDS: `0` is not a number of seconds above 0");

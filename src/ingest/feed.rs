@@ -102,7 +102,10 @@ impl Feeder {
             if aside.len() == days && !said {
                 said = true;
                 let days = if days == 1 { "a day".to_owned() } else { format!("{days} days") };
-                feeder.context.reporter.note(&format!("waiting for {days} another process is loading"));
+                let lease = feeder.claimer.lease.as_secs_f64();
+                feeder.context.reporter.note(&format!(
+                    "waiting for {days} another process is loading; if it has died, they are free within {lease} s"
+                ));
             }
             tokio::time::sleep(LOOK_AGAIN_AFTER).await;
             jobs = aside;

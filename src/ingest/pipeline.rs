@@ -116,7 +116,8 @@ pub async fn run<S: Ledger + BarSink, C: Claims, L: Ledger>(
     let start = plans.first().map_or_else(Timestamp::now, |plan| plan.request.now);
     let clock = Clock::starting(start);
     let context = Context { reporter, stop, clock, outage_patience: sharing.lease, batches: Arc::default() };
-    let mut run = Run { context, source, concurrency, report: RunReport::default(), file_bytes: 0, bars: 0 };
+    let report = RunReport::default();
+    let mut run = Run { context, source, concurrency, report, file_bytes: 0, bars: 0, last_loaded: began };
     let mut failure = None;
     for plan in plans {
         let everyone = plan.request.symbols.is_none();
@@ -144,6 +145,8 @@ struct Run {
     /// Packed bytes loaded, and bars made of them, since the last load rate was written.
     file_bytes: u64,
     bars: u64,
+    /// When the last day was loaded. What comes after is waiting for others.
+    last_loaded: Instant,
 }
 
 impl Run {
@@ -214,6 +217,7 @@ impl Run {
         self.context.reporter.day_done(&report);
         crash_point!("day-reported");
         if report.outcome == Outcome::Loaded {
+            self.last_loaded = Instant::now();
             self.bars += report.bars;
             self.file_bytes +=
                 report.minute_file.iter().chain(&report.day_file).map(|file| file.size_bytes).sum::<u64>();
@@ -234,7 +238,7 @@ impl Run {
         let rate = LoadRate {
             file_bytes,
             bars,
-            seconds: began.elapsed().as_secs_f64(),
+            seconds: self.last_loaded.duration_since(began).as_secs_f64(),
             measured_at: self.context.clock.now(),
         };
         crash_point!("rate-unrecorded");

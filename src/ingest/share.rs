@@ -40,7 +40,11 @@ pub struct Sharing<'a, C, L> {
 
 /// Asks for days.
 #[derive(Debug, Clone)]
-pub(super) struct Claimer(mpsc::UnboundedSender<Ask>);
+pub(super) struct Claimer {
+    asks: mpsc::UnboundedSender<Ask>,
+    /// How long a day stays claimed by a process that has died.
+    pub(super) lease: Duration,
+}
 
 /// What became of asking for a day.
 #[derive(Debug)]
@@ -61,7 +65,7 @@ impl Claimer {
     /// Claims a day, unless another process holds it.
     pub(super) async fn claim(&self, dataset: Dataset, date: Date) -> Claimed {
         let (reply, answer) = oneshot::channel();
-        let asked = self.0.send(Ask::Claim(dataset, date, reply));
+        let asked = self.asks.send(Ask::Claim(dataset, date, reply));
         match answer.await {
             Ok(claimed) if asked.is_ok() => claimed,
             // Nobody answers any more because the run ends, and whoever asks ends with it.
@@ -72,7 +76,7 @@ impl Claimer {
     /// Gives a day back, if it is held.
     pub(super) fn release(&self, dataset: Dataset, date: Date) {
         // Where nobody listens any more, all days are given back already.
-        let _ = self.0.send(Ask::Release(dataset, date));
+        let _ = self.asks.send(Ask::Release(dataset, date));
     }
 }
 
@@ -89,8 +93,9 @@ pub(super) struct Keeper<'s, 'a, C, L> {
 impl<'s, 'a, C: Claims, L: Ledger> Keeper<'s, 'a, C, L> {
     pub(super) fn new(sharing: &'s mut Sharing<'a, C, L>, context: Context) -> (Self, Claimer) {
         let (asks, asked) = mpsc::unbounded_channel();
+        let lease = sharing.lease;
         let outage = Outage::new(context.outage_patience);
-        (Self { sharing, held: BTreeSet::new(), asked, outage, context }, Claimer(asks))
+        (Self { sharing, held: BTreeSet::new(), asked, outage, context }, Claimer { asks, lease })
     }
 
     /// Answers who asks and renews the leases in time. Ends only when a store fails; may be dropped at any time.

@@ -2,14 +2,18 @@
 
 use std::fs;
 use std::io::{Seek, SeekFrom, Write};
+use std::ops::ControlFlow;
 
+use barkeep::ingest::Request;
 use barkeep::model::Dataset::{Crypto, Stocks};
-use barkeep::model::{Dataset, FileKind};
-use barkeep::store::{Audit, BarSink, DayCommit, Defect, Ledger};
+use barkeep::model::{Dataset, FileKind, Timeframe};
+use barkeep::store::{Audit, BarReader, BarSink, DayCommit, Defect, Ledger, RawBar, Replace, Scan, StoreError};
 use jiff::civil::{Date, date};
 use sqlx::{Connection, Executor};
 
-use crate::common::{Desk, HEADER, assert_same_table, connect, csv, gzip, request, request_of, row, stamp, tickers};
+use crate::common::{
+    self, Desk, HEADER, assert_same_table, connect, csv, gzip, request, request_of, row, stamp, tickers,
+};
 
 const DAY: Date = date(2026, 10, 1);
 const NEXT: Date = date(2026, 10, 2);
@@ -55,13 +59,13 @@ async fn loads_of_any_kind_leave_no_defects() {
     // A further symbol; a further timeframe for all, without the day file, and then with it for one.
     desk.load(request_of(&["S04"], Stocks, DAY, DAY)).await;
     let five = "5m".parse().unwrap();
-    let without = || barkeep::ingest::Request { timeframes: five, official_day: false, ..request(Stocks, DAY, NEXT) };
+    let without = || Request { timeframes: five, official_day: false, ..request(Stocks, DAY, NEXT) };
     desk.load(without()).await;
     desk.load(request_of(&["S05"], Stocks, DAY, DAY)).await;
     assert_eq!(defects(&desk).await, []);
     // By force, some and all; a day file that is replaced, and one that cannot be read.
-    desk.load(barkeep::ingest::Request { force: true, ..request_of(&["S03"], Stocks, DAY, NEXT) }).await;
-    desk.load(barkeep::ingest::Request { force: true, ..without() }).await;
+    desk.load(Request { force: true, ..request_of(&["S03"], Stocks, DAY, NEXT) }).await;
+    desk.load(Request { force: true, ..without() }).await;
     put_files(&desk, 50);
     desk.load(request(Stocks, DAY, NEXT)).await;
     desk.put(Stocks, FileKind::Day, NEXT, b"no gzip");
@@ -310,4 +314,52 @@ async fn a_table_of_timeframes_that_was_changed_is_told() {
     let found = defects(&desk).await;
     assert_eq!(found.iter().map(|one| one.kind).collect::<Vec<_>>(), ["unknown_word"]);
     assert!(found[0].detail.contains("16m"), "{}", found[0].detail);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn bars_set_aside_go_when_their_day_is_forgotten() {
+    let desk = loaded().await;
+    let mut store = desk.store().await;
+    store.begin_day(Stocks, DAY, || ()).await.unwrap();
+    let restated = Replace { timeframes: common::rolled(), symbols: None, restated: true };
+    assert_eq!(store.replace(&restated).await.unwrap(), 12 * common::BARS_OF_TICKER as u64);
+    assert_eq!(store.forget_day().await.unwrap(), 12, "the day bars are left");
+    store.commit_day(&nothing()).await.unwrap();
+    assert_eq!(store.defects().await.unwrap(), []);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_wrong_count_in_the_ledger_heals_when_everything_is_loaded_again() {
+    let desk = loaded().await;
+    execute(&desk, "UPDATE ingest_ledger SET bars_written = bars_written + 1000").await;
+    desk.load(Request { force: true, ..request(Stocks, DAY, DAY) }).await;
+    let state = desk.store().await.day_states(Stocks, DAY..=DAY).await.unwrap().remove(&DAY).unwrap();
+    let counted = FileKind::ALL.map(|kind| state.file(kind).unwrap().bars);
+    assert_eq!(counted, [12 * common::BARS_OF_TICKER as u64, 12]);
+}
+
+/// Reading such bars used to panic, or gave prices of 0.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn bars_of_a_shape_that_was_changed_are_an_error_and_a_scan_shows_them() {
+    let desk = loaded().await;
+    let mut store = desk.store().await;
+    let any = i64::MIN..=i64::MAX;
+    for (sql, is_shown) in [
+        ("UPDATE shapes SET price_divisor = 0.0", (|bar| bar.open.is_nan()) as fn(&RawBar) -> bool),
+        ("UPDATE shapes SET price_divisor = 1.0, duration_ms = 9223372036854775807", |bar| {
+            bar.end_timestamp_ms == i64::MAX
+        }),
+    ] {
+        execute(&desk, sql).await;
+        let read = store.bars("S03", Timeframe::M1, any.clone()).await;
+        assert!(matches!(read, Err(StoreError::Unknown(_))), "{sql}");
+        let mut shown = 0;
+        let minutes = Scan { dataset: Stocks, symbols: None, timeframes: common::rolled(), range_ms: any.clone() };
+        let each = |_: &str, bars: &[RawBar]| {
+            shown += bars.iter().filter(|bar| is_shown(bar)).count();
+            ControlFlow::Continue(())
+        };
+        store.scan(&minutes, each).await.unwrap();
+        assert_eq!(shown, 14 * common::BARS_OF_TICKER);
+    }
 }

@@ -73,7 +73,7 @@ pub(super) async fn run(args: &IngestArgs, context: &Context, signals: &Signals)
     let concurrency = Concurrency { downloads: settings.downloads.value, decoders: settings.decoders.value };
     let stop = signals.stop().clone();
     let (mut report, failure) =
-        Box::pin(ingest::run(plans, Arc::new(source), &mut store, sharing, concurrency, reporter, stop)).await;
+        ingest::run(plans, Arc::new(source), &mut store, sharing, concurrency, reporter, stop).await;
     let found = find_absent(&mut report, &selections, &mut store).await;
     // The one that writes is closed last, with nobody else in its way: so the file is left without a log.
     let closed = async { beside.ledger.close().await.and(store.close().await).map_err(store_error) };

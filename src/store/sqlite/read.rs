@@ -102,11 +102,17 @@ fn stored_bar(timeframe: Timeframe, row: &SqliteRow) -> Result<StoredBar, StoreE
         .get::<Option<&str>, _>(9)
         .map(|word| VwapMethod::of_word(word).ok_or_else(|| other(word, "VWAP method")))
         .transpose()?;
-    let prices = Prices::checked(row.get(1), row.get(2), row.get(3), row.get(4)).map_err(unknown)?;
+    // The view computes prices and end; with a shape that somebody has changed they may be null, or no integer. (The driver
+    // takes a null for 0 where it is not asked for an option.)
+    let price = |at: usize| {
+        let price: Option<f64> = row.try_get(at).map_err(unknown)?;
+        price.ok_or_else(|| StoreError::Unknown("null as a price".to_owned()))
+    };
+    let prices = Prices::checked(price(1)?, price(2)?, price(3)?, price(4)?).map_err(unknown)?;
     let bar = Bar {
         timeframe,
         timestamp_ms: row.get(0),
-        end_timestamp_ms: row.get(11),
+        end_timestamp_ms: row.try_get(11).map_err(unknown)?,
         prices,
         volume: row.get(5),
         vwap: row.get(6),
