@@ -44,15 +44,15 @@ pub fn scenarios() -> Vec<Scenario> {
         };
         for (load, word) in loads {
             let load = *load;
-            scenarios.push(Scenario::new(format!("crash at {point}, {word}"), move |turn, rng| {
-                crash_chain(point, load, turn, rng)
+            scenarios.push(Scenario::new(format!("crash at {point}, {word}"), move |turn, rng, tally| {
+                crash_chain(point, load, turn, rng, tally);
             }));
         }
     }
     scenarios
 }
 
-fn crash_chain(point: &str, load: Load, turn: &Turn<'_>, rng: &mut fastrand::Rng) -> Tally {
+fn crash_chain(point: &str, load: Load, turn: &Turn<'_>, rng: &mut fastrand::Rng, tally: &mut Tally) {
     let (bench, user) = (turn.bench, User::new(turn.store));
     let (before, files) = match load {
         Load::New | Load::Refused => (None, Files::Week),
@@ -60,7 +60,6 @@ fn crash_chain(point: &str, load: Load, turn: &Turn<'_>, rng: &mut fastrand::Rng
         Load::Repacked => (Some(Files::Week), Files::Repacked),
         Load::Large => (None, Files::Large),
     };
-    let mut tally = Tally { runs: 1, ..Tally::default() };
     if let Some(before) = before {
         tally.wrong.add(&user.finish(bench, before, From::Bucket));
     }
@@ -90,5 +89,4 @@ fn crash_chain(point: &str, load: Load, turn: &Turn<'_>, rng: &mut fastrand::Rng
     assert!(tally.kills > 0, "nothing died at {point}");
     tally.wrong.add(&user.finish(bench, files, From::Bucket));
     assert!(changes.is_none_or(|changes| changes == user.restatements()), "{:?}", user.restatements());
-    tally
 }

@@ -32,14 +32,16 @@ pub fn scenarios() -> Vec<Scenario> {
             ("database: all writes fail from one on (EIO)", EIO, FOR_GOOD),
             ("database: all writes fail from one on (ENOSPC)", ENOSPC, FOR_GOOD),
         ] {
-            scenarios
-                .push(Scenario::of(&[Store::Sqlite], name, move |turn, rng| database_fails(errno, times, turn, rng)));
+            scenarios.push(Scenario::of(&[Store::Sqlite], name, move |turn, rng, tally| {
+                database_fails(errno, times, turn, rng, tally);
+            }));
         }
         for (name, errno, exit, words) in [
             ("cache: a write fails (EIO)", EIO, 3, "Input/output error"),
             ("cache: a write fails (ENOSPC)", ENOSPC, 1, "BARKEEP_CACHE_DIR"),
         ] {
-            scenarios.push(Scenario::new(name, move |turn, rng| cache_fails(errno, exit, words, turn, rng)));
+            scenarios
+                .push(Scenario::new(name, move |turn, rng, tally| cache_fails(errno, exit, words, turn, rng, tally)));
         }
     }
     if name_space().is_some() {
@@ -99,7 +101,7 @@ fn which(writes: u64, attempt: u64, turn: &Turn<'_>, rng: &mut fastrand::Rng) ->
     if turn.round > 0 { rng.u64(1..=writes) } else { [1, writes / 3, writes / 2, writes / 4][attempt as usize].max(1) }
 }
 
-fn database_fails(errno: i32, times: u64, turn: &Turn<'_>, rng: &mut fastrand::Rng) -> Tally {
+fn database_fails(errno: i32, times: u64, turn: &Turn<'_>, rng: &mut fastrand::Rng, tally: &mut Tally) {
     let (bench, user, files) = (turn.bench, User::new(turn.store), Files::Week);
     let calm = bench.calm(turn.store, files, From::Folder);
     let folder = bench.folder(files);
@@ -109,7 +111,6 @@ fn database_fails(errno: i32, times: u64, turn: &Turn<'_>, rng: &mut fastrand::R
     let undisturbed = User::new(turn.store);
     let (_, writes, _) = with_failing_writes(&mut load(&undisturbed), &undisturbed.place.database(), errno, 0, 0);
     assert!(writes > 50, "{writes} writes");
-    let mut tally = Tally { runs: 1, ..Tally::default() };
     for attempt in 0..LONGEST_CHAIN {
         let nth = which(writes, attempt, turn, rng);
         let (ended, _, struck) = with_failing_writes(&mut load(&user), &database, errno, nth, times);
@@ -132,15 +133,13 @@ fn database_fails(errno: i32, times: u64, turn: &Turn<'_>, rng: &mut fastrand::R
         tally.wrong.add(&user.judge(&[&calm.dump]));
     }
     tally.wrong.add(&user.finish(bench, files, From::Folder));
-    tally
 }
 
-fn cache_fails(errno: i32, exit: i32, words: &str, turn: &Turn<'_>, rng: &mut fastrand::Rng) -> Tally {
+fn cache_fails(errno: i32, exit: i32, words: &str, turn: &Turn<'_>, rng: &mut fastrand::Rng, tally: &mut Tally) {
     let (bench, user, files) = (turn.bench, User::new(turn.store), Files::Week);
     let calm = bench.calm(turn.store, files, From::Bucket);
     let folder = bench.folder(files);
     let vendor = Vendor::serve(&folder);
-    let mut tally = Tally { runs: 1, ..Tally::default() };
     // Two files a day, each at least one write. In parts there are more.
     let nth = which(10, 1, turn, rng);
     let mut command = user.load(&vendor, &folder, files, From::Bucket);
@@ -154,7 +153,6 @@ fn cache_fails(errno: i32, exit: i32, words: &str, turn: &Turn<'_>, rng: &mut fa
     tally.wrong.add(&user.judge(&[&calm.dump]));
     tally.wrong.add(&user.finish(bench, files, From::Bucket));
     assert_no_unfinished_files(&cache);
-    tally
 }
 
 /// No half of a file is left in a cache.
@@ -192,7 +190,7 @@ fn on_small_disk(command: &Command, at: &Path, kilobytes: u64, kept: &Path) -> [
     })
 }
 
-fn database_disk_full(turn: &Turn<'_>, rng: &mut fastrand::Rng) -> Tally {
+fn database_disk_full(turn: &Turn<'_>, rng: &mut fastrand::Rng, tally: &mut Tally) {
     let (bench, user, files) = (turn.bench, User::new(turn.store), Files::Week);
     let calm = bench.calm(turn.store, files, From::Folder);
     let folder = bench.folder(files);
@@ -203,7 +201,6 @@ fn database_disk_full(turn: &Turn<'_>, rng: &mut fastrand::Rng) -> Tally {
     let database = user.place.database();
     let command = user.load(&vendor, &folder, files, From::Folder);
     let [first, second] = on_small_disk(&command, database.parent().unwrap(), kilobytes, kept.path());
-    let mut tally = Tally { runs: 1, ..Tally::default() };
     if first.code != 0 {
         let said = first.ended(1).err;
         assert!(said.contains(database.to_str().unwrap()) && said.contains("run the command again"), "{said}");
@@ -216,10 +213,9 @@ fn database_disk_full(turn: &Turn<'_>, rng: &mut fastrand::Rng) -> Tally {
     let end = seen_in_a_copy(&kept.path().join("second").join(name));
     tally.wrong.add(&judge_finished(&end, &calm.dump));
     end.assert_same(&calm.dump);
-    tally
 }
 
-fn cache_disk_full(turn: &Turn<'_>, rng: &mut fastrand::Rng) -> Tally {
+fn cache_disk_full(turn: &Turn<'_>, rng: &mut fastrand::Rng, tally: &mut Tally) {
     let (bench, user, files) = (turn.bench, User::new(turn.store), Files::Week);
     let calm = bench.calm(turn.store, files, From::Bucket);
     let folder = bench.folder(files);
@@ -232,14 +228,12 @@ fn cache_disk_full(turn: &Turn<'_>, rng: &mut fastrand::Rng) -> Tally {
     let said = first.ended(1).err;
     assert!(said.contains("free some space or choose another directory with BARKEEP_CACHE_DIR"), "{said}");
     second.ended(0);
-    let mut tally = Tally { runs: 1, ..Tally::default() };
     tally.wrong.add(&user.expect(&calm.dump));
     assert_no_unfinished_files(&kept.path().join("first"));
-    tally
 }
 
 /// Nothing that is loaded goes through it.
-fn temporary_disk_full(turn: &Turn<'_>, _: &mut fastrand::Rng) -> Tally {
+fn temporary_disk_full(turn: &Turn<'_>, _: &mut fastrand::Rng, tally: &mut Tally) {
     let (bench, user, files) = (turn.bench, User::new(turn.store), Files::Week);
     let calm = bench.calm(turn.store, files, From::Bucket);
     let folder = bench.folder(files);
@@ -251,7 +245,5 @@ fn temporary_disk_full(turn: &Turn<'_>, _: &mut fastrand::Rng) -> Tally {
     for ended in on_small_disk(&command, &temporary, 4, kept.path()) {
         ended.ended(0);
     }
-    let mut tally = Tally { runs: 1, ..Tally::default() };
     tally.wrong.add(&user.expect(&calm.dump));
-    tally
 }

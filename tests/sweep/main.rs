@@ -34,11 +34,11 @@ struct Scenario {
     run: Box<Run>,
 }
 
-type Run = dyn Fn(&Turn<'_>, &mut fastrand::Rng) -> Tally + Sync;
+type Run = dyn Fn(&Turn<'_>, &mut fastrand::Rng, &mut Tally) + Sync;
 
 impl Scenario {
     /// One that can happen with every store.
-    fn new(name: impl Into<String>, run: impl Fn(&Turn<'_>, &mut fastrand::Rng) -> Tally + Sync + 'static) -> Self {
+    fn new(name: impl Into<String>, run: impl Fn(&Turn<'_>, &mut fastrand::Rng, &mut Tally) + Sync + 'static) -> Self {
         Self::of(&Store::ALL, name, run)
     }
 
@@ -46,7 +46,7 @@ impl Scenario {
     fn of(
         stores: &[Store],
         name: impl Into<String>,
-        run: impl Fn(&Turn<'_>, &mut fastrand::Rng) -> Tally + Sync + 'static,
+        run: impl Fn(&Turn<'_>, &mut fastrand::Rng, &mut Tally) + Sync + 'static,
     ) -> Self {
         Self { name: name.into(), stores: stores.to_vec(), run: Box::new(run) }
     }
@@ -125,14 +125,13 @@ impl Sweep {
             let mut rng = fastrand::Rng::with_seed(self.seed ^ ((turn as u64) << 20));
             let taken = Turn { bench, store, round };
             let began = Instant::now();
-            let ran = catch_unwind(AssertUnwindSafe(|| (scenario.run)(&taken, &mut rng)));
-            let mut tally = ran.unwrap_or_else(|panic| {
-                let words = panic.downcast_ref::<String>().cloned();
-                let words = words.or_else(|| panic.downcast_ref::<&str>().map(|words| (*words).to_owned()));
-                let words = words.unwrap_or_else(|| "panicked".to_owned());
-                let failure = format!("{} on {store} in round {round}: {words}", scenario.name);
-                Tally { runs: 1, failures: vec![failure], ..Tally::default() }
-            });
+            let mut tally = Tally { runs: 1, ..Tally::default() };
+            let ran = catch_unwind(AssertUnwindSafe(|| (scenario.run)(&taken, &mut rng, &mut tally)));
+            if let Err(panic) = ran {
+                let words = panic.downcast_ref::<String>().map(String::as_str);
+                let words = words.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("panicked");
+                tally.failures.push(format!("{} on {store} in round {round}: {words}", scenario.name));
+            }
             tally.lasted = began.elapsed();
             self.tallies.lock().unwrap().entry((which, store)).or_default().add(tally);
         }

@@ -43,16 +43,20 @@ const PATIENCE_MS: u64 = 2000;
 pub fn scenarios() -> Vec<Scenario> {
     let mut scenarios = Vec::new();
     for (name, script, then) in CASES {
-        scenarios.push(Scenario::of(&[Store::Postgres], format!("network: {name}"), move |turn, rng| {
+        scenarios.push(Scenario::of(&[Store::Postgres], format!("network: {name}"), move |turn, rng, tally| {
             // A COPY of a day has some sixty kilobytes; the connection that writes has some twenty transactions.
             let (at, nth) = if turn.round == 0 { (20_000, 8) } else { (rng.u64(1..50_000), rng.u64(1..20)) };
-            disturbed(&script.replace("AT", &at.to_string()).replace("NTH", &nth.to_string()), then, turn)
+            disturbed(&script.replace("AT", &at.to_string()).replace("NTH", &nth.to_string()), then, turn, tally);
         }));
     }
-    scenarios.push(Scenario::of(&[Store::Postgres], "network: a short stall in the middle of COPY", |turn, rng| {
-        let at = rng.u64(1..50_000);
-        outlived(&format!("up text=COPY after={at} stall:700"), turn)
-    }));
+    scenarios.push(Scenario::of(
+        &[Store::Postgres],
+        "network: a short stall in the middle of COPY",
+        |turn, rng, tally| {
+            let at = rng.u64(1..50_000);
+            outlived(&format!("up text=COPY after={at} stall:700"), turn, tally);
+        },
+    ));
     scenarios
 }
 
@@ -102,7 +106,7 @@ pub fn assert_says_lost(ended: &Ran) {
 }
 
 /// Loads a week through a network that breaks, then again without it, while the server may not have noticed yet.
-fn disturbed(script: &str, then: Then, turn: &Turn<'_>) -> Tally {
+fn disturbed(script: &str, then: Then, turn: &Turn<'_>, tally: &mut Tally) {
     let (bench, user, files) = (turn.bench, User::new(turn.store), Files::Week);
     let calm = bench.calm(turn.store, files, From::Folder);
     let folder = bench.folder(files);
@@ -111,7 +115,6 @@ fn disturbed(script: &str, then: Then, turn: &Turn<'_>) -> Tally {
     let network = Network::before(schema, script);
     let ended = ran(network.lead(schema, PATIENCE_MS, &mut user.load(&vendor, &folder, files, From::Folder)));
     assert!(turn.round > 0 || network.struck() > 0, "nothing struck: {script}");
-    let mut tally = Tally { runs: 1, ..Tally::default() };
     if ended.code == 0 || then == Outlived || network.struck() == 0 {
         ended.ended(0);
         tally.wrong.add(&user.expect(&calm.dump));
@@ -121,11 +124,10 @@ fn disturbed(script: &str, then: Then, turn: &Turn<'_>) -> Tally {
     }
     drop(network);
     tally.wrong.add(&user.finish(bench, files, From::Folder));
-    tally
 }
 
 /// Loads a week through a network that is only slow.
-fn outlived(script: &str, turn: &Turn<'_>) -> Tally {
+fn outlived(script: &str, turn: &Turn<'_>, tally: &mut Tally) {
     let (bench, user, files) = (turn.bench, User::new(turn.store), Files::Week);
     let folder = bench.folder(files);
     let vendor = Vendor::serve(&folder);
@@ -133,7 +135,5 @@ fn outlived(script: &str, turn: &Turn<'_>) -> Tally {
     let network = Network::before(schema, script);
     ran(network.lead(schema, PATIENCE_MS, &mut user.load(&vendor, &folder, files, From::Folder))).ended(0);
     assert_eq!(network.struck(), 1);
-    let mut tally = Tally { runs: 1, ..Tally::default() };
     tally.wrong.add(&user.expect(&bench.calm(turn.store, files, From::Folder).dump));
-    tally
 }

@@ -12,26 +12,32 @@ const LONGEST_FIRST_CHAIN: u64 = 3;
 
 pub fn scenarios() -> Vec<Scenario> {
     vec![
-        Scenario::new("kill at any moment, from a folder", |turn, rng| {
-            kill_chain(None, Files::Month, From::Folder, turn, rng)
+        Scenario::new("kill at any moment, from a folder", |turn, rng, tally| {
+            kill_chain(None, Files::Month, From::Folder, turn, rng, tally);
         }),
-        Scenario::new("kill at any moment, from a bucket", |turn, rng| {
-            kill_chain(None, Files::Month, From::Bucket, turn, rng)
+        Scenario::new("kill at any moment, from a bucket", |turn, rng, tally| {
+            kill_chain(None, Files::Month, From::Bucket, turn, rng, tally);
         }),
-        Scenario::new("kill at any moment, replacing", |turn, rng| {
-            kill_chain(Some(Files::Week), Files::Restated, From::Bucket, turn, rng)
+        Scenario::new("kill at any moment, replacing", |turn, rng, tally| {
+            kill_chain(Some(Files::Week), Files::Restated, From::Bucket, turn, rng, tally);
         }),
-        Scenario::new("kill at any moment, large days", |turn, rng| {
-            kill_chain(None, Files::Large, From::Folder, turn, rng)
+        Scenario::new("kill at any moment, large days", |turn, rng, tally| {
+            kill_chain(None, Files::Large, From::Folder, turn, rng, tally);
         }),
         Scenario::new("kill in the first moments", first_moments),
         Scenario::new("kill one of two", kill_one_of_two),
     ]
 }
 
-fn kill_chain(before: Option<Files>, files: Files, from: From, turn: &Turn<'_>, rng: &mut fastrand::Rng) -> Tally {
+fn kill_chain(
+    before: Option<Files>,
+    files: Files,
+    from: From,
+    turn: &Turn<'_>,
+    rng: &mut fastrand::Rng,
+    tally: &mut Tally,
+) {
     let (bench, user) = (turn.bench, User::new(turn.store));
-    let mut tally = Tally { runs: 1, ..Tally::default() };
     if let Some(before) = before {
         tally.wrong.add(&user.finish(bench, before, from));
     }
@@ -55,16 +61,14 @@ fn kill_chain(before: Option<Files>, files: Files, from: From, turn: &Turn<'_>, 
     tally.wrong.add(&user.finish(bench, files, from));
     let changes = before.map(|_| bench.changes(turn.store, files));
     assert!(changes.is_none_or(|changes| changes == user.restatements()), "{:?}", user.restatements());
-    tally
 }
 
 /// The tables are made in the first moments: too short a time to be met by chance.
-fn first_moments(turn: &Turn<'_>, rng: &mut fastrand::Rng) -> Tally {
+fn first_moments(turn: &Turn<'_>, rng: &mut fastrand::Rng, tally: &mut Tally) {
     let (bench, user, files) = (turn.bench, User::new(turn.store), Files::Week);
     let calm = bench.calm(turn.store, files, From::Folder);
     let folder = bench.folder(files);
     let vendor = Vendor::serve(&folder);
-    let mut tally = Tally { runs: 1, ..Tally::default() };
     for _ in 0..3 {
         let mut child = start(&mut user.load(&vendor, &folder, files, From::Folder));
         std::thread::sleep(Duration::from_millis(40).mul_f64(rng.f64()));
@@ -73,16 +77,14 @@ fn first_moments(turn: &Turn<'_>, rng: &mut fastrand::Rng) -> Tally {
         tally.wrong.add(&user.judge(&[&calm.dump]));
     }
     tally.wrong.add(&user.finish(bench, files, From::Folder));
-    tally
 }
 
 /// The other one goes on and ends well.
-fn kill_one_of_two(turn: &Turn<'_>, rng: &mut fastrand::Rng) -> Tally {
+fn kill_one_of_two(turn: &Turn<'_>, rng: &mut fastrand::Rng, tally: &mut Tally) {
     let (bench, user, files) = (turn.bench, User::new(turn.store), Files::Month);
     let calm = bench.calm(turn.store, files, From::Folder);
     let folder = bench.folder(files);
     let vendor = Vendor::serve(&folder);
-    let mut tally = Tally { runs: 1, ..Tally::default() };
     let mut doomed = start(&mut user.load(&vendor, &folder, files, From::Folder));
     let mut other = start(&mut user.load(&vendor, &folder, files, From::Folder));
     std::thread::sleep(calm.lasted.mul_f64(rng.f64()));
@@ -91,5 +93,4 @@ fn kill_one_of_two(turn: &Turn<'_>, rng: &mut fastrand::Rng) -> Tally {
     assert_eq!(other.wait().unwrap().code(), Some(0), "the other one ends well");
     tally.wrong.add(&user.judge(&[&calm.dump]));
     tally.wrong.add(&user.finish(bench, files, From::Folder));
-    tally
 }

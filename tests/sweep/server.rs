@@ -76,8 +76,7 @@ impl Drop for Server {
 
 pub fn scenarios() -> Vec<Scenario> {
     let of = |name: &str, run| Scenario::of(&[Store::Postgres], name, run);
-    let mut scenarios =
-        vec![of("server: restarted in the middle of COPY", restarted as fn(&Turn<'_>, &mut _) -> Tally)];
+    let mut scenarios = vec![of("server: restarted in the middle of COPY", restarted as fn(&Turn<'_>, &mut _, &mut _))];
     if can_mount() {
         scenarios.push(of("server: its disk is full", disk_full));
     }
@@ -95,7 +94,7 @@ fn can_mount() -> bool {
 }
 
 /// The server goes away while it takes bars, in a hurry or not, and comes back.
-fn restarted(turn: &Turn<'_>, rng: &mut fastrand::Rng) -> Tally {
+fn restarted(turn: &Turn<'_>, rng: &mut fastrand::Rng, tally: &mut Tally) {
     let (bench, files) = (turn.bench, Files::Week);
     let calm = bench.calm(turn.store, files, From::Folder);
     let folder = bench.folder(files);
@@ -113,16 +112,14 @@ fn restarted(turn: &Turn<'_>, rng: &mut fastrand::Rng) -> Tally {
     if ended.code != 0 {
         assert_says_lost(&ended);
     }
-    let mut tally = Tally { runs: 1, ..Tally::default() };
     tally.wrong.add(&user.judge(&[&calm.dump]));
     tally.wrong.add(&user.finish(bench, files, From::Folder));
-    tally
 }
 
 /// Kilobytes that a new server takes, its log included, and some more.
 const SERVER_KILOBYTES: u64 = 160_000;
 
-fn disk_full(turn: &Turn<'_>, rng: &mut fastrand::Rng) -> Tally {
+fn disk_full(turn: &Turn<'_>, rng: &mut fastrand::Rng, tally: &mut Tally) {
     let (bench, files) = (turn.bench, Files::Week);
     let calm = bench.calm(turn.store, files, From::Folder);
     let folder = bench.folder(files);
@@ -135,9 +132,7 @@ fn disk_full(turn: &Turn<'_>, rng: &mut fastrand::Rng) -> Tally {
     let ended = ran(&mut user.load(&vendor, &folder, files, From::Folder)).ended(1);
     let says = ["the disk of the database 127.0.0.1:", "is full", "run the command again; what was loaded is kept"];
     assert!(says.iter().all(|part| ended.err.contains(part)), "with {kilobytes} kB left: {ended:?}");
-    let mut tally = Tally { runs: 1, ..Tally::default() };
     tally.wrong.add(&user.judge(&[&calm.dump]));
     server.tell("clear");
     tally.wrong.add(&user.finish(bench, files, From::Folder));
-    tally
 }

@@ -70,23 +70,23 @@ pub fn scenarios() -> Vec<Scenario> {
             if name.starts_with("listing") && part_size.is_some() {
                 continue;
             }
-            let disturb = move |turn: &Turn<'_>, rng: &mut fastrand::Rng| {
+            let disturb = move |turn: &Turn<'_>, rng: &mut fastrand::Rng, tally: &mut Tally| {
                 let at = if turn.round == 0 { 7000 } else { rng.u64(1..PART_SIZE) };
                 let script = script.replace("AT", &at.to_string()).replace("DAY", "key=*minute*2026-09-30*");
-                disturbed(&script, *then, part_size, turn)
+                disturbed(&script, *then, part_size, turn, tally);
             };
             scenarios.push(Scenario::new(format!("{name}, {size}"), disturb));
         }
-        scenarios.push(Scenario::new(format!("object: wrong bytes everywhere, {size}"), move |turn, rng| {
-            wrong_bytes(part_size, turn, rng)
+        scenarios.push(Scenario::new(format!("object: wrong bytes everywhere, {size}"), move |turn, rng, tally| {
+            wrong_bytes(part_size, turn, rng, tally);
         }));
     }
     for (name, size, nth) in REPUBLISHED {
-        scenarios.push(Scenario::new(format!("{name}, {size}"), move |turn, _| {
+        scenarios.push(Scenario::new(format!("{name}, {size}"), move |turn, _, tally| {
             let folder = turn.bench.folder(Files::Restated);
             let rule = |date| format!("GET key=*minute*{date}* nth={nth} republish:{}", folder.display());
             let part_size = (nth > 1).then_some(PART_SIZE);
-            disturbed(&RESTATED.map(rule).join("\n"), Restated, part_size, turn)
+            disturbed(&RESTATED.map(rule).join("\n"), Restated, part_size, turn, tally);
         }));
     }
     scenarios
@@ -96,7 +96,7 @@ pub fn scenarios() -> Vec<Scenario> {
 const PATIENCE_MS: &str = "1500";
 
 /// Loads a week while a script of faults runs; then again without one.
-fn disturbed(script: &str, then: Then, part_size: Option<u64>, turn: &Turn<'_>) -> Tally {
+fn disturbed(script: &str, then: Then, part_size: Option<u64>, turn: &Turn<'_>, tally: &mut Tally) {
     let (bench, user) = (turn.bench, User::new(turn.store));
     let folder = bench.folder(Files::Week);
     let faults: Script = script.parse().unwrap();
@@ -109,7 +109,6 @@ fn disturbed(script: &str, then: Then, part_size: Option<u64>, turn: &Turn<'_>) 
 
     let files = if then == Restated { Files::Restated } else { Files::Week };
     let calm = bench.calm(turn.store, files, From::Bucket);
-    let mut tally = Tally { runs: 1, ..Tally::default() };
     match then {
         Outlived | Restated => {
             assert_eq!(ended.ended(0).days(), days(&[("loaded", 5)]));
@@ -133,12 +132,11 @@ fn disturbed(script: &str, then: Then, part_size: Option<u64>, turn: &Turn<'_>) 
         }
     }
     tally.wrong.add(&user.finish(bench, files, From::Bucket));
-    tally
 }
 
 /// Every day's file has one wrong byte, each at another place: in the head, the data or the checksum of its gzip stream.
 /// Such a day is damaged, or the byte meant nothing; never is it another day than it should be.
-fn wrong_bytes(part_size: Option<u64>, turn: &Turn<'_>, rng: &mut fastrand::Rng) -> Tally {
+fn wrong_bytes(part_size: Option<u64>, turn: &Turn<'_>, rng: &mut fastrand::Rng, tally: &mut Tally) {
     let (bench, user) = (turn.bench, User::new(turn.store));
     let folder = bench.folder(Files::Month);
     let calm = bench.calm(turn.store, Files::Month, From::Bucket);
@@ -160,10 +158,8 @@ fn wrong_bytes(part_size: Option<u64>, turn: &Turn<'_>, rng: &mut fastrand::Rng)
         let fits = outcome == "damaged" || (outcome == "loaded" && !is_covered);
         assert!(fits, "{date} is {outcome} with a wrong byte at {place}");
     }
-    let mut tally = Tally { runs: 1, ..Tally::default() };
     tally.wrong.add(&user.judge(&[&calm.dump]));
     tally.wrong.add(&user.finish(bench, Files::Month, From::Bucket));
-    tally
 }
 
 /// A place for each session of the month: at first all of the head and of the end, and some between; later any.
