@@ -64,6 +64,10 @@ pub fn print_checked(out: &mut impl Write, checked: &[Checked]) -> io::Result<()
         let Some((first, last)) = checked.range else { continue };
         let (days, bars) = (counted(checked.days, "day"), counted(checked.bars, "bar"));
         writeln!(out, "{} {first} to {last}: {days}, {bars}", checked.dataset)?;
+        if checked.changed > 0 {
+            let days = counted(checked.changed, "day");
+            writeln!(out, "  {days} changed by another process meanwhile: verify again to know of them")?;
+        }
     }
     Ok(())
 }

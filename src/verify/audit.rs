@@ -8,11 +8,12 @@ use jiff::{Timestamp, ToSpan};
 use tokio_util::sync::CancellationToken;
 
 use super::bars::SymbolDay;
+use super::books::{Books, Counts, is_loaded};
 use super::finding::{Finding, Kind};
 use super::findings::Findings;
 use super::liquid::{Liquidity, RegularMinutes};
 use crate::aggregate::DayGrid;
-use crate::model::{Calendar, Dataset, Expectation, FileKind, Symbol, Timeframe, TimeframeSet, file_due_at, midnight};
+use crate::model::{Calendar, Dataset, Expectation, FileKind, Timeframe, TimeframeSet, file_due_at, midnight};
 use crate::store::{Audit, DayState, FileState, Ledger, RawBar, Scan, StoreError};
 
 /// What to look at.
@@ -39,6 +40,8 @@ pub struct Checked {
     pub days: u64,
     /// Bars.
     pub bars: u64,
+    /// Days that another process has changed meanwhile: nothing is said of them.
+    pub changed: u64,
     /// The books of all days in the range.
     pub states: BTreeMap<Date, DayState>,
 }
@@ -61,6 +64,7 @@ pub async fn audit<S: Ledger + Audit>(
         None => loaded().min().zip(loaded().max()),
     };
     let days = loaded().count() as u64;
+    let mut found = Findings::default();
     let mut auditor = Auditor {
         scope,
         states: &states,
@@ -69,15 +73,13 @@ pub async fn audit<S: Ledger + Audit>(
         present: BTreeMap::new(),
         liquidity: Liquidity::default(),
         bars: 0,
-        findings,
+        findings: &mut found,
     };
     if let Some((first, last)) = range {
         auditor.check_days(first, last);
     }
     for (date, range_ms) in parts(dataset, range, scope.range.is_none()) {
-        if let Some(date) = date {
-            hear(dataset, date, auditor.bars);
-        }
+        hear(dataset, date, auditor.bars);
         let what = Scan {
             dataset,
             symbols: scope.symbols.as_ref().map(|symbols| symbols.iter().cloned().collect()),
@@ -95,48 +97,64 @@ pub async fn audit<S: Ledger + Audit>(
         }
         auditor.grids.clear();
     }
+    // What was not looked at to the end cannot be counted.
     if !stop.is_cancelled() {
-        auditor.check_counts();
         auditor.check_minutes();
+        if scope.symbols.is_some() {
+            auditor.recount(store).await?;
+        }
+        auditor.check_books();
     }
     let bars = auditor.bars;
-    Ok(Checked { dataset, range, days, bars, states })
+    let changed = forget_changed(store, &mut found, dataset, &states).await?;
+    findings.absorb(found);
+    Ok(Checked { dataset, range, days, bars, changed, states })
 }
 
-/// Whether bars of a day are loaded, by its books.
-pub(super) fn is_loaded(state: &DayState) -> bool {
-    !state.everyone.is_empty()
-        || !state.named.is_empty()
-        || FileKind::ALL.iter().any(|kind| state.loaded(*kind).is_some())
+/// Forgets what was found of days that another process has loaded meanwhile: books and bars were not of the same time. Says how
+/// many days that are.
+async fn forget_changed<S: Ledger>(
+    store: &mut S,
+    found: &mut Findings,
+    dataset: Dataset,
+    states: &BTreeMap<Date, DayState>,
+) -> Result<u64, StoreError> {
+    let dirty: Vec<Date> = found.dirt().keys().map(|(_, date)| *date).collect();
+    let mut changed = 0;
+    for date in dirty {
+        let now = store.day_states(dataset, date..=date).await?;
+        if now.get(&date) != states.get(&date) {
+            found.forget(dataset, date);
+            changed += 1;
+        }
+    }
+    Ok(changed)
 }
 
-/// Whether a ticker is stored as one of a market.
-pub(super) fn is_of(dataset: Dataset, ticker: &str) -> bool {
-    Symbol::from_ticker(ticker).is_ok_and(|symbol| symbol.dataset() == dataset && symbol.as_str() == ticker)
-}
-
-/// Months of a range, as milliseconds, with their first date; and if all is asked for, what lies before and behind.
-fn parts(dataset: Dataset, range: Option<(Date, Date)>, all: bool) -> Vec<(Option<Date>, RangeInclusive<i64>)> {
+/// The instants of a trading date, milliseconds since the Unix epoch.
+pub(super) fn day_ms(dataset: Dataset, date: Date) -> RangeInclusive<i64> {
     let start_ms = |date| midnight(dataset.market(), date).as_millisecond();
+    start_ms(date)..=date.tomorrow().map_or(i64::MAX, start_ms) - 1
+}
+
+/// Months of a range: their first date, and their instants. If all is asked for, the first begins and the last ends with time
+/// itself: a bar may have been moved anywhere.
+fn parts(dataset: Dataset, range: Option<(Date, Date)>, all: bool) -> Vec<(Date, RangeInclusive<i64>)> {
     let Some((first, last)) = range else {
-        return vec![(None, i64::MIN..=i64::MAX)];
+        return vec![(dataset.first_date(), i64::MIN..=i64::MAX)];
     };
-    let end_ms = last.tomorrow().map_or(i64::MAX, start_ms);
     let mut parts = Vec::new();
-    if all {
-        parts.push((None, i64::MIN..=start_ms(first) - 1));
-    }
     let mut from = first;
-    while from <= last {
-        let next = from.last_of_month().tomorrow().ok().filter(|next| *next <= last);
-        parts.push((Some(from), start_ms(from)..=next.map_or(end_ms, start_ms) - 1));
-        let Some(next) = next else { break };
-        from = next;
+    loop {
+        let to = from.last_of_month().min(last);
+        let start = if all && from == first { i64::MIN } else { *day_ms(dataset, from).start() };
+        let end = if all && to == last { i64::MAX } else { *day_ms(dataset, to).end() };
+        parts.push((from, start..=end));
+        match to.tomorrow() {
+            Ok(next) if next <= last => from = next,
+            _ => return parts,
+        }
     }
-    if all {
-        parts.push((None, end_ms..=i64::MAX));
-    }
-    parts
 }
 
 struct Auditor<'a> {
@@ -145,7 +163,7 @@ struct Auditor<'a> {
     /// Dates met in this month.
     grids: BTreeMap<Date, DayGrid>,
     /// Bars by day and the kind of file they are made from.
-    counts: BTreeMap<Date, [u64; FileKind::ALL.len()]>,
+    counts: BTreeMap<Date, Counts>,
     /// Timeframes of bars that are loaded with everyone.
     present: BTreeMap<Date, TimeframeSet>,
     liquidity: Liquidity,
@@ -160,7 +178,7 @@ impl Auditor<'_> {
     /// Trading days that are not loaded.
     fn check_days(&mut self, first: Date, last: Date) {
         let Some(symbols) = &self.scope.symbols else {
-            self.check_gaps(None, first, last, |state| is_loaded(state));
+            self.check_gaps(None, first, last, is_loaded);
             return;
         };
         for symbol in symbols {
@@ -251,7 +269,8 @@ impl Auditor<'_> {
         let counts = self.counts.entry(date).or_default();
         for bars in series {
             if let Some(bar) = bars.first() {
-                counts[usize::from(bar.timeframe == Timeframe::DayOfficial)] += bars.len() as u64;
+                let kind = if bar.timeframe == Timeframe::DayOfficial { FileKind::Day } else { FileKind::Minute };
+                counts[kind as usize] += bars.len() as u64;
             }
         }
         series.iter().copied().flatten().filter(|bar| bar.session_date != Some(date)).for_each(|bar| self.spoil(bar));
@@ -304,51 +323,43 @@ impl Auditor<'_> {
         self.liquidity.add(symbol, RegularMinutes { date, minutes, of });
     }
 
-    /// Holds the ledger and the coverage of each day against each other and the bars.
-    fn check_counts(&mut self) {
-        if self.scope.symbols.is_some() {
-            return;
+    /// Counts the bars of all symbols on days of which something was found.
+    async fn recount<S: Audit>(&mut self, store: &mut S) -> Result<(), StoreError> {
+        let dataset = self.scope.dataset;
+        let dirty: Vec<Date> = self.findings.dirt().keys().map(|(_, date)| *date).collect();
+        for date in dirty.into_iter().filter(|date| Calendar::check(*date).is_ok()) {
+            let range_ms = day_ms(dataset, date);
+            let what = Scan { dataset, symbols: None, timeframes: TimeframeSet::of(Timeframe::ALL), range_ms };
+            let counts = self.counts.entry(date).or_default();
+            *counts = Counts::default();
+            store
+                .scan(&what, |_, bars| {
+                    let official = bars.iter().filter(|bar| bar.timeframe == Timeframe::DayOfficial).count();
+                    counts[FileKind::Minute as usize] += (bars.len() - official) as u64;
+                    counts[FileKind::Day as usize] += official as u64;
+                    ControlFlow::Continue(())
+                })
+                .await?;
         }
+        Ok(())
+    }
+
+    /// Holds the books of days against the bars. Where only some symbols were looked at, those of days of which something
+    /// was found: to make these right, it must be known how many bars there are.
+    fn check_books(&mut self) {
         let dataset = self.scope.dataset;
         for (date, state) in self.states {
-            if self.findings.dirt().contains_key(&(dataset, *date)) {
-                self.findings.day(dataset, *date).present = self.present.get(date).copied().unwrap_or_default();
+            let is_dirty = self.findings.dirt().contains_key(&(dataset, *date));
+            if self.scope.symbols.is_some() && !is_dirty {
+                continue;
             }
-            for symbol in state.named.keys().filter(|symbol| !is_of(dataset, symbol)) {
-                let what = format!("no symbol of {dataset}");
-                self.findings.add(Finding::of_day(Kind::ScopeConflict, dataset, *date, what).of_symbol(symbol));
-            }
-            let covered = state.named.values().fold(state.everyone, |all, one| all.union(*one));
             let counts = self.counts.get(date).copied().unwrap_or_default();
-            for (kind, bars) in FileKind::ALL.into_iter().zip(counts) {
-                let file = if kind == FileKind::Minute { "minute" } else { "day" };
-                let is_covered = !covered.and(kind.timeframes()).is_empty();
-                let Some(ledger) = state.file(kind).filter(|file| file.loaded.is_some()) else {
-                    if is_covered {
-                        let what = format!("no version of the {file} file in the ledger");
-                        self.findings.add(Finding::of_day(Kind::OrphanCoverage, dataset, *date, what));
-                    }
-                    continue;
-                };
-                if !is_covered {
-                    let what = format!("the {file} file is loaded, and no timeframe of it");
-                    self.findings.add(Finding::of_day(Kind::LedgerWithoutCoverage, dataset, *date, what));
-                }
-                let has_a_bar = TimeframeSet::of(Timeframe::ROLLED).minus(TimeframeSet::of([Timeframe::Day]));
-                let must_have = dataset.expectation(*date) == Expectation::Due
-                    && kind == FileKind::Minute
-                    && !state.everyone.and(has_a_bar).is_empty();
-                let what = format!("bars from the {file} file");
-                let miscounted = kind as usize;
-                let kind = if bars == 0 && (ledger.bars > 0 || must_have) {
-                    Kind::DayEmpty
-                } else if bars != ledger.bars {
-                    Kind::CountDiffers
-                } else {
-                    continue;
-                };
-                self.findings.day(dataset, *date).miscounted[miscounted] = true;
-                self.findings.add(Finding::of_day(kind, dataset, *date, what).differing(ledger.bars, bars));
+            let books = Books { dataset, date: *date, state, counts };
+            books.check(&mut |finding| self.findings.add(finding));
+            if self.findings.dirt().contains_key(&(dataset, *date)) {
+                let dirt = self.findings.day(dataset, *date);
+                dirt.miscounted = books.miscounted();
+                dirt.present = self.present.get(date).copied().unwrap_or_default();
             }
         }
     }
@@ -372,5 +383,31 @@ impl Auditor<'_> {
                 .of_symbol(symbol);
             self.findings.add(finding.differing(day.of, day.minutes));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::civil::date;
+
+    use super::*;
+
+    #[test]
+    fn months_follow_each_other_without_gaps() {
+        let range = Some((date(2026, 9, 28), date(2026, 11, 30)));
+        let months = parts(Dataset::Stocks, range, false);
+        assert_eq!(months.iter().map(|(from, _)| from.month()).collect::<Vec<_>>(), [9, 10, 11]);
+        assert!(months.windows(2).all(|pair| pair[0].1.end() + 1 == *pair[1].1.start()));
+        let day = |date| day_ms(Dataset::Stocks, date);
+        assert_eq!(months[0].1.start(), day(date(2026, 9, 28)).start());
+        assert_eq!(months[2].1.end(), day(date(2026, 11, 30)).end());
+        let all = parts(Dataset::Stocks, range, true);
+        assert_eq!((*all[0].1.start(), *all[2].1.end()), (i64::MIN, i64::MAX));
+        assert_eq!(all[1], months[1]);
+        let one = Some((date(2026, 9, 28), date(2026, 9, 28)));
+        assert_eq!(
+            parts(Dataset::Crypto, one, false),
+            [(date(2026, 9, 28), day_ms(Dataset::Crypto, date(2026, 9, 28)))]
+        );
     }
 }

@@ -7,17 +7,15 @@ use std::ops::{ControlFlow, RangeInclusive};
 use jiff::Timestamp;
 use jiff::civil::Date;
 
+use super::audit::day_ms;
 use super::bars::is_same_sum;
 use super::finding::{Finding, Kind};
 use super::findings::Findings;
-use crate::model::{Bar, Dataset, FileKind, Timeframe, TimeframeSet, midnight};
+use crate::model::{Bar, Dataset, FileKind, Timeframe, TimeframeSet};
 use crate::store::{
     Attempt, Audit, BarBatch, BarSink, Claims, DayCommit, DayState, FileVersion, Ledger, LoadRate, RawBar, Replace,
     Restatement, Scan, StoreError, Word,
 };
-
-/// Findings of one day that are kept until it is known whether the vendor has replaced its file.
-const MOST_OF_A_DAY: usize = 100_000;
 
 /// Claims for who writes nothing: nobody is in the way.
 #[derive(Debug)]
@@ -56,7 +54,8 @@ struct Day {
     range_ms: RangeInclusive<i64>,
     /// Symbols that the source has.
     seen: BTreeSet<String>,
-    found: Vec<Finding>,
+    /// Kept until it is known whether the vendor has replaced the day's file.
+    found: Findings,
 }
 
 impl<'a, S> Comparison<'a, S> {
@@ -124,9 +123,7 @@ impl<S: Ledger + Audit> BarSink for Comparison<'_, S> {
         _waiting: impl FnOnce() + Send,
     ) -> Result<DayState, StoreError> {
         let state = self.store.day_states(dataset, date..=date).await?.remove(&date).unwrap_or_default();
-        let start_ms = |date| midnight(dataset.market(), date).as_millisecond();
-        let range_ms = start_ms(date)..=date.tomorrow().map_or(i64::MAX, start_ms) - 1;
-        let (seen, found) = (BTreeSet::new(), Vec::new());
+        let (range_ms, seen, found) = (day_ms(dataset, date), BTreeSet::new(), Findings::default());
         self.day = Some(Day { dataset, date, state: state.clone(), range_ms, seen, found });
         Ok(state)
     }
@@ -188,8 +185,12 @@ impl<S: Ledger + Audit> BarSink for Comparison<'_, S> {
             })
             .await?;
         let restated = day.restated(commit);
-        let found = if restated.is_empty() { day.found } else { restated };
-        found.into_iter().for_each(|finding| self.findings.add(finding));
+        if restated.is_empty() {
+            self.findings.absorb(day.found);
+        }
+        for finding in restated {
+            self.findings.add(finding);
+        }
         Ok(())
     }
 
@@ -244,13 +245,10 @@ impl Day {
                 (None, _) => (Kind::SourceExtra, None),
             };
             let key = bar.map(|bar| (bar.timeframe, bar.timestamp_ms));
-            if self.found.len() == MOST_OF_A_DAY {
-                continue;
-            }
             let Some((timeframe, ms)) = key.or(raw.map(|raw| (raw.timeframe, raw.timestamp_ms))) else { continue };
             let finding = Finding::of_day(kind, self.dataset, self.date, "bar").of_symbol(symbol);
             let finding = Finding { timeframe: Some(timeframe), timestamp_ms: Some(ms), ..finding };
-            self.found.push(match differs {
+            self.found.add(match differs {
                 Some((what, expected, found)) => {
                     Finding { what: what.to_owned(), ..finding }.differing(expected, found)
                 }

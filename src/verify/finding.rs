@@ -11,7 +11,7 @@ macro_rules! kinds {
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
         pub enum Kind {
             $(#[doc = $meaning] $kind,)+
-            /// Something that only the store can see, by its own word.
+            /// Something else that only the store can see, by its own word.
             Store(&'static str),
         }
 
@@ -68,6 +68,10 @@ kinds! {
     FinerMissing "finer_missing" "a bar is there, and none of the finer bars it was made of"
     MinutesMissing "minutes_missing" "a liquid symbol lacks more than 5 % of a regular session's minutes"
     MinutesExtra "minutes_extra" "a symbol has more minutes than its regular session"
+    OrphanBars "orphan_bars" "bars that no reader sees, because what they refer to is not there"
+    DayWithoutLedger "day_without_ledger" "bars of a day of which the ledger has no file"
+    UnknownWord "unknown_word" "a word in the tables that means nothing"
+    DamagedFile "damaged_file" "the database's own check fails"
     Restated "restated" "the vendor has replaced the file since it was loaded"
     SourceMissing "source_missing" "the source has a bar that is not stored"
     SourceExtra "source_extra" "a stored bar that the source does not have"
@@ -75,6 +79,11 @@ kinds! {
 }
 
 impl Kind {
+    /// Whether rows belong to nothing, so that they are removed before days are loaded again.
+    pub(super) const fn leaves_orphans(self) -> bool {
+        matches!(self, Self::OrphanBars | Self::OrphanCoverage | Self::UnknownWord | Self::Store(_))
+    }
+
     /// Whether the symbol's bars are wrong and the day's books are not: how many bars there are, and for whom.
     pub(super) const fn is_about_values(self) -> bool {
         matches!(

@@ -7,8 +7,9 @@ use jiff::civil::Date;
 use super::finding::{Finding, Kind};
 use crate::model::{Dataset, FileKind, TimeframeSet};
 
-/// Findings kept of one kind and day.
+/// Findings kept of one kind and day, and of one kind.
 const KEPT_OF_A_DAY: u64 = 20;
+const KEPT_OF_A_KIND: u64 = 1000;
 
 /// What is wrong with a day, as far as making it right needs to know.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -33,26 +34,63 @@ pub struct Dirt {
     pub missing: BTreeSet<String>,
 }
 
+impl Dirt {
+    fn merge(&mut self, other: Self) {
+        self.books |= other.books;
+        self.is_explained |= other.is_explained;
+        self.stored |= other.stored;
+        for (miscounted, other) in self.miscounted.iter_mut().zip(other.miscounted) {
+            *miscounted |= other;
+        }
+        self.symbols.extend(other.symbols);
+        self.uncovered.extend(other.uncovered);
+        self.lacking.extend(other.lacking);
+        self.present = self.present.union(other.present);
+        self.missing.extend(other.missing);
+    }
+}
+
 /// What was found.
 #[derive(Debug, Default)]
 pub struct Findings {
-    kept: Vec<Finding>,
+    kept: BTreeMap<Kind, Vec<Finding>>,
     counts: BTreeMap<(Kind, Option<Dataset>, Option<Date>), u64>,
     dirt: BTreeMap<(Dataset, Date), Dirt>,
 }
 
 impl Findings {
-    /// Most findings that are kept in all.
-    pub const MOST_KEPT: usize = 10_000;
-
     /// Takes one more.
     pub fn add(&mut self, finding: Finding) {
         self.soil(&finding);
         let count = self.counts.entry((finding.kind, finding.dataset, finding.date)).or_default();
         *count += 1;
-        if *count <= KEPT_OF_A_DAY && self.kept.len() < Self::MOST_KEPT {
-            self.kept.push(finding);
+        let kept = self.kept.entry(finding.kind).or_default();
+        if *count <= KEPT_OF_A_DAY && (kept.len() as u64) < KEPT_OF_A_KIND {
+            kept.push(finding);
         }
+    }
+
+    /// Takes what others have found, of other days or other kinds.
+    pub(super) fn absorb(&mut self, other: Self) {
+        for (kind, more) in other.kept {
+            let kept = self.kept.entry(kind).or_default();
+            let room = (KEPT_OF_A_KIND as usize).saturating_sub(kept.len());
+            kept.extend(more.into_iter().take(room));
+        }
+        for (of, count) in other.counts {
+            *self.counts.entry(of).or_default() += count;
+        }
+        for (day, dirt) in other.dirt {
+            self.dirt.entry(day).or_default().merge(dirt);
+        }
+    }
+
+    /// Forgets what was found of a day.
+    pub(super) fn forget(&mut self, dataset: Dataset, date: Date) {
+        let of_day = |of: (Option<Dataset>, Option<Date>)| of == (Some(dataset), Some(date));
+        self.dirt.remove(&(dataset, date));
+        self.counts.retain(|(_, dataset, date), _| !of_day((*dataset, *date)));
+        self.kept.values_mut().for_each(|kept| kept.retain(|finding| !of_day((finding.dataset, finding.date))));
     }
 
     fn soil(&mut self, finding: &Finding) {
@@ -101,7 +139,7 @@ impl Findings {
 
     /// Those that were kept: by market, date, symbol, timeframe and time.
     pub fn kept(&self) -> Vec<&Finding> {
-        let mut kept: Vec<_> = self.kept.iter().collect();
+        let mut kept: Vec<_> = self.kept.values().flatten().collect();
         kept.sort_by(|a, b| key(a).cmp(&key(b)));
         kept
     }

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use jiff::civil::Date;
 
-use super::audit::{Checked, is_loaded, is_of};
+use super::audit::Checked;
+use super::books::{is_loaded, is_of};
 use super::finding::Kind;
 use super::findings::{Dirt, Findings};
 use crate::ingest::Reload;

@@ -39,7 +39,7 @@ pub async fn repair<S: Ledger + Audit + BarSink, C: Claims, L: Ledger>(
     let mut repaired = Repaired::default();
     // Before rows go: they may tell what was loaded.
     let remedies: Vec<_> = checked.iter().map(|checked| (checked.dataset, remedies(checked, findings))).collect();
-    if findings.by_kind().keys().any(|kind| matches!(kind, Kind::Store(_))) {
+    if findings.by_kind().into_keys().any(Kind::leaves_orphans) {
         repaired.orphans = store.remove_orphans().await?;
     }
     let mut plans = Vec::new();

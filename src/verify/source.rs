@@ -8,7 +8,8 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use tokio_util::sync::CancellationToken;
 
-use super::audit::{Checked, is_loaded};
+use super::audit::Checked;
+use super::books::is_loaded;
 use super::compare::{Comparison, NoClaims};
 use super::findings::Findings;
 use super::sample::Sample;

@@ -6,14 +6,14 @@ use std::thread;
 
 use super::harness::{Dump, Place, query};
 use super::plantings::{Damage, PLANTINGS, sqlite};
-use super::{copy_of, execute, loaded_week, words};
+use super::{copy_of, execute, loaded, words};
 
 /// Cases that run at the same time.
 const AT_ONCE: usize = 3;
 
 #[test]
 fn damage_is_found_named_and_repaired() {
-    let place = loaded_week();
+    let place = loaded("2026-09-29", "2026-10-01");
     place.type_line("verify").ended(0);
     let before = tables(&place);
     let (next, wrong) = (AtomicUsize::new(0), Mutex::new(Vec::new()));

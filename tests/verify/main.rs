@@ -20,12 +20,18 @@ use sqlx::{AssertSqlSafe, ConnectOptions, Connection};
 
 const WEEK: (&str, &str) = ("2026-09-28", "2026-10-02");
 
-/// A week of tiny stocks, loaded as people do: two symbols by name in every timeframe, then all in some.
+/// A week of tiny stocks.
 fn loaded_week() -> Place {
+    loaded(WEEK.0, WEEK.1)
+}
+
+/// Tiny stocks, loaded as people do: two symbols by name in every timeframe, then all in some.
+fn loaded(from: &str, to: &str) -> Place {
     let place = Place::new();
-    make(&place.bucket(), &[Dataset::Stocks], WEEK.0, WEEK.1);
-    place.type_line("s3 --source=BUCKET --days=5 --symbols=SPY,AAPL").ended(0);
-    place.type_line("s3 --source=BUCKET --days=5 --all --timeframes=15m,1h,day").ended(0);
+    make(&place.bucket(), &[Dataset::Stocks], from, to);
+    let load = format!("s3 --source=BUCKET --from={from} --to={to}");
+    place.type_line(&format!("{load} --symbols=SPY,AAPL")).ended(0);
+    place.type_line(&format!("{load} --all --timeframes=15m,1h,day")).ended(0);
     place
 }
 

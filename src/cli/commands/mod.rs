@@ -50,7 +50,7 @@ async fn execute(args: &Args) -> Result<Exit, CliError> {
     match command {
         Command::S3(ingest) => {
             let signals = Signals::listen(warn)?;
-            Box::pin(signals.run(s3::run(ingest, &context, &signals))).await.unwrap_or_else(Ok)
+            signals.run(s3::run(ingest, &context, &signals)).await.unwrap_or_else(Ok)
         }
         Command::Verify(verify) => {
             let signals = Signals::listen(warn)?;

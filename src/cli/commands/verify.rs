@@ -15,10 +15,7 @@ use crate::cli::{Body, CliError, Exit, Signals, VerifyArgs, VerifyRequest, print
 use crate::ingest::{Concurrency, Reporter};
 use crate::model::{Calendar, Dataset};
 use crate::store::{AnyStore, Audit, Defect, Ledger, StoreError};
-use crate::verify::{Checked, Compared, Finding, Findings, Means, Repaired, Scope, audit, compare, repair};
-
-/// The store's word for a file that is damaged: nothing that is read from it is to be trusted.
-const DAMAGED_FILE: &str = "damaged_file";
+use crate::verify::{Checked, Compared, Finding, Findings, Kind, Means, Repaired, Scope, audit, compare, repair};
 
 /// How often it is said how far it is.
 const SAID_EVERY: Duration = Duration::from_secs(5);
@@ -81,18 +78,17 @@ struct Verify<'a> {
 impl Verify<'_> {
     /// The source, opened when it is needed first: looking at the database alone needs no keys.
     async fn means(&mut self) -> Result<&Means, CliError> {
-        let means = match self.means.take() {
-            Some(means) => means,
-            None => {
-                let settings = &self.context.settings;
-                let (downloads, decoders) = (settings.downloads.value, settings.decoders.value);
-                Means {
-                    source: Arc::new(open_source(settings, self.dataset).await?),
-                    concurrency: Concurrency { downloads, decoders },
-                    reporter: Arc::clone(&self.reporter),
-                    stop: self.signals.stop().clone(),
-                    now: settings.now.value,
-                }
+        let means = if let Some(means) = self.means.take() {
+            means
+        } else {
+            let settings = &self.context.settings;
+            let (downloads, decoders) = (settings.downloads.value, settings.decoders.value);
+            Means {
+                source: Arc::new(open_source(settings, self.dataset).await?),
+                concurrency: Concurrency { downloads, decoders },
+                reporter: Arc::clone(&self.reporter),
+                stop: self.signals.stop().clone(),
+                now: settings.now.value,
             }
         };
         Ok(self.means.insert(means))
@@ -101,8 +97,9 @@ impl Verify<'_> {
     /// Looks at everything that was asked for.
     async fn look(&mut self, store: &mut AnyStore) -> Result<Look, CliError> {
         let mut look = Look::default();
-        let defects = self.defects(store).await?;
-        look.damaged = defects.iter().any(|defect| defect.kind == DAMAGED_FILE);
+        let defects: Vec<Finding> = self.defects(store).await?.into_iter().map(Finding::from).collect();
+        // What is read from a damaged file may be anything.
+        look.damaged = defects.iter().any(|defect| defect.kind == Kind::DamagedFile);
         let scopes = if look.damaged { Vec::new() } else { self.request.scopes.clone() };
         for scope in scopes {
             let checked = match self.check(store, &scope, &mut look.findings).await {
@@ -124,7 +121,7 @@ impl Verify<'_> {
             }
             look.checked.push(checked);
         }
-        for finding in defects.into_iter().map(Finding::from) {
+        for finding in defects {
             // What was found in the bars themselves is said in more detail.
             if !look.findings.has(finding.kind, finding.dataset, finding.date) {
                 look.findings.add(finding);
@@ -209,6 +206,9 @@ impl Verify<'_> {
                 print_repaired(out, repaired)?;
             }
             print_look(out, last)?;
+            if !self.request.repair && !last.findings.is_empty() && !last.damaged {
+                writeln!(out, "\n`backfill verify --repair` loads again what is wrong, and only that")?;
+            }
         }
         Ok(exit)
     }
