@@ -44,8 +44,8 @@ Examples:
 /// Of `export`.
 pub(super) const EXPORT: &str = "\
 Examples:
-  backfill export --output=bars               everything, as Parquet
-  backfill export --output=bars --symbols=SPY,AAPL --timeframes=1h,day
+  backfill export --output=out                everything, as Parquet
+  backfill export --output=out --symbols=SPY,AAPL --timeframes=1h,day
   backfill export --output=july --from=2024-07-01 --to=2024-07-31
   backfill export --output=csv --format=csv --symbol=X:BTCUSD --days=30
 

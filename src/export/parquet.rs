@@ -243,6 +243,7 @@ fn days_since_epoch(of: Date) -> i32 {
 mod tests {
     use std::fs::File;
 
+    use ::parquet::file::metadata::RowGroupMetaData;
     use ::parquet::file::reader::{FileReader, SerializedFileReader};
     use ::parquet::file::statistics::Statistics;
 
@@ -258,7 +259,7 @@ mod tests {
                 timestamp_ms,
                 end_timestamp_ms: timestamp_ms + 60_000,
                 prices: Prices::checked(price, price, price, price).unwrap(),
-                volume: (index % 3 > 0).then_some(index as f64),
+                volume: (!index.is_multiple_of(3)).then_some(index as f64),
                 vwap: None,
                 vwap_method: None,
                 trades: Some(1),
@@ -285,7 +286,10 @@ mod tests {
 
         let reader = SerializedFileReader::new(File::open(&path).unwrap()).unwrap();
         let groups = reader.metadata().row_groups();
-        assert_eq!(groups.iter().map(|group| group.num_rows()).collect::<Vec<_>>(), [ROWS as i64, ROWS as i64 / 2 - 3]);
+        assert_eq!(
+            groups.iter().map(RowGroupMetaData::num_rows).collect::<Vec<_>>(),
+            [ROWS as i64, ROWS as i64 / 2 - 3]
+        );
         let text = |bytes: Option<&[u8]>| String::from_utf8(bytes.unwrap().to_vec()).unwrap();
         let symbols: Vec<_> = groups
             .iter()

@@ -67,11 +67,13 @@ pub async fn export<S: Ledger + Audit>(
     }
     let mut now = Progress { months: months.len() as u64, ..Progress::default() };
     for (request, dates) in months {
+        // The dates tell one store where to look, the times the other.
         let ms = day_ms(request.dataset.market(), &dates);
         let scan = Scan {
             dataset: request.dataset,
             symbols: request.symbols.clone(),
             timeframes: request.timeframes,
+            dates: Some(dates.clone()),
             range_ms: ms.start..=ms.end - 1,
         };
         let mut month = Month::new(request.dataset, dates, format, output);

@@ -244,6 +244,8 @@ pub struct Scan {
     pub symbols: Option<Vec<String>>,
     /// Which timeframes.
     pub timeframes: TimeframeSet,
+    /// The trading dates they say they are of; `None`: any, even if it is no date.
+    pub dates: Option<RangeInclusive<Date>>,
     /// Starts of bars, milliseconds since the Unix epoch.
     pub range_ms: RangeInclusive<i64>,
 }

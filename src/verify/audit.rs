@@ -84,6 +84,7 @@ pub async fn audit<S: Ledger + Audit>(
             dataset,
             symbols: scope.symbols.as_ref().map(|symbols| symbols.iter().cloned().collect()),
             timeframes: TimeframeSet::of(Timeframe::ALL),
+            dates: None,
             range_ms,
         };
         store

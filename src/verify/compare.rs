@@ -142,6 +142,7 @@ impl<S: Ledger + Audit> BarSink for Comparison<'_, S> {
             dataset: day.dataset,
             symbols: Some(batch.symbols.iter().map(|(symbol, _)| symbol.to_string()).collect()),
             timeframes: TimeframeSet::of(Timeframe::ALL),
+            dates: None,
             range_ms: day.range_ms.clone(),
         };
         let ranges: BTreeMap<&str, _> =
@@ -172,6 +173,7 @@ impl<S: Ledger + Audit> BarSink for Comparison<'_, S> {
             dataset: day.dataset,
             symbols,
             timeframes: TimeframeSet::of(Timeframe::ALL),
+            dates: None,
             range_ms: day.range_ms.clone(),
         };
         let mut day = self.day.take().expect("Invariant: bars are compared between `begin_day` and its end");

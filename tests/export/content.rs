@@ -2,18 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::ops::ControlFlow;
 use std::path::Path;
 
-use barkeep::model::{Dataset, Symbol};
-use barkeep::store::sqlite::SqliteStore;
-use barkeep::store::{Audit, Scan};
+use barkeep::model::Symbol;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use super::table::{assert_same, of_database, of_export};
 use super::{files, month, place};
-use crate::harness::{Place, make, query_file};
+use crate::harness::query_file;
 
 /// The manifest, held against the files: every one is listed once, with its rows, size and hash.
 #[track_caller]
@@ -122,38 +119,4 @@ fn a_damaged_bar_stops_the_export_and_is_named() {
     assert!(failed.err.contains(&said), "{}", failed.err);
     assert!(!place.path("work/out").exists());
     place.type_line("export --output=out --timeframes=day --symbol=AAPL").ended(0);
-}
-
-#[test]
-fn a_frozen_store_does_not_see_what_is_loaded_meanwhile() {
-    let place = Place::new();
-    make(&place.bucket(), &[Dataset::Stocks], "2026-09-28", "2026-09-29");
-    let load = |date: &str| {
-        let line = format!("s3 --source=BUCKET --symbol=SPY --from={date} --to={date} --timeframes=day --quiet");
-        place.type_line(&line).ended(0);
-    };
-    load("2026-09-28");
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
-    let mut frozen = runtime.block_on(SqliteStore::open(&place.database())).unwrap();
-    runtime.block_on(frozen.freeze()).unwrap();
-    load("2026-09-29");
-    let count = |store: &mut SqliteStore| {
-        let mut bars = 0;
-        let scan = Scan {
-            dataset: Dataset::Stocks,
-            symbols: None,
-            timeframes: "day".parse().unwrap(),
-            range_ms: i64::MIN..=i64::MAX,
-        };
-        let each = |_: &str, found: &[_]| {
-            bars += found.len();
-            ControlFlow::Continue(())
-        };
-        runtime.block_on(store.scan(&scan, each)).unwrap();
-        bars
-    };
-    assert_eq!(count(&mut frozen), 1);
-    runtime.block_on(frozen.close()).unwrap();
-    let mut store = runtime.block_on(SqliteStore::open(&place.database())).unwrap();
-    assert_eq!(count(&mut store), 2);
 }

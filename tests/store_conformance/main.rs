@@ -94,7 +94,8 @@ macro_rules! conformance {
             scan:
                 a_scan_goes_by_symbol_timeframe_and_time
                 a_scan_stays_within_its_dataset
-                a_scan_can_end_early;
+                a_scan_can_end_early
+                a_frozen_store_reads_one_moment;
             watchlist:
                 the_watchlist_is_a_set_of_symbols;
         }

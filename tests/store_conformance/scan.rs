@@ -4,7 +4,7 @@ use std::ops::{ControlFlow, RangeInclusive};
 
 use barkeep::model::Dataset::{self, Crypto, Forex, Indices, Options, Stocks};
 use barkeep::model::{Bar, Session, Timeframe, VwapMethod};
-use barkeep::store::{Audit, RawBar, Scan, Word};
+use barkeep::store::{Audit, Ledger, RawBar, Scan, Word};
 
 use crate::Bench;
 use crate::fixtures::*;
@@ -13,7 +13,7 @@ const A_DAY: i64 = 24 * 60 * MINUTE;
 
 fn what(dataset: Dataset, symbols: Option<&[&str]>, timeframes: &str, range_ms: RangeInclusive<i64>) -> Scan {
     let symbols = symbols.map(|symbols| symbols.iter().map(|&symbol| symbol.to_owned()).collect());
-    Scan { dataset, symbols, timeframes: frames(timeframes), range_ms }
+    Scan { dataset, symbols, timeframes: frames(timeframes), dates: None, range_ms }
 }
 
 fn everything_of(dataset: Dataset) -> Scan {
@@ -90,6 +90,10 @@ pub async fn a_scan_goes_by_symbol_timeframe_and_time(bench: &impl Bench) {
     assert!(scanned(&mut store, &between).await.is_empty());
     assert!(scanned(&mut store, &what(Stocks, Some(&[]), "1m", ANY)).await.is_empty());
     assert!(scanned(&mut store, &what(Stocks, None, "", ANY)).await.is_empty());
+    let of_dates = |dates| Scan { dates: Some(dates), ..what(Stocks, None, "1m,5m", ANY) };
+    let expected = [("AA", vec![(M1, 1440), (M5, 1440)]), ("BCpC", vec![(M1, 1440), (M5, 1440)])];
+    assert_eq!(places(&scanned(&mut store, &of_dates(NEXT..=NEXT)).await), expected);
+    assert_eq!(scanned(&mut store, &of_dates(DAY..=NEXT)).await.len(), 4);
     let officials = scanned(&mut store, &what(Stocks, None, OFFICIAL, ANY)).await;
     assert_eq!(places(&officials), [("AA", vec![(DayOfficial, 0)])]);
 }
@@ -133,4 +137,25 @@ pub async fn a_scan_can_end_early(bench: &impl Bench) {
     }
     load(&mut store, NEXT, &[("S00", &[bar(Timeframe::M1, T + A_DAY, 2.0)])]).await;
     assert_eq!(scanned(&mut store, &everything_of(Stocks)).await.len(), 20);
+}
+
+pub async fn a_frozen_store_reads_one_moment(bench: &impl Bench) {
+    let mut writer = bench.open().await;
+    load(&mut writer, DAY, &[("AA", &[bar(Timeframe::M1, T, 1.0)])]).await;
+    let mut frozen = bench.open().await;
+    frozen.freeze().await.unwrap();
+    load(
+        &mut writer,
+        NEXT,
+        &[("AA", &[bar(Timeframe::M1, T + A_DAY, 2.0)]), ("BB", &[bar(Timeframe::M1, T + A_DAY, 3.0)])],
+    )
+    .await;
+    let before = [("AA", vec![(Timeframe::M1, 0)])];
+    for _ in 0..2 {
+        // Neither a scan that ends early nor another query ends the moment.
+        frozen.scan(&everything_of(Stocks), |_, _| ControlFlow::Break(())).await.unwrap();
+        assert_eq!(frozen.day_states(Stocks, DAY..=NEXT).await.unwrap().into_keys().collect::<Vec<_>>(), [DAY]);
+        assert_eq!(places(&scanned(&mut frozen, &everything_of(Stocks)).await), before);
+    }
+    assert_eq!(scanned(&mut bench.open().await, &everything_of(Stocks)).await.len(), 2);
 }

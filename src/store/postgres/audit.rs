@@ -41,10 +41,13 @@ impl Audit for PostgresStore {
             step
         };
         let named = if what.symbols.is_some() { "AND b.symbol = ANY($1)" } else { "" };
+        let dates = what.dates.as_ref().map_or_else(String::new, |dates| {
+            format!("AND b.session_date BETWEEN '{}' AND '{}'", dates.start(), dates.end())
+        });
         'all: for segment in sql::segments(what.dataset) {
             let select = format!(
                 "DECLARE bars NO SCROLL CURSOR FOR SELECT {columns} FROM historical_bars b
-                 WHERE {segment} AND {} AND b.timeframe IN ({}) {named}
+                 WHERE {segment} AND {} AND b.timeframe IN ({}) {named} {dates}
                  ORDER BY b.symbol, b.timeframe, b.timestamp",
                 sql::within(&what.range_ms),
                 sql::words(what.timeframes)

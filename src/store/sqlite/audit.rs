@@ -13,12 +13,14 @@ use crate::store::{Audit, Defect, RawBar, Scan, StoreError, Word};
 
 impl Audit for SqliteStore {
     async fn freeze(&mut self) -> Result<(), StoreError> {
+        let path = &self.path;
+        let mut reading = self.connection.begin().await.map_err(|error| named(path, "begin to read", error))?;
         // A transaction sees the state at its first read, not at its beginning.
-        sqlx::raw_sql("BEGIN; SELECT 1 FROM days LIMIT 1")
-            .execute(&mut self.connection)
-            .await
-            .map(drop)
-            .map_err(self.error("begin to read"))
+        let read = sqlx::query("SELECT 1 FROM days LIMIT 1").execute(&mut *reading).await;
+        read.map_err(|error| named(path, "begin to read", error))?;
+        // It ends with the connection, not with this function; transactions of other queries are part of it.
+        std::mem::forget(reading);
+        Ok(())
     }
 
     async fn scan(
@@ -40,12 +42,16 @@ impl Audit for SqliteStore {
                 .map_err(self.error("read the symbols"))?,
         };
         let timeframes: Vec<_> = what.timeframes.iter().map(|timeframe| format!("'{timeframe}'")).collect();
+        // Every day is a seek, so that a month out of years must not look into all of them.
+        let dates = what.dates.as_ref().map_or_else(String::new, |dates| {
+            format!("AND session_date BETWEEN '{}' AND '{}'", dates.start(), dates.end())
+        });
         // No order is asked for: with one seek per day the rows come day by day, and sorting a symbol's is cheaper here.
         let sql = format!(
             "SELECT timeframe, timestamp, end_timestamp, open, high, low, close, volume, vwap, trades, session,
                     vwap_method, session_date, minutes
              FROM historical_bars WHERE symbol = ?1 AND timeframe IN ({}) AND timestamp BETWEEN ?2 AND ?3
-               AND EXISTS (SELECT 1 FROM symbols WHERE symbol = ?1 AND dataset = ?4)",
+               AND EXISTS (SELECT 1 FROM symbols WHERE symbol = ?1 AND dataset = ?4) {dates}",
             timeframes.join(",")
         );
         let mut bars = Vec::new();
