@@ -64,8 +64,9 @@ impl Days<'_> {
             if !dirt.books {
                 return Some(Remedy::Reload(Reload::Symbols(dirt.symbols.clone())));
             }
+            // A day that was loaded is never forgotten; one of which nothing tells for whom stays a finding.
             let covered = self.covered(date, state, dirt);
-            return Some(if covered.is_empty() { Remedy::Forget } else { reload(covered) });
+            return (!covered.is_empty()).then(|| reload(covered));
         }
         let has = |kind| self.findings.has(kind, Some(self.checked.dataset), Some(date));
         if !dirt.missing.is_empty() || has(Kind::DayMissing) {

@@ -1,5 +1,6 @@
 //! Making right what was found wrong.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::civil::Date;
@@ -44,7 +45,7 @@ pub async fn repair<S: Ledger + Audit + BarSink, C: Claims, L: Ledger>(
     }
     let mut plans = Vec::new();
     for (dataset, remedies) in remedies {
-        let mut reloads: std::collections::BTreeMap<Date, Reload> = Default::default();
+        let mut reloads: BTreeMap<Date, Reload> = BTreeMap::new();
         for (date, remedy) in remedies {
             match remedy {
                 Remedy::Forget => {
