@@ -354,7 +354,8 @@ async fn bars_of_a_shape_that_was_changed_are_an_error_and_a_scan_shows_them() {
         let read = store.bars("S03", Timeframe::M1, any.clone()).await;
         assert!(matches!(read, Err(StoreError::Unknown(_))), "{sql}");
         let mut shown = 0;
-        let minutes = Scan { dataset: Stocks, symbols: None, timeframes: common::rolled(), range_ms: any.clone() };
+        let minutes =
+            Scan { dataset: Stocks, symbols: None, timeframes: common::rolled(), dates: None, range_ms: any.clone() };
         let each = |_: &str, bars: &[RawBar]| {
             shown += bars.iter().filter(|bar| is_shown(bar)).count();
             ControlFlow::Continue(())
