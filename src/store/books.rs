@@ -9,13 +9,15 @@ use jiff::civil::Date;
 use super::{ContentHash, Defect};
 use crate::model::{Dataset, FileKind, Outcome, Symbol, TimeframeSet};
 
-/// A table and its columns, with what a text must be to mean something there. The first two are dataset and date, where it
-/// has them.
+/// A table and its columns: the dataset first, and then the date, if it has one.
 #[derive(Debug)]
 pub(super) struct Table {
     pub(super) name: &'static str,
-    pub(super) columns: &'static [(&'static str, fn(&str) -> bool)],
+    pub(super) columns: &'static [Column],
 }
+
+/// A column and whether a text means something there.
+pub(super) type Column = (&'static str, fn(&str) -> bool);
 
 impl Table {
     /// All rows, their columns as texts; in the dialect of every store.

@@ -489,4 +489,33 @@ pub const PLANTINGS: &[Damage] = &[
         sqlite_finds: &[],
         postgres_finds: &[],
     },
+    Damage {
+        name: "a timeframe that is none",
+        sqlite: "UPDATE bars SET timeframe_id = 8 WHERE {bar}",
+        postgres: Ok("UPDATE historical_bars SET timeframe = '7m' WHERE {bar}"),
+        finds: &["coarse_missing", "count_differs"],
+        sqlite_finds: &["orphan_bars"],
+        postgres_finds: &["unknown_word"],
+    },
+    Damage {
+        name: "a start on a day years before",
+        sqlite: "UPDATE bars SET timestamp = {at} - 314496000000 WHERE {bar}",
+        postgres: Ok("CREATE TABLE historical_bars_2016_10 PARTITION OF historical_bars
+                     FOR VALUES FROM (1475280000000) TO (1477958400000);
+                 UPDATE historical_bars SET timestamp = {at} - 314496000000 WHERE {bar}"),
+        finds: &["coarse_missing", "count_differs", "uncovered_bars", "wrong_date"],
+        sqlite_finds: &[],
+        postgres_finds: &["wrong_end"],
+    },
+    Damage {
+        name: "bars of a symbol that is none",
+        sqlite: "INSERT INTO symbols VALUES ('A B', 'stocks');
+                 INSERT INTO bars SELECT day_id, 'A B', timeframe_id, timestamp, open, high, low, close, volume, vwap, trades,
+                     shape_id, minutes FROM bars WHERE {bar}",
+        postgres: Ok("INSERT INTO historical_bars SELECT 'A B', timeframe, timestamp, open, high, low, close, volume, vwap,
+                     trades, session, vwap_method, session_date, end_timestamp, minutes FROM historical_bars WHERE {bar}"),
+        finds: &["count_differs", "timeframe_missing"],
+        sqlite_finds: &[],
+        postgres_finds: &[],
+    },
 ];
