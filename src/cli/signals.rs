@@ -59,10 +59,14 @@ impl Signals {
 
     /// Runs a command to its end, or to the second signal, whose exit is returned as the error. The caller then returns
     /// from `main` without waiting for threads that still work.
-    pub async fn run<T>(&self, command: impl Future<Output = T>) -> Result<T, Exit> {
-        tokio::select! {
-            result = command => Ok(result),
-            () = self.end.cancelled() => Err(self.exit().unwrap_or(Exit::Interrupted)),
+    pub fn run<T>(&self, command: impl Future<Output = T>) -> impl Future<Output = Result<T, Exit>> {
+        // A command's future is large, and would be moved along with every one that holds it.
+        let command = Box::pin(command);
+        async {
+            tokio::select! {
+                result = command => Ok(result),
+                () = self.end.cancelled() => Err(self.exit().unwrap_or(Exit::Interrupted)),
+            }
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Where bars are kept. Narrow interfaces by use; one hand-written implementation per database.
 
 mod any;
+mod books;
 mod claimant;
 mod error;
 pub mod postgres;

@@ -274,7 +274,11 @@ impl Auditor<'_> {
                 counts[kind as usize] += bars.len() as u64;
             }
         }
-        series.iter().copied().flatten().filter(|bar| bar.session_date != Some(date)).for_each(|bar| self.spoil(bar));
+        for bar in series.iter().copied().flatten().filter(|bar| bar.session_date != Some(date)) {
+            self.spoil(bar);
+            // Where it lies, a store may know by its start alone.
+            self.findings.day(dataset, date).stored = true;
+        }
         let state = self.states.get(&date);
         let grid = self.grids.entry(date).or_insert_with(|| DayGrid::new(dataset, date));
         let day = SymbolDay {
@@ -330,8 +334,8 @@ impl Auditor<'_> {
         let dirty: Vec<Date> = self.findings.dirt().keys().map(|(_, date)| *date).collect();
         for date in dirty.into_iter().filter(|date| Calendar::check(*date).is_ok()) {
             let range_ms = day_ms(dataset, date);
-            let timeframes = TimeframeSet::of(Timeframe::ALL);
-            let what = Scan { dataset, symbols: None, timeframes, dates: None, range_ms };
+            let what =
+                Scan { dataset, symbols: None, timeframes: TimeframeSet::of(Timeframe::ALL), dates: None, range_ms };
             let counts = self.counts.entry(date).or_default();
             *counts = Counts::default();
             store

@@ -71,6 +71,7 @@ kinds! {
     OrphanBars "orphan_bars" "bars that no reader sees, because what they refer to is not there"
     DayWithoutLedger "day_without_ledger" "bars of a day of which the ledger has no file"
     UnknownWord "unknown_word" "a word in the tables that means nothing"
+    MissingKey "missing_key" "the table of bars lacks its primary key: a bar can be there twice, and a series is slow to read"
     DamagedFile "damaged_file" "the database's own check fails"
     Restated "restated" "the vendor has replaced the file since it was loaded"
     SourceMissing "source_missing" "the source has a bar that is not stored"

@@ -1,6 +1,7 @@
 //! A PostgreSQL database for tests: a schema of its own for each, in the server of `TEST_DATABASE_URL`.
 #![allow(dead_code, reason = "each test binary uses its part of it")]
 
+use barkeep::store::postgres::PostgresStore;
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgRow};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor, Row};
 
@@ -31,6 +32,24 @@ impl Schema {
         let schema = Self { server, name, is_ours: true };
         schema.at_server(&format!("CREATE SCHEMA {}", schema.name));
         schema
+    }
+
+    /// Another one with the same tables and rows, but for what numbers itself.
+    pub fn copy(&self) -> Self {
+        let copy = Self::new().expect("the server of this one");
+        wait(async {
+            let made = PostgresStore::open(&copy.url().parse().unwrap()).await.unwrap();
+            made.close().await.unwrap();
+        });
+        let (from, to) = (&self.name, &copy.name);
+        let partitions = "SELECT format('CREATE TABLE %I PARTITION OF historical_bars %s', c.relname, \
+                              pg_get_expr(c.relpartbound, c.oid)) FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid \
+                          WHERE i.inhparent = 'historical_bars'::regclass";
+        copy.execute(&self.query(partitions).join(";"));
+        let tables = ["historical_bars", "ingest_ledger", "coverage", "load_rates"];
+        let fill = tables.map(|table| format!("INSERT INTO {to}.{table} SELECT * FROM {from}.{table}"));
+        copy.execute(&fill.join(";"));
+        copy
     }
 
     /// What a user would set as `DATABASE_URL`.

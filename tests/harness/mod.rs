@@ -61,6 +61,8 @@ pub fn id(text: &str) -> FileId {
 /// A user's machine in a temporary directory.
 pub struct Place {
     dir: TempDir,
+    /// Where its bars are kept, if not in a file of its own.
+    schema: Option<Schema>,
 }
 
 impl Place {
@@ -69,7 +71,16 @@ impl Place {
         for folder in ["home", "work"] {
             fs::create_dir(dir.path().join(folder)).unwrap();
         }
-        Self { dir }
+        Self { dir, schema: None }
+    }
+
+    /// One whose user keeps bars in PostgreSQL.
+    pub fn on(schema: Schema) -> Self {
+        Self { schema: Some(schema), ..Self::new() }
+    }
+
+    pub fn schema(&self) -> Option<&Schema> {
+        self.schema.as_ref()
     }
 
     pub fn path(&self, name: &str) -> PathBuf {
@@ -100,6 +111,9 @@ impl Place {
             .current_dir(self.path("work"))
             .args(arguments)
             .stdin(Stdio::null());
+        if let Some(schema) = &self.schema {
+            command.env("DATABASE_URL", schema.url());
+        }
         command
     }
 
@@ -131,7 +145,7 @@ impl Place {
     }
 
     pub fn dump(&self) -> Dump {
-        Dump::of(&self.database())
+        self.schema.as_ref().map_or_else(|| Dump::of(&self.database()), Dump::of_schema)
     }
 }
 

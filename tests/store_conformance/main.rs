@@ -8,6 +8,7 @@ mod database;
 mod bars;
 mod claims;
 mod days;
+mod defects;
 mod fixtures;
 mod ledger;
 mod meeting;
@@ -27,6 +28,9 @@ trait Bench: Sized + Send + Sync + 'static {
     async fn new() -> Option<Self>;
 
     fn open(&self) -> impl Future<Output = Self::Store> + Send;
+
+    /// Runs statements.
+    async fn execute(&self, sql: &str);
 
     /// Rows of a query that gives two texts and three 64-bit integers.
     async fn counts(&self, sql: &str) -> Vec<(String, String, i64, i64, i64)>;
@@ -74,6 +78,9 @@ macro_rules! conformance {
                 forgetting_can_be_abandoned
                 coverage_grows_by_what_is_committed
                 coverage_and_ledger_say_for_whom_a_day_is_loaded;
+            defects:
+                what_is_wrong_with_the_books_is_found_and_can_be_repaired
+                only_books_that_belong_to_nothing_are_removed;
             ledger:
                 states_are_those_of_the_dataset_and_range
                 attempts_keep_the_loaded_version

@@ -19,6 +19,10 @@ impl Bench for PostgresBench {
         PostgresStore::open(&self.0.url().parse().unwrap()).await.unwrap()
     }
 
+    async fn execute(&self, sql: &str) {
+        self.0.execute(sql);
+    }
+
     async fn counts(&self, sql: &str) -> Vec<(String, String, i64, i64, i64)> {
         let mut connection = self.0.connect().await;
         sqlx::query_as(AssertSqlSafe(sql)).fetch_all(&mut connection).await.unwrap()

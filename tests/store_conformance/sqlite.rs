@@ -1,7 +1,7 @@
 //! SQLite in a temporary file.
 
 use barkeep::store::sqlite::SqliteStore;
-use sqlx::AssertSqlSafe;
+use sqlx::{AssertSqlSafe, Connection};
 
 use crate::{Bench, common};
 
@@ -16,6 +16,12 @@ impl Bench for SqliteBench {
 
     async fn open(&self) -> SqliteStore {
         self.0.store().await
+    }
+
+    async fn execute(&self, sql: &str) {
+        let mut connection = common::connect(&self.0.database()).await;
+        sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut connection).await.unwrap();
+        connection.close().await.unwrap();
     }
 
     async fn counts(&self, sql: &str) -> Vec<(String, String, i64, i64, i64)> {

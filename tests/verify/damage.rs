@@ -4,16 +4,26 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
-use super::harness::{Dump, Place, query};
-use super::plantings::{Damage, PLANTINGS, sqlite};
-use super::{copy_of, execute, loaded, words};
+use super::harness::{Dump, Place, Schema, query};
+use super::plantings::{Damage, PLANTINGS, postgres, sqlite};
+use super::{copy_of, execute, load, words};
 
 /// Cases that run at the same time.
 const AT_ONCE: usize = 3;
 
 #[test]
 fn damage_is_found_named_and_repaired() {
-    let place = loaded("2026-09-29", "2026-10-01");
+    each_is_repaired(Place::new());
+}
+
+#[test]
+fn damage_of_postgres_is_found_named_and_repaired() {
+    let Some(schema) = Schema::new() else { return };
+    each_is_repaired(Place::on(schema));
+}
+
+fn each_is_repaired(place: Place) {
+    load(&place, "2026-09-29", "2026-10-01");
     place.type_line("verify").ended(0);
     let before = tables(&place);
     let (next, wrong) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
@@ -34,12 +44,19 @@ fn damage_is_found_named_and_repaired() {
 
 fn check(damage: &Damage, whole: &Place, before: &(Dump, Vec<String>)) -> Result<(), String> {
     let is = |right: bool, why: String| if right { Ok(()) } else { Err(why) };
+    let Some(sql) = whole.schema().map_or(Some(damage.sqlite), |_| damage.postgres.ok()) else { return Ok(()) };
     let place = copy_of(whole);
-    execute(&place.database(), &sqlite(damage.sqlite));
+    let also = if let Some(schema) = place.schema() {
+        schema.execute(&postgres(sql));
+        damage.postgres_finds
+    } else {
+        execute(&place.database(), &sqlite(sql));
+        damage.sqlite_finds
+    };
     is(tables(&place) != *before, "nothing was damaged".to_owned())?;
     let repaired = place.type_line("verify --repair --source=BUCKET --json");
     let found: Vec<String> = words(&repaired).into_iter().collect();
-    let mut expected: Vec<&str> = damage.finds.iter().chain(damage.sqlite_finds).copied().collect();
+    let mut expected: Vec<&str> = damage.finds.iter().chain(also).copied().collect();
     expected.sort_unstable();
     is(found == expected, format!("found {found:?}: {repaired:?}"))?;
     is(repaired.code == 0, format!("not repaired: {repaired:?}"))?;
@@ -56,5 +73,6 @@ fn check(damage: &Damage, whole: &Place, before: &(Dump, Vec<String>)) -> Result
 
 /// What readers see, the books, and the names of days, which no reader sees while they have no bars.
 fn tables(place: &Place) -> (Dump, Vec<String>) {
-    (place.dump(), query(&place.database(), "SELECT dataset || session_date FROM days ORDER BY 1"))
+    let days = "SELECT dataset || session_date FROM days ORDER BY 1";
+    (place.dump(), if place.schema().is_none() { query(&place.database(), days) } else { Vec::new() })
 }

@@ -11,7 +11,7 @@ use flate2::read::GzDecoder;
 use flate2::write::GzEncoder;
 
 use super::harness::{Place, id, make, make_with, minute_key};
-use super::{WEEK, loaded_week, words};
+use super::{WEEK, loaded_week, places, words};
 
 #[track_caller]
 fn is_right(place: &Place) {
@@ -25,39 +25,43 @@ fn every_market_around_clock_changes_holidays_and_early_closes() {
         ("2026-03-06", "2026-03-09", &Dataset::ALL[..]),
         ("2025-11-26", "2025-12-01", &[Dataset::Stocks, Dataset::Indices]),
     ] {
-        let place = Place::new();
-        make(&place.bucket(), datasets, from, to);
-        for dataset in datasets {
-            let all = "--all --timeframes=1m,5m,15m,1h,4h,day";
-            place.type_line(&format!("s3 --source=BUCKET --from={from} --to={to} --dataset={dataset} {all}")).ended(0);
-        }
-        let verified = place.type_line("verify --against=source --sample=2 --source=BUCKET --json").ended(0);
-        let totals = &verified.json()["totals"];
-        assert!(words(&verified).is_empty(), "{verified:?}");
-        assert_eq!(totals["checked"].as_array().unwrap().len(), datasets.len(), "{totals}");
-        for compared in totals["compared"].as_array().unwrap() {
-            let expected = usize::from(datasets.iter().any(|dataset| compared["dataset"] == dataset.as_str())) * 2;
-            assert_eq!(compared["dates"].as_array().unwrap().len(), expected, "{compared}");
+        for place in places() {
+            make(&place.bucket(), datasets, from, to);
+            for dataset in datasets {
+                let all = "--all --timeframes=1m,5m,15m,1h,4h,day";
+                place
+                    .type_line(&format!("s3 --source=BUCKET --from={from} --to={to} --dataset={dataset} {all}"))
+                    .ended(0);
+            }
+            let verified = place.type_line("verify --against=source --sample=2 --source=BUCKET --json").ended(0);
+            let totals = &verified.json()["totals"];
+            assert!(words(&verified).is_empty(), "{verified:?}");
+            assert_eq!(totals["checked"].as_array().unwrap().len(), datasets.len(), "{totals}");
+            for compared in totals["compared"].as_array().unwrap() {
+                let expected = usize::from(datasets.iter().any(|dataset| compared["dataset"] == dataset.as_str())) * 2;
+                assert_eq!(compared["dates"].as_array().unwrap().len(), expected, "{compared}");
+            }
         }
     }
 }
 
 #[test]
 fn scopes_that_differ_from_day_to_day() {
-    let place = Place::new();
-    make(&place.bucket(), &[Dataset::Stocks], WEEK.0, WEEK.1);
-    for line in [
-        "--from=2026-09-29 --to=2026-09-30 --symbol=SPY --timeframes=5m --no-official-day",
-        "--from=2026-09-29 --to=2026-10-01 --symbols=AAPL,NOSUCH --timeframes=1m,1h",
-        "--from=2026-09-30 --to=2026-10-02 --symbol=SPY --timeframes=day,15m",
-        "--from=2026-10-01 --to=2026-10-02 --all --timeframes=15m,day --no-official-day",
-        "--days=5 --all --timeframes=4h",
-        "--days=2 --all --force",
-        "--days=2 --symbol=SPY --force",
-    ] {
-        let ran = place.type_line(&format!("s3 --source=BUCKET {line}"));
-        assert!(ran.code == 0 || ran.code == 3 && line.contains("NOSUCH"), "{line}: {ran:?}");
-        is_right(&place);
+    for place in places() {
+        make(&place.bucket(), &[Dataset::Stocks], WEEK.0, WEEK.1);
+        for line in [
+            "--from=2026-09-29 --to=2026-09-30 --symbol=SPY --timeframes=5m --no-official-day",
+            "--from=2026-09-29 --to=2026-10-01 --symbols=AAPL,NOSUCH --timeframes=1m,1h",
+            "--from=2026-09-30 --to=2026-10-02 --symbol=SPY --timeframes=day,15m",
+            "--from=2026-10-01 --to=2026-10-02 --all --timeframes=15m,day --no-official-day",
+            "--days=5 --all --timeframes=4h",
+            "--days=2 --all --force",
+            "--days=2 --symbol=SPY --force",
+        ] {
+            let ran = place.type_line(&format!("s3 --source=BUCKET {line}"));
+            assert!(ran.code == 0 || ran.code == 3 && line.contains("NOSUCH"), "{line}: {ran:?}");
+            is_right(&place);
+        }
     }
 }
 

@@ -14,7 +14,7 @@ use std::fs;
 use std::path::Path;
 
 use barkeep::model::Dataset;
-use harness::{Place, Ran, make};
+use harness::{Place, Ran, Schema, make};
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection};
 
@@ -25,22 +25,34 @@ fn loaded_week() -> Place {
     loaded(WEEK.0, WEEK.1)
 }
 
-/// Tiny stocks, loaded as people do: two symbols by name in every timeframe, then all in some.
+/// A place for each database there is to test with.
+fn places() -> impl Iterator<Item = Place> {
+    [Some(Place::new()), Schema::new().map(Place::on)].into_iter().flatten()
+}
+
+/// Tiny stocks in a SQLite file.
 fn loaded(from: &str, to: &str) -> Place {
     let place = Place::new();
+    load(&place, from, to);
+    place
+}
+
+/// Loads tiny stocks as people do: two symbols by name in every timeframe, then all in some.
+fn load(place: &Place, from: &str, to: &str) {
     make(&place.bucket(), &[Dataset::Stocks], from, to);
     let load = format!("s3 --source=BUCKET --from={from} --to={to}");
     place.type_line(&format!("{load} --symbols=SPY,AAPL")).ended(0);
     place.type_line(&format!("{load} --all --timeframes=15m,1h,day")).ended(0);
-    place
 }
 
 /// Another place with the same bucket and database.
 fn copy_of(place: &Place) -> Place {
-    let copy = Place::new();
+    let copy = place.schema().map_or_else(Place::new, |schema| Place::on(schema.copy()));
     std::os::unix::fs::symlink(place.bucket(), copy.bucket()).unwrap();
-    fs::create_dir_all(copy.database().parent().unwrap()).unwrap();
-    fs::copy(place.database(), copy.database()).unwrap();
+    if place.schema().is_none() {
+        fs::create_dir_all(copy.database().parent().unwrap()).unwrap();
+        fs::copy(place.database(), copy.database()).unwrap();
+    }
     copy
 }
 

@@ -50,16 +50,16 @@ async fn execute(args: &Args) -> Result<Exit, CliError> {
     match command {
         Command::S3(ingest) => {
             let signals = Signals::listen(warn)?;
-            signals.run(Box::pin(s3::run(ingest, &context, &signals))).await.unwrap_or_else(Ok)
+            signals.run(s3::run(ingest, &context, &signals)).await.unwrap_or_else(Ok)
         }
         Command::Verify(verify) => {
             let signals = Signals::listen(warn)?;
-            signals.run(Box::pin(verify::run(verify, &context, &signals))).await.unwrap_or_else(Ok)
+            signals.run(verify::run(verify, &context, &signals)).await.unwrap_or_else(Ok)
         }
         Command::Bars(bars) => bars::run(bars, &context).await,
         Command::Export(export) => {
             let signals = Signals::listen(warn)?;
-            signals.run(Box::pin(export::run(export, &context, &signals))).await.unwrap_or_else(Ok)
+            signals.run(export::run(export, &context, &signals)).await.unwrap_or_else(Ok)
         }
         Command::Status(status) => status::run(status, &context).await,
         Command::Watchlist(watchlist) => watchlist::run(&watchlist.command, &context).await,

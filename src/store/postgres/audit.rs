@@ -7,7 +7,7 @@ use sqlx::{AssertSqlSafe, Row};
 
 use super::copy::COLUMNS;
 use super::transaction::{Access, Statement};
-use super::{PostgresStore, StoreError, sql};
+use super::{PostgresStore, StoreError, defects, sql};
 use crate::model::{Session, VwapMethod};
 use crate::store::values::{unknown, word};
 use crate::store::{Audit, Defect, RawBar, Scan};
@@ -80,29 +80,35 @@ impl Audit for PostgresStore {
     }
 
     async fn defects(&mut self) -> Result<Vec<Defect>, StoreError> {
-        Ok(Vec::new())
+        let mut work = self.begin(Access::Read, "look for defects").await?;
+        let found = defects::find(&mut work).await?;
+        work.done(found).await
     }
 
     async fn remove_orphans(&mut self) -> Result<u64, StoreError> {
-        Ok(0)
+        let mut work = self.begin(Access::Write, "remove orphans").await?;
+        let removed = defects::remove_orphans(&mut work).await?;
+        work.done(removed).await
     }
 }
 
+/// A row as it is. A null where there should be none, because somebody has allowed it, becomes a value that cannot be right.
 fn raw_bar(row: &PgRow) -> Result<RawBar, StoreError> {
+    let number = |at: usize| row.try_get(at).unwrap_or(f64::NAN);
     Ok(RawBar {
         timeframe: row.get::<&str, _>(1).parse().map_err(unknown)?,
         timestamp_ms: row.get(2),
-        open: row.get(3),
-        high: row.get(4),
-        low: row.get(5),
-        close: row.get(6),
+        open: number(3),
+        high: number(4),
+        low: number(5),
+        close: number(6),
         volume: row.get(7),
         vwap: row.get(8),
         trades: row.get(9),
-        session: word(row.get(10), Session::of_word),
+        session: word(row.try_get(10).unwrap_or_default(), Session::of_word),
         vwap_method: row.get::<Option<&str>, _>(11).map(|method| word(method, VwapMethod::of_word)),
-        session_date: row.get::<&str, _>(12).parse().ok(),
-        end_timestamp_ms: row.get(13),
-        minutes: row.get::<i32, _>(14).into(),
+        session_date: row.try_get(12).ok().and_then(|date: &str| date.parse().ok()),
+        end_timestamp_ms: row.try_get(13).unwrap_or(i64::MAX),
+        minutes: row.try_get::<i32, _>(14).unwrap_or_default().into(),
     })
 }

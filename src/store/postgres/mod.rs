@@ -10,6 +10,7 @@ mod claims;
 mod commit;
 mod connection;
 mod copy;
+mod defects;
 mod error;
 mod ledger;
 mod migrate;

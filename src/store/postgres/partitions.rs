@@ -40,7 +40,8 @@ impl Month {
 impl PostgresStore {
     /// Makes the partitions of bars that start in a range, in a transaction of its own; and those of the next months.
     ///
-    /// A new table is attached rather than created as a partition: that needs no lock readers or writers would wait for.
+    /// A new table is attached rather than created as a partition: that needs no lock readers or writers would wait for. So
+    /// is one that somebody has detached; its bars come back.
     pub(super) async fn ensure_partitions(&mut self, range_ms: &RangeInclusive<i64>) -> Result<(), StoreError> {
         let (first, last) = (Month::of(*range_ms.start()), Month::of(*range_ms.end()));
         let mut wanted: Vec<Month> = vec![first];
@@ -79,7 +80,7 @@ impl PostgresStore {
         for month in months.iter().filter(|month| !there.contains(&month.table())) {
             let (table, start, end) = (month.table(), month.start_ms(), month.next().start_ms());
             work.script(&format!(
-                "CREATE TABLE {table} (LIKE historical_bars INCLUDING ALL);
+                "CREATE TABLE IF NOT EXISTS {table} (LIKE historical_bars INCLUDING ALL);
                  ALTER TABLE historical_bars ATTACH PARTITION {table} FOR VALUES FROM ({start}) TO ({end})"
             ))
             .await?;

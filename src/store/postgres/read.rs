@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
 
-use sqlx::Row;
 use sqlx::postgres::PgRow;
+use sqlx::{Decode, Postgres, Row, Type};
 
 use super::transaction::Access;
 use super::{PostgresStore, StoreError};
@@ -78,18 +78,24 @@ fn series_status(row: &PgRow) -> Result<SeriesStatus, StoreError> {
 }
 
 fn stored_bar(timeframe: Timeframe, row: &PgRow) -> Result<StoredBar, StoreError> {
+    let [open, high, low, close] = [value(row, 1)?, value(row, 2)?, value(row, 3)?, value(row, 4)?];
     let vwap_method = row.get::<Option<&str>, _>(9);
     let bar = Bar {
         timeframe,
         timestamp_ms: row.get(0),
-        end_timestamp_ms: row.get(11),
-        prices: Prices::checked(row.get(1), row.get(2), row.get(3), row.get(4)).map_err(unknown)?,
+        end_timestamp_ms: value(row, 11)?,
+        prices: Prices::checked(open, high, low, close).map_err(unknown)?,
         volume: row.get(5),
         vwap: row.get(6),
         vwap_method: vwap_method.map(|word| known(word, "VWAP method", VwapMethod::of_word)).transpose()?,
         trades: row.get::<Option<i64>, _>(7).map(count),
-        session: known(row.get(8), "session", Session::of_word)?,
-        minutes: row.get::<i32, _>(12).try_into().unwrap_or(u16::MAX),
+        session: known(value(row, 8)?, "session", Session::of_word)?,
+        minutes: value::<i32>(row, 12)?.try_into().unwrap_or(u16::MAX),
     };
-    Ok(StoredBar { bar, session_date: date(row.get(10))? })
+    Ok(StoredBar { bar, session_date: date(value(row, 10)?)? })
+}
+
+/// A value that is never null, unless somebody has allowed it.
+fn value<'r, T: Decode<'r, Postgres> + Type<Postgres>>(row: &'r PgRow, at: usize) -> Result<T, StoreError> {
+    row.try_get(at).map_err(unknown)
 }

@@ -146,7 +146,7 @@ impl BarSink for PostgresStore {
 }
 
 /// Starts that bars of a trading date can have, milliseconds since the Unix epoch.
-fn day_range(dataset: Dataset, date: Date) -> RangeInclusive<i64> {
+pub(super) fn day_range(dataset: Dataset, date: Date) -> RangeInclusive<i64> {
     let start = midnight(dataset.market(), date).as_millisecond();
     let next = date.tomorrow().map_or(i64::MAX, |next| midnight(dataset.market(), next).as_millisecond());
     start..=next - 1

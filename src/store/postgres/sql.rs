@@ -34,6 +34,14 @@ pub(super) fn segments(dataset: Dataset) -> Vec<String> {
     starts.zip(ends).map(|(start, end)| start.into_iter().chain(end).collect::<Vec<_>>().join(" AND ")).collect()
 }
 
+/// The dataset of a bar `b`.
+pub(super) fn dataset() -> String {
+    let others = Dataset::ALL.into_iter().filter(|dataset| !dataset.ticker_prefix().is_empty());
+    let cases = others.map(|dataset| format!("WHEN {} THEN '{dataset}'", segments(dataset).join(" OR ")));
+    let cases: Vec<_> = cases.collect();
+    format!("CASE {} ELSE '{}' END", cases.join(" "), Dataset::Stocks)
+}
+
 /// A table of the symbols that have a bar `b` under a condition: `WITH RECURSIVE` this. It seeks from symbol to symbol,
 /// where `SELECT DISTINCT` would read every bar of the month.
 pub(super) fn symbols_where(condition: &str) -> String {

@@ -1,20 +1,24 @@
 //! Finding what no load could have left in the tables, and removing what belongs to nothing.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use jiff::civil::Date;
+use futures_util::TryStreamExt;
 use sqlx::{AssertSqlSafe, Row, SqliteConnection};
 
+use super::primary_code;
 use super::sink::ids;
-use super::{primary_code, words};
-use crate::model::{Dataset, FileKind, Symbol, Timeframe, TimeframeSet};
+use crate::model::{Symbol, Timeframe, TimeframeSet};
 use crate::store::Defect;
+use crate::store::books::{self, BOOKS, Books, DayName, Table, is_dataset, is_date};
 
 /// More than these are not told of a damaged file.
 const DAMAGES_TOLD: u8 = 20;
 
-/// The condition for a row of the ledger that says a file is loaded.
-const LOADED: &str = "object_key IS NOT NULL AND etag IS NOT NULL AND size_bytes IS NOT NULL";
+/// The tables under the view that hold words.
+const LOOKED_UP: [&Table; 2] = [
+    &Table { name: "days", columns: &[("dataset", is_dataset), ("session_date", is_date)] },
+    &Table { name: "symbols", columns: &[("dataset", is_dataset)] },
+];
 
 /// The numbers of days that have bars, known or not: a seek for each.
 const DAYS_OF_BARS: &str = "
@@ -32,25 +36,30 @@ pub(super) async fn find(connection: &mut SqliteConnection) -> Result<Vec<Defect
         // What is read from a damaged file may be anything.
         return Ok(damaged);
     }
-    let mut defects = words::unknown_words(connection).await?;
-    for day in days_of_bars(connection).await? {
-        defects.extend(bars(connection, &day).await?);
+    let books = read_books(connection).await?;
+    let mut defects = books.unknown_words();
+    defects.extend(changed_timeframes(connection).await?);
+    let days = days_of_bars(connection).await?;
+    for day in &days {
+        defects.extend(bars(connection, day).await?);
     }
-    defects.extend(ledger_and_coverage(connection).await?);
-    defects.extend(scopes(connection).await?);
-    defects.extend(misplaced_symbols(connection).await?);
+    defects.extend(books.conflicts(&known(days)));
     Ok(defects)
 }
 
 /// Removes rows that belong to nothing; says how many.
 pub(super) async fn remove_orphans(connection: &mut SqliteConnection) -> Result<u64, sqlx::Error> {
-    let mut removed = words::remove(connection).await?;
-    for day in days_of_bars(connection).await? {
+    let mut removed = 0;
+    for misword in read_books(connection).await?.miswords() {
+        let sql = format!("DELETE FROM {} WHERE CAST({} AS TEXT) = ?1", misword.table, misword.column);
+        removed += delete(connection, sqlx::query(AssertSqlSafe(sql)).bind(&misword.word)).await?;
+    }
+    let days = days_of_bars(connection).await?;
+    for day in &days {
         if day.of.is_none() {
-            let delete = sqlx::query("DELETE FROM bars WHERE day_id = ?1").bind(day.day_id);
-            removed += delete.execute(&mut *connection).await?.rows_affected();
+            removed += delete(connection, sqlx::query("DELETE FROM bars WHERE day_id = ?1").bind(day.day_id)).await?;
         }
-        for series in odd_series(connection, &day).await? {
+        for series in odd_series(connection, day).await? {
             if series.why == Why::Symbol {
                 removed += remove_misplaced(connection, &series.symbol).await?;
             }
@@ -60,35 +69,61 @@ pub(super) async fn remove_orphans(connection: &mut SqliteConnection) -> Result<
                 Why::Coverage => continue,
             };
             let sql = format!("DELETE FROM bars WHERE day_id = ?1 AND symbol = ?2 AND timeframe_id = ?3 {which}");
-            let delete = sqlx::query(AssertSqlSafe(sql)).bind(day.day_id).bind(series.symbol).bind(series.timeframe_id);
-            removed += delete.execute(&mut *connection).await?.rows_affected();
+            let bars = sqlx::query(AssertSqlSafe(sql)).bind(day.day_id).bind(series.symbol).bind(series.timeframe_id);
+            removed += delete(connection, bars).await?;
         }
     }
-    let loaded_or_stored = format!(
-        "EXISTS (SELECT 1 FROM ingest_ledger l
-                 WHERE l.dataset = x.dataset AND l.session_date = x.session_date AND {LOADED})
-         OR EXISTS (SELECT 1 FROM days d CROSS JOIN bars b
-                    WHERE d.dataset = x.dataset AND d.session_date = x.session_date AND b.day_id = d.day_id)"
-    );
-    for table in ["coverage", "days"] {
-        let sql = format!("DELETE FROM {table} AS x WHERE NOT ({loaded_or_stored})");
-        removed += sqlx::query(AssertSqlSafe(sql)).execute(&mut *connection).await?.rows_affected();
+    // What is left when these rows are gone.
+    let (books, stored) = (read_books(connection).await?, known(days_of_bars(connection).await?));
+    for (dataset, date) in books.orphans(&stored) {
+        let coverage = sqlx::query("DELETE FROM coverage WHERE dataset = ?1 AND session_date = ?2");
+        removed += delete(connection, coverage.bind(dataset).bind(date)).await?;
+    }
+    let days: Vec<DayName> =
+        sqlx::query_as("SELECT dataset, session_date FROM days").fetch_all(&mut *connection).await?;
+    for day in days.iter().filter(|day| !books.is_loaded(day) && !stored.contains(*day)) {
+        let unused = sqlx::query("DELETE FROM days WHERE dataset = ?1 AND session_date = ?2");
+        removed += delete(connection, unused.bind(&day.0).bind(&day.1)).await?;
     }
     Ok(removed)
+}
+
+type Statement<'q> = sqlx::query::Query<'q, sqlx::Sqlite, sqlx::sqlite::SqliteArguments>;
+
+/// Removes rows; says how many.
+async fn delete(connection: &mut SqliteConnection, statement: Statement<'_>) -> Result<u64, sqlx::Error> {
+    Ok(statement.execute(connection).await?.rows_affected())
+}
+
+async fn read_books(connection: &mut SqliteConnection) -> Result<Books, sqlx::Error> {
+    let mut books = Books::default();
+    for table in BOOKS.into_iter().chain(LOOKED_UP) {
+        let mut rows = sqlx::query(AssertSqlSafe(table.select())).fetch(&mut *connection);
+        while let Some(row) = rows.try_next().await? {
+            let texts = (0..table.columns.len()).map(|at| row.try_get(at)).collect::<Result<Vec<_>, _>>()?;
+            books.read(table, &texts);
+        }
+    }
+    Ok(books)
+}
+
+/// The table that gives timeframes their numbers is part of the program.
+async fn changed_timeframes(connection: &mut SqliteConnection) -> Result<Option<Defect>, sqlx::Error> {
+    let stored: Vec<(i64, String)> =
+        sqlx::query_as("SELECT timeframe_id, timeframe FROM timeframes ORDER BY 1").fetch_all(connection).await?;
+    let expected = Timeframe::ALL.map(|timeframe| (timeframe as i64, timeframe.to_string()));
+    Ok((stored != expected).then(|| {
+        let detail = format!("the table timeframes is not {expected:?} but {stored:?}");
+        Defect { kind: "unknown_word", day: None, symbol: None, detail }
+    }))
 }
 
 /// Removes a symbol that stands in another dataset than its ticker says. (Where the day has the wrong dataset, the symbol stays:
 /// other days have bars of it.)
 async fn remove_misplaced(connection: &mut SqliteConnection, ticker: &str) -> Result<u64, sqlx::Error> {
     let dataset = Symbol::dataset_of(ticker).as_str();
-    let delete = sqlx::query("DELETE FROM symbols WHERE symbol = ?1 AND dataset <> ?2").bind(ticker).bind(dataset);
-    Ok(delete.execute(connection).await?.rows_affected())
-}
-
-/// A day by the words of the tables, if they mean one.
-pub(super) fn day(dataset: &str, date: &str) -> Option<(Dataset, Date)> {
-    let date = Some(date).filter(|date| words::is_date(date))?;
-    Some((dataset.parse().ok()?, date.parse().ok()?))
+    let symbol = sqlx::query("DELETE FROM symbols WHERE symbol = ?1 AND dataset <> ?2").bind(ticker).bind(dataset);
+    delete(connection, symbol).await
 }
 
 /// What SQLite finds wrong with the file: a full scan.
@@ -106,13 +141,17 @@ async fn damage(connection: &mut SqliteConnection) -> Result<Vec<Defect>, sqlx::
 /// A number under which bars are stored, and the day it stands for.
 struct StoredDay {
     day_id: i64,
-    /// Dataset and date as written.
-    of: Option<(String, String)>,
+    of: Option<DayName>,
 }
 
 async fn days_of_bars(connection: &mut SqliteConnection) -> Result<Vec<StoredDay>, sqlx::Error> {
     let rows: Vec<(i64, Option<String>, Option<String>)> = sqlx::query_as(DAYS_OF_BARS).fetch_all(connection).await?;
     Ok(rows.into_iter().map(|(day_id, dataset, date)| StoredDay { day_id, of: dataset.zip(date) }).collect())
+}
+
+/// Days that have a name.
+fn known(days: Vec<StoredDay>) -> BTreeSet<DayName> {
+    days.into_iter().filter_map(|day| day.of).collect()
 }
 
 /// Why bars should not be where they are.
@@ -196,7 +235,7 @@ async fn odd_series(connection: &mut SqliteConnection, day: &StoredDay) -> Resul
 
 /// The odd bars of a day: one defect for each reason, however many there are.
 async fn bars(connection: &mut SqliteConnection, stored: &StoredDay) -> Result<Vec<Defect>, sqlx::Error> {
-    let Some((dataset, date)) = &stored.of else {
+    let Some(name) = &stored.of else {
         let count = sqlx::query_scalar("SELECT COUNT(*) FROM bars WHERE day_id = ?1").bind(stored.day_id);
         let bars: i64 = count.fetch_one(connection).await?;
         let detail = format!("{bars} bars nobody sees: the table days does not have their day_id {}", stored.day_id);
@@ -214,126 +253,10 @@ async fn bars(connection: &mut SqliteConnection, stored: &StoredDay) -> Result<V
         let of = if symbols.len() == 1 { String::new() } else { format!(" of {} symbols", symbols.len()) };
         Defect {
             kind: why.kind(),
-            day: day(dataset, date),
+            day: books::day(name),
             detail: format!("{bars} bars{of} {}", why.says()),
             symbol: symbols.pop().filter(|_| symbols.is_empty()),
         }
-    });
-    Ok(each.collect())
-}
-
-/// Rows that say a day is loaded where others do not know of it.
-async fn ledger_and_coverage(connection: &mut SqliteConnection) -> Result<Vec<Defect>, sqlx::Error> {
-    let loaded = |file: &str| {
-        format!(
-            "EXISTS (SELECT 1 FROM ingest_ledger l WHERE l.dataset = x.dataset AND l.session_date = x.session_date
-                     AND {file} AND {LOADED})"
-        )
-    };
-    let [minute, day_file] = FileKind::ALL.map(|kind| loaded(&format!("l.file = '{}'", kind.as_str())));
-    let official = Timeframe::DayOfficial;
-    let coverage_without = |condition: &str, file: &str| {
-        format!(
-            "SELECT dataset, session_date, COUNT(*) || ' rows of coverage, and no {file} file that is loaded'
-             FROM coverage x WHERE {condition} GROUP BY 1, 2"
-        )
-    };
-    let checks = [
-        (
-            "orphan_coverage",
-            coverage_without(
-                &format!("TRIM(REPLACE(timeframes, '{official}', ''), ',') <> '' AND NOT {minute}"),
-                FileKind::Minute.as_str(),
-            ),
-        ),
-        (
-            "orphan_coverage",
-            coverage_without(
-                &format!("INSTR(timeframes, '{official}') > 0 AND NOT {day_file}"),
-                FileKind::Day.as_str(),
-            ),
-        ),
-        (
-            "ledger_without_coverage",
-            format!(
-                "SELECT dataset, session_date, 'the ' || GROUP_CONCAT(file, ' and the ')
-                        || ' file is loaded, and no coverage says what of it'
-                 FROM ingest_ledger x WHERE {LOADED} AND NOT EXISTS (SELECT 1 FROM coverage c
-                     WHERE c.dataset = x.dataset AND c.session_date = x.session_date) GROUP BY 1, 2"
-            ),
-        ),
-        (
-            "day_without_ledger",
-            format!(
-                "SELECT dataset, session_date, 'bars are stored, and the ledger has no file that is loaded'
-                 FROM days x WHERE EXISTS (SELECT 1 FROM bars b WHERE b.day_id = x.day_id) AND NOT {}",
-                loaded("TRUE")
-            ),
-        ),
-    ];
-    let mut defects = Vec::new();
-    for (kind, sql) in checks {
-        defects.extend(by_day(connection, kind, sql).await?);
-    }
-    Ok(defects)
-}
-
-/// Files whose scope is not what the coverage says. A file is loaded for all as soon as anything of the day is.
-async fn scopes(connection: &mut SqliteConnection) -> Result<Vec<Defect>, sqlx::Error> {
-    let of_everyone = |timeframes: &str| {
-        format!(
-            "EXISTS (SELECT 1 FROM coverage c WHERE c.dataset = x.dataset AND c.session_date = x.session_date
-                     AND c.symbol = '*' AND {timeframes})"
-        )
-    };
-    let official = Timeframe::DayOfficial;
-    let sql = format!(
-        "SELECT dataset, session_date, 'the ' || file || ' file is loaded for `' || scope || '`, and the coverage says '
-                || IIF(scope = 'all', 'for named symbols only', 'for all')
-         FROM ingest_ledger x
-         WHERE {LOADED} AND (scope = 'all' AND NOT {any}
-             OR scope = 'symbols' AND IIF(file = '{day}', {day_bars}, {minutes}))",
-        any = of_everyone("TRUE"),
-        day = FileKind::Day.as_str(),
-        day_bars = of_everyone(&format!("INSTR(timeframes, '{official}') > 0")),
-        minutes = of_everyone(&format!("TRIM(REPLACE(timeframes, '{official}', ''), ',') <> ''")),
-    );
-    by_day(connection, "scope_conflict", sql).await
-}
-
-/// Rows of dataset, date and detail.
-async fn by_day(
-    connection: &mut SqliteConnection,
-    kind: &'static str,
-    sql: String,
-) -> Result<Vec<Defect>, sqlx::Error> {
-    let rows: Vec<(String, String, String)> = sqlx::query_as(AssertSqlSafe(sql)).fetch_all(connection).await?;
-    let each = rows.into_iter().map(|(dataset, date, detail)| {
-        let place = day(&dataset, &date);
-        Defect { kind, day: place, symbol: None, detail }
-    });
-    Ok(each.collect())
-}
-
-/// Covered symbols that are none of their dataset, or spelt as none is stored.
-async fn misplaced_symbols(connection: &mut SqliteConnection) -> Result<Vec<Defect>, sqlx::Error> {
-    let rows: Vec<(String, String, i64, String)> = sqlx::query_as(
-        "SELECT dataset, symbol, COUNT(*), MIN(session_date) FROM coverage WHERE symbol <> '*' GROUP BY 1, 2",
-    )
-    .fetch_all(connection)
-    .await?;
-    let fits = |dataset: &str, ticker: &str| {
-        Symbol::from_ticker(ticker)
-            .is_ok_and(|symbol| symbol.as_str() == ticker && symbol.dataset().as_str() == dataset)
-    };
-    let odd = rows.into_iter().filter(|(dataset, ticker, ..)| !fits(dataset, ticker));
-    let each = odd.map(|(dataset, ticker, rows, first)| Defect {
-        kind: "scope_conflict",
-        day: day(&dataset, &first),
-        detail: format!(
-            "{rows} rows of coverage, the first of {first}, have `{ticker}`, which is no symbol of {dataset}"
-        ),
-        symbol: Some(ticker),
     });
     Ok(each.collect())
 }

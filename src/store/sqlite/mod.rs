@@ -14,7 +14,6 @@ mod read;
 mod shape;
 mod sink;
 mod watchlist;
-mod words;
 
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
