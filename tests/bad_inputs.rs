@@ -339,10 +339,10 @@ fn cases() -> Vec<Case> {
             "status --database-url=mysql://u:p@h/d",
         ),
         line(
-            "Postgres",
+            "address of PostgreSQL that is none",
             2,
-            &["PostgreSQL is not supported", "sqlite:PATH"],
-            "status --database-url=postgres://u:p@h/d",
+            &["not the address of a PostgreSQL database (invalid port number)", "postgres://user:password@host"],
+            "status --database-url=postgres://u:p@h:port/d",
         ),
         line("no database address", 2, &["--database-url", "not a database address"], "status --database-url=bars"),
         config(
