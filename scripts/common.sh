@@ -20,3 +20,23 @@ need_build_tools() {
     command -v cc >/dev/null 2>&1 || command -v gcc >/dev/null 2>&1 || command -v clang >/dev/null 2>&1 ||
         die "there is no C compiler (SQLite is built from source). Install one (Debian, Ubuntu: \`apt-get install gcc libc6-dev\`; macOS: \`xcode-select --install\`) and run this again."
 }
+
+# Sets TEST_DATABASE_URL and what belongs to it: to a server of our own that ends with the script, where none is named.
+need_postgres() {
+    [ -z "${TEST_DATABASE_URL:-}" ] || return 0
+    postgres="$(mktemp -d "${TMPDIR:-/tmp}/barkeep-postgres.XXXXXX")"
+    trap './scripts/postgres stop "$postgres" immediate >/dev/null 2>&1 || true; rm -rf "$postgres"' EXIT
+    if TEST_DATABASE_URL="$(./scripts/postgres start "$postgres")"; then
+        export TEST_DATABASE_URL
+        [ ! -f "$postgres/server.crt" ] || export TEST_DATABASE_CERTIFICATE="$postgres/server.crt"
+        if TEST_DATABASE_POOL="$(./scripts/postgres pool "$postgres")"; then
+            export TEST_DATABASE_POOL
+        else
+            unset TEST_DATABASE_POOL
+            say "SKIPPED: tests behind a connection pooler, because there is none to test with"
+        fi
+    else
+        unset TEST_DATABASE_URL
+        say "SKIPPED: every test against PostgreSQL, because there is no server to test with"
+    fi
+}

@@ -5,6 +5,9 @@
 
 #![cfg_attr(not(test), warn(clippy::unwrap_used, clippy::print_stdout, clippy::print_stderr))]
 
+#[macro_use]
+pub mod crash;
+
 pub mod aggregate;
 pub mod cli;
 pub mod config;

@@ -15,7 +15,7 @@ use std::path::Path;
 use std::process::Stdio;
 
 use barkeep::model::Dataset;
-use barkeep::sandbox::{Faults, Plan};
+use barkeep::sandbox::Plan;
 use flate2::Compression;
 use flate2::read::GzDecoder;
 use flate2::write::GzEncoder;
@@ -562,7 +562,7 @@ fn an_object_replaced_in_the_middle_of_a_run_is_read_anew() {
     let place = Place::new();
     make(&place.bucket(), &[Dataset::Stocks], FIRST, LAST);
     let vendor = Vendor::serve_with(&place.bucket(), |options| {
-        options.faults = Faults { slow: Some(40_000), ..Faults::default() }
+        options.faults = "GET times=all slow:40000".parse().unwrap();
     });
     let line = format!("{RUN_S3} --downloads=1 --json");
     let child = place.customer(&vendor.url(), &line).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();

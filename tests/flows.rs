@@ -8,7 +8,7 @@ use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use barkeep::model::Dataset;
-use barkeep::sandbox::{Faults, Plan};
+use barkeep::sandbox::Plan;
 use harness::{
     Dump, Place, Vendor, days, finished, generation, id, make, make_with, query, query_file, signal, wait_until,
 };
@@ -432,36 +432,6 @@ fn two_processes_share_a_database() {
     assert_eq!(query(&place.database(), "PRAGMA integrity_check"), ["ok"]);
 }
 
-#[test]
-fn faults_of_the_service_are_outlived() {
-    let place = week();
-    let calm = Place::new();
-    calm.against(&Vendor::serve(&place.bucket()), LOAD).ended(0);
-    let calm = calm.dump();
-    for faults in [
-        Faults { throttle: 2, ..Faults::default() },
-        Faults { flaky_500: 3, ..Faults::default() },
-        Faults { reset_after: Some((2000, 3)), ..Faults::default() },
-        Faults { wrong_range: 3, reset_after: Some((2000, 2)), ..Faults::default() },
-    ] {
-        let vendor = Vendor::serve_with(&place.bucket(), |options| options.faults = faults);
-        let user = Place::new();
-        user.against(&vendor, LOAD).ended(0);
-        user.dump().assert_same(&calm);
-        assert!(vendor.counts().get > 10, "{faults:?} struck: {}", vendor.counts());
-    }
-}
-
-#[test]
-fn an_object_that_stalls_is_asked_for_again() {
-    let place = week();
-    let vendor = Vendor::serve_with(&place.bucket(), |options| options.faults.stall = 1);
-    let began = Instant::now();
-    let run = place.against(&vendor, LOAD).ended(0);
-    assert_eq!(run.days(), days(&[("loaded", 5)]));
-    assert!(began.elapsed() < Duration::from_secs(90), "{:?}", began.elapsed());
-}
-
 /// Starts a slow run, sends a signal in the middle of it, and expects the exit code, whole days and a good end of the next run.
 fn stopped_by(name: &str, code: i32) {
     let place = Place::new();
@@ -469,7 +439,8 @@ fn stopped_by(name: &str, code: i32) {
     let calm = Place::new();
     let line = "s3 --days=25 --symbols=SPY,AAPL --json --downloads=2";
     calm.against(&Vendor::serve(&place.bucket()), line).ended(0);
-    let slow = Vendor::serve_with(&place.bucket(), |options| options.faults.slow = Some(100_000));
+    let slow =
+        Vendor::serve_with(&place.bucket(), |options| options.faults = "GET times=all slow:100000".parse().unwrap());
     let mut command = place.customer(&slow.url(), line);
     let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     wait_until("some days to be loaded", || slow.counts().get > 8);
@@ -505,7 +476,8 @@ fn sigterm_leaves_whole_days() {
 fn ctrl_c_does_not_wait_for_a_slow_object() {
     let place = week();
     // An object takes a minute and more.
-    let slow = Vendor::serve_with(&place.bucket(), |options| options.faults.slow = Some(1000));
+    let slow =
+        Vendor::serve_with(&place.bucket(), |options| options.faults = "GET times=all slow:1000".parse().unwrap());
     let mut command = place.customer(&slow.url(), LOAD);
     let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     wait_until("a request", || slow.counts().get > 0);

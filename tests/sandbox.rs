@@ -13,7 +13,7 @@ use aws_sdk_s3::config::{
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use barkeep::model::Dataset;
 use barkeep::sandbox::{
-    Aggregates, Dates, Defects, Faults, FileId, Generation, Market, MarketSize, Plan, ServeOptions, Server, generate,
+    Aggregates, Dates, Defects, FileId, Generation, Market, MarketSize, Plan, ServeOptions, Server, generate,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -194,9 +194,8 @@ async fn signatures_are_checked() {
 async fn faults_strike_in_turn_and_end() {
     let directory = three_days();
     let bytes = std::fs::read(directory.path().join(KEY)).unwrap();
-    let faults =
-        Faults { throttle: 1, flaky_500: 1, reset_after: Some((5000, 1)), stall: 1, wrong_range: 1, slow: None };
-    let (server, client) = serve(directory.path(), |options| options.faults = faults).await;
+    let faults = "GET ranged whole\nGET slow-down:1\nGET internal-error\nGET reset:5000\nGET stall:4096";
+    let (server, client) = serve(directory.path(), |options| options.faults = faults.parse().unwrap()).await;
 
     let object = || client.get_object().bucket(BUCKET).key(KEY);
     let slow_down = object().send().await;
@@ -220,6 +219,7 @@ async fn faults_strike_in_turn_and_end() {
     assert!(hangs.is_err(), "{:?}", hangs.map(|bytes| bytes.map(|bytes| bytes.len())));
     assert_eq!(get(&client, Some("bytes=0-9")).await.unwrap(), bytes, "the range was overlooked");
     assert_eq!(get(&client, Some("bytes=0-9")).await.unwrap(), &bytes[..10]);
+    assert_eq!(server.struck(), [1; 5]);
     assert_eq!(server.stop().await.get, 6);
 }
 
@@ -227,7 +227,9 @@ async fn faults_strike_in_turn_and_end() {
 async fn slow_objects_take_their_time() {
     let directory = three_days();
     let size = directory.path().join(KEY).metadata().unwrap().len();
-    let (_server, client) = serve(directory.path(), |options| options.faults.slow = Some(size * 2)).await;
+    let (_server, client) =
+        serve(directory.path(), |options| options.faults = format!("GET times=all slow:{}", size * 2).parse().unwrap())
+            .await;
     let start = Instant::now();
     assert_eq!(get(&client, None).await.unwrap().len() as u64, size);
     assert!(start.elapsed() > Duration::from_millis(450), "{:?}", start.elapsed());
@@ -268,10 +270,13 @@ async fn only_loopback_is_served() {
 async fn the_program_says_where_it_listens_and_stops_when_told() {
     let directory = tempfile::tempdir().unwrap();
     let url_file = directory.path().join("url");
+    let faults = directory.path().join("faults");
+    std::fs::write(&faults, "GET key=*2026-10-01* nth=2 slow-down:7\n").unwrap();
     let mut program = Command::new(env!("CARGO_BIN_EXE_vendor-sandbox"))
         .arg("serve")
         .arg(format!("--data-dir={}", directory.path().join("bucket").display()))
         .arg(format!("--port-file={}", url_file.display()))
+        .arg(format!("--faults={}", faults.display()))
         .args(["--market=tiny", "--days=1", "--log-requests"])
         .env("BARKEEP_NOW", "2026-10-02T12:00:00Z")
         .stdout(Stdio::piped())
@@ -285,7 +290,9 @@ async fn the_program_says_where_it_listens_and_stops_when_told() {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     assert_eq!(std::fs::read_to_string(url_file).unwrap(), url);
-    assert!(!get(&client_with(&url, "sandbox", "sandbox-secret"), None).await.unwrap().is_empty());
+    let client = client_with(&url, "sandbox", "sandbox-secret");
+    assert!(!get(&client, None).await.unwrap().is_empty());
+    assert!(get(&client, None).await.unwrap_err().contains("SlowDown"));
 
     let id = program.id().to_string();
     assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
@@ -293,5 +300,31 @@ async fn the_program_says_where_it_listens_and_stops_when_told() {
     let mut log = String::new();
     program.stderr.take().unwrap().read_to_string(&mut log).unwrap();
     assert!(log.contains(&format!("GET {KEY} - 200")), "{log}");
-    assert!(log.contains("served 0 LIST, 1 GET, 0 HEAD, "), "{log}");
+    assert!(log.contains(&format!("GET {KEY} - 503 Strike")) && log.contains("1 faults struck"), "{log}");
+    assert!(log.contains("served 0 LIST, 2 GET, 0 HEAD, "), "{log}");
+}
+
+#[tokio::test]
+async fn the_proxy_passes_on_and_cuts_as_told() {
+    let directory = three_days();
+    let (server, _) = serve(directory.path(), |_| {}).await;
+    let script = directory.path().join("script");
+    std::fs::write(&script, "down connection=2 after=5000 cut\n").unwrap();
+    let mut program = Command::new(env!("CARGO_BIN_EXE_vendor-sandbox"))
+        .args(["proxy", &format!("--to={}", server.address()), &format!("--script={}", script.display())])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    BufReader::new(program.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    let url = format!("http://{}", line.trim().strip_prefix("listening on ").unwrap());
+    let connect = || client_with(&url, "sandbox", "sandbox-secret");
+    assert!(!get(&connect(), None).await.unwrap().is_empty());
+    assert!(get(&connect(), None).await.unwrap_err().contains("ConnectionReset"));
+    assert!(!get(&connect(), None).await.unwrap().is_empty());
+    assert!(Command::new("kill").args(["-TERM", &program.id().to_string()]).status().unwrap().success());
+    let mut log = String::new();
+    program.stderr.take().unwrap().read_to_string(&mut log).unwrap();
+    assert!(program.wait().unwrap().success() && log.contains("1 faults struck"), "{log}");
 }

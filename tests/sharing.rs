@@ -24,7 +24,7 @@ fn places() -> (Place, Place) {
 
 /// A vendor that takes some hundred milliseconds for a file, so that processes started together meet.
 fn slow(place: &Place) -> Vendor {
-    Vendor::serve_with(&place.bucket(), |options| options.faults.slow = Some(100_000))
+    Vendor::serve_with(&place.bucket(), |options| options.faults = "GET times=all slow:100000".parse().unwrap())
 }
 
 /// A process on a machine of its own, as far as its cache goes.

@@ -1,11 +1,12 @@
 //! The data vendor on loopback, with synthetic markets.
 
+use std::fmt::Display;
 use std::fs;
 use std::io::Write;
 
 use anyhow::{Context, Result, ensure};
-use barkeep::sandbox::cli::{Cli, Command, GenerateArgs, ServeArgs};
-use barkeep::sandbox::{Server, generate};
+use barkeep::sandbox::cli::{Cli, Command, GenerateArgs, ProxyArgs, ServeArgs};
+use barkeep::sandbox::{Proxy, Server, generate};
 use clap::Parser;
 use jiff::Timestamp;
 use tokio::signal::unix::{SignalKind, signal};
@@ -15,9 +16,14 @@ fn main() -> Result<()> {
         Command::Generate(args) => make(&args),
         Command::Serve(args) => {
             make(&args.generate)?;
-            tokio::runtime::Runtime::new().context("cannot start the runtime")?.block_on(serve(&args))
+            runtime()?.block_on(serve(&args))
         }
+        Command::Proxy(args) => runtime()?.block_on(pass_on(&args)),
     }
+}
+
+fn runtime() -> Result<tokio::runtime::Runtime> {
+    tokio::runtime::Runtime::new().context("cannot start the runtime")
 }
 
 /// `BARKEEP_NOW`, or the clock.
@@ -47,13 +53,36 @@ fn make(args: &GenerateArgs) -> Result<()> {
     Ok(())
 }
 
-async fn serve(args: &ServeArgs) -> Result<()> {
-    // Before anyone is told the address, so that no signal is missed.
+/// Resolves when the program is told to stop. Made before anyone is told an address, so that no signal is missed.
+fn told_to_stop() -> Result<impl Future<Output = ()>> {
     let mut terminate = signal(SignalKind::terminate()).context("cannot wait for signals")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("cannot wait for signals")?;
-    let server = Server::start(args.options()).await?;
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    })
+}
+
+fn say_address(address: impl Display) -> Result<()> {
     let mut output = std::io::stdout();
-    writeln!(output, "listening on {}", server.url()).and_then(|()| output.flush()).context("standard output")?;
+    writeln!(output, "listening on {address}").and_then(|()| output.flush()).context("standard output")
+}
+
+async fn pass_on(args: &ProxyArgs) -> Result<()> {
+    let stop = told_to_stop()?;
+    let proxy = Proxy::start(args.listen, args.to, args.script()?).await?;
+    say_address(proxy.address())?;
+    stop.await;
+    eprintln!("{} faults struck", proxy.struck().iter().sum::<u64>());
+    Ok(())
+}
+
+async fn serve(args: &ServeArgs) -> Result<()> {
+    let stop = told_to_stop()?;
+    let server = Server::start(args.options()?).await?;
+    say_address(server.url())?;
     if let Some(path) = &args.port_file {
         // Whoever waits for the file must never read half of it.
         let unfinished = path.with_extension("tmp");
@@ -61,9 +90,10 @@ async fn serve(args: &ServeArgs) -> Result<()> {
             .and_then(|()| fs::rename(&unfinished, path))
             .with_context(|| format!("{}", path.display()))?;
     }
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
+    stop.await;
+    let struck: u64 = server.struck().iter().sum();
+    if struck > 0 {
+        eprintln!("{struck} faults struck");
     }
     let counts = server.stop().await;
     eprintln!("served {counts}");

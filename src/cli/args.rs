@@ -29,7 +29,7 @@ pub struct Args {
 #[derive(Debug, Clone, Default, PartialEq, Eq, ClapArgs)]
 #[command(next_help_heading = "Everywhere")]
 pub struct GlobalArgs {
-    /// Where bars are kept, such as sqlite:bars.db [default: barkeep/barkeep.db in the user's data directory].
+    /// Where bars are kept, such as sqlite:bars.db or postgres://user@host/bars [default: barkeep/barkeep.db in the user's data directory].
     #[arg(long, global = true, value_name = "URL")]
     pub database_url: Option<Secret>,
     /// Print one JSON object instead of text.

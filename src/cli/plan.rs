@@ -9,12 +9,18 @@ use serde_json::Value;
 
 use super::format::{bytes, count, counted, duration};
 use super::{Align, Body, Exit, Table, print_json};
+use crate::config::DatabaseUrl;
 use crate::ingest::{DatasetPlan, DayJob, DayPlan, Outcome};
 use crate::model::{Dataset, Timeframe};
 use crate::store::LoadRate;
 
-/// Bytes of the database a bar takes, measured over full-market days.
-const BYTES_PER_BAR: u64 = 92;
+/// Bytes of a database a bar takes, its part of the key's index included, measured over full-market days.
+const fn bytes_per_bar(database: &DatabaseUrl) -> u64 {
+    match database {
+        DatabaseUrl::Sqlite(_) => 92,
+        DatabaseUrl::Postgres(_) => 186,
+    }
+}
 
 /// Bars a full-market file gives per packed byte, where no run has told otherwise: 920,000 from 25 MB.
 const BARS_PER_FILE_BYTE: f64 = 0.037;
@@ -36,7 +42,7 @@ pub struct Forecast {
 
 impl Forecast {
     /// What a plan will take, going by the last run of its kind.
-    pub fn of(plan: &DatasetPlan, rate: Option<LoadRate>) -> Self {
+    pub fn of(plan: &DatasetPlan, rate: Option<LoadRate>, database: &DatabaseUrl) -> Self {
         let days = plan.jobs().count() as u64;
         let files = plan.jobs().map(|job| u64::from(job.minute.is_some()) + u64::from(job.day.is_some())).sum();
         let file_bytes: u64 = plan.jobs().map(DayJob::bytes).sum();
@@ -57,7 +63,7 @@ impl Forecast {
         };
         #[expect(clippy::cast_precision_loss, reason = "a forecast")]
         let seconds = rate.map(|rate| file_bytes as f64 * rate.seconds / rate.file_bytes.max(1) as f64);
-        Self { days, files, file_bytes, database_bytes: bars * BYTES_PER_BAR, seconds }
+        Self { days, files, file_bytes, database_bytes: bars * bytes_per_bar(database), seconds }
     }
 }
 

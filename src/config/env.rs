@@ -16,6 +16,12 @@ pub const BARKEEP_CACHE_DIR: &str = "BARKEEP_CACHE_DIR";
 /// The time to take for now (RFC 3339), for tests and simulations.
 #[cfg(feature = "sandbox")]
 pub const BARKEEP_NOW: &str = "BARKEEP_NOW";
+/// Bytes of a part of a large object, for tests with small ones.
+#[cfg(feature = "sandbox")]
+pub const BARKEEP_PART_SIZE: &str = "BARKEEP_PART_SIZE";
+/// Milliseconds to wait for a connection, an answer, or the next byte of an object, for tests that cannot wait long.
+#[cfg(feature = "sandbox")]
+pub const BARKEEP_PATIENCE_MS: &str = "BARKEEP_PATIENCE_MS";
 /// For how many seconds a day stays claimed by a process that has died, for tests.
 #[cfg(feature = "sandbox")]
 pub const BARKEEP_LEASE_SECONDS: &str = "BARKEEP_LEASE_SECONDS";
@@ -44,6 +50,10 @@ pub const ALL: &[&str] = &[
     BARKEEP_CACHE_DIR,
     #[cfg(feature = "sandbox")]
     BARKEEP_NOW,
+    #[cfg(feature = "sandbox")]
+    BARKEEP_PART_SIZE,
+    #[cfg(feature = "sandbox")]
+    BARKEEP_PATIENCE_MS,
     #[cfg(feature = "sandbox")]
     BARKEEP_LEASE_SECONDS,
     AWS_ACCESS_KEY_ID,

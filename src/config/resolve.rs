@@ -165,7 +165,23 @@ fn s3(inputs: &Inputs) -> Result<S3Settings, ConfigError> {
         let problem = format!("`{}` is not the name of a bucket (the vendor's is {DEFAULT_BUCKET})", bucket.value);
         return Err(ConfigError::Value { origin: bucket.origin, problem });
     }
-    Ok(S3Settings { endpoint: checked_endpoint(endpoint)?, bucket, credentials: credentials(inputs)? })
+    Ok(S3Settings {
+        endpoint: checked_endpoint(endpoint)?,
+        bucket,
+        credentials: credentials(inputs)?,
+        #[cfg(feature = "sandbox")]
+        part_size_bytes: test_number(inputs, env::BARKEEP_PART_SIZE)?,
+        #[cfg(feature = "sandbox")]
+        patience: test_number(inputs, env::BARKEEP_PATIENCE_MS)?.map(std::time::Duration::from_millis),
+    })
+}
+
+#[cfg(feature = "sandbox")]
+fn test_number(inputs: &Inputs, name: &'static str) -> Result<Option<u64>, ConfigError> {
+    let Some(Sourced { value, origin }) = variable(inputs, name) else { return Ok(None) };
+    let number = value.parse().ok().filter(|number| *number > 0);
+    let problem = || format!("`{value}` is not a positive number");
+    number.map(Some).ok_or_else(|| ConfigError::Value { origin, problem: problem() })
 }
 
 /// The address is never repeated in a message: a user name and password may be in it.

@@ -41,6 +41,12 @@ pub struct S3Settings {
     pub bucket: Sourced<String>,
     /// Who asks; `None` when nobody is named.
     pub credentials: Option<Credentials>,
+    /// Bytes of a part of a large object, where a test sets them.
+    #[cfg(feature = "sandbox")]
+    pub part_size_bytes: Option<u64>,
+    /// How long the service is waited for, where a test sets it.
+    #[cfg(feature = "sandbox")]
+    pub patience: Option<std::time::Duration>,
 }
 
 /// Who asks for files. Instance metadata is never asked for credentials.

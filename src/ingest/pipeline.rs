@@ -75,6 +75,7 @@ pub async fn make_plan(
         None => BTreeMap::new(),
     };
     let days = plan(&request, &listing, &states);
+    crash_point!("planned");
     Ok(DatasetPlan { request, days, listing })
 }
 
@@ -91,6 +92,7 @@ pub(super) async fn list(source: &Source, request: &Request, reporter: &dyn Repo
     };
     let (minute, day) = futures_util::future::try_join(minute, day).await?;
     let by_date = |files: Vec<DayFile>| files.into_iter().map(|file| (file.date, file)).collect();
+    crash_point!("listed");
     Ok(Listing { minute: by_date(minute), day: by_date(day) })
 }
 
@@ -213,6 +215,7 @@ impl Run {
 
     fn done(&mut self, report: DayReport) {
         self.context.reporter.day_done(&report);
+        crash_point!("day-reported");
         if report.outcome == Outcome::Loaded {
             self.last_loaded = Instant::now();
             self.bars += report.bars;
@@ -238,11 +241,14 @@ impl Run {
             seconds: self.last_loaded.duration_since(began).as_secs_f64(),
             measured_at: self.context.clock.now(),
         };
+        crash_point!("rate-unrecorded");
         tokio::select! {
             biased;
             // Waiting for another process can take minutes; what was begun is undone.
-            () = self.context.stop.cancelled() => store.abandon_day().await,
-            recorded = store.record_load_rate(everyone, rate) => recorded,
+            () = self.context.stop.cancelled() => store.abandon_day().await?,
+            recorded = store.record_load_rate(everyone, rate) => recorded?,
         }
+        crash_point!("rate-recorded");
+        Ok(())
     }
 }

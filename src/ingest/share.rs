@@ -137,6 +137,7 @@ impl<'s, 'a, C: Claims, L: Ledger> Keeper<'s, 'a, C, L> {
         // Noted before, so that a claim in the midst of which the run stops is given back, too.
         self.held.insert((dataset, date));
         let is_ours = self.sharing.claims.claim(dataset, date).await?;
+        crash_point!("day-claimed");
         if !is_ours {
             self.held.remove(&(dataset, date));
         }
@@ -147,6 +148,7 @@ impl<'s, 'a, C: Claims, L: Ledger> Keeper<'s, 'a, C, L> {
     async fn release(&mut self, day: (Dataset, Date)) -> Result<(), StoreError> {
         if self.held.contains(&day) {
             self.sharing.claims.release(day.0, day.1).await?;
+            crash_point!("day-released");
             self.held.remove(&day);
         }
         Ok(())

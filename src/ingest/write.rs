@@ -164,6 +164,7 @@ impl<'a, S: Ledger + BarSink> DayWriter<'a, S> {
             () = self.context.stop.cancelled() => return Ok(Next::Stopped),
             state = self.store.begin_day(job.request.dataset, job.date, waiting) => state?,
         };
+        crash_point!("day-begun");
         if !state.is_same_content(&job.state) {
             let next = match job.again(&state) {
                 DayPlan::Load(job) => Next::Again(job),
@@ -189,6 +190,7 @@ impl<'a, S: Ledger + BarSink> DayWriter<'a, S> {
         for replace in &job.replace {
             self.replaced += self.store.replace(replace).await?;
         }
+        crash_point!("day-replaced");
         Ok(Next::On)
     }
 
@@ -196,6 +198,7 @@ impl<'a, S: Ledger + BarSink> DayWriter<'a, S> {
         let next = self.begin().await?;
         if matches!(next, Next::On) {
             self.store.write(&batch).await?;
+            crash_point!("bars-written");
         }
         self.context.batches.put(batch);
         Ok(next)
@@ -206,6 +209,7 @@ impl<'a, S: Ledger + BarSink> DayWriter<'a, S> {
         // Another process may have loaded yet another version meanwhile.
         if self.state(job).await?.is_same_content(&job.state) {
             for file in same {
+                crash_point!("sameness-unrecorded");
                 let (at, version) = (self.context.clock.now(), version(file));
                 self.open = true;
                 tokio::select! {
@@ -213,6 +217,7 @@ impl<'a, S: Ledger + BarSink> DayWriter<'a, S> {
                     () = self.context.stop.cancelled() => return Ok(Next::Stopped),
                     recorded = self.store.record_same_content(file.dataset, file.date, file.kind, &version, at) => recorded?,
                 }
+                crash_point!("sameness-recorded");
                 self.open = false;
                 let kind = file.kind.as_str();
                 self.notes.push(format!("the vendor uploaded the {kind} file again, with the same content"));
@@ -245,6 +250,7 @@ impl<'a, S: Ledger + BarSink> DayWriter<'a, S> {
     }
 
     async fn commit(&mut self, decoded: Decoded) -> Result<DayReport, RunError> {
+        crash_point!("day-decoded");
         let job = self.job.as_ref().expect("Invariant: bars come after a beginning");
         let (dataset, date, restated) = (job.request.dataset, job.date, job.restated);
         let commit = DayCommit {
@@ -258,6 +264,7 @@ impl<'a, S: Ledger + BarSink> DayWriter<'a, S> {
         let outcome = if commit.files.is_empty() { Outcome::Unchanged } else { Outcome::Loaded };
         if !commit.files.is_empty() {
             self.store.commit_day(&commit).await?;
+            crash_point!("day-committed");
             self.open = false;
             self.outage.is_over();
         }
@@ -285,6 +292,7 @@ impl<'a, S: Ledger + BarSink> DayWriter<'a, S> {
             started_at: self.started_at,
             finished_at: self.context.clock.now(),
         };
+        crash_point!("attempt-unrecorded");
         loop {
             self.open = true;
             let recorded = tokio::select! {
@@ -295,7 +303,10 @@ impl<'a, S: Ledger + BarSink> DayWriter<'a, S> {
             };
             self.open = false;
             match recorded {
-                Ok(()) => return Ok(true),
+                Ok(()) => {
+                    crash_point!("attempt-recorded");
+                    return Ok(true);
+                }
                 Err(error) => self.outage.wait(error, self.context).await?,
             }
         }

@@ -1,14 +1,17 @@
 //! The command line of `vendor-sandbox`.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use clap::{Args, Parser, Subcommand};
 use jiff::Timestamp;
 use jiff::civil::Date;
 
-use super::{Dates, Defects, Faults, FileId, Generation, Market, MarketSize, Plan, RowCut, ServeOptions};
+use super::{
+    Action, Dates, Defects, FileId, Generation, Market, MarketSize, Plan, ProxyScript, RowCut, Rule, SandboxError,
+    Script, ScriptError, ServeOptions, at, proxy, server,
+};
 use crate::model::Dataset;
 
 /// The data vendor on your own machine, with made-up markets.
@@ -43,8 +46,11 @@ pub enum Command {
     #[command(after_help = EXAMPLE)]
     Generate(Box<GenerateArgs>),
     /// Make what is missing of the synthetic files, then serve the directory by S3 until stopped
-    #[command(after_help = EXAMPLE)]
+    #[command(after_help = format!("{EXAMPLE}\n\n{}", server::LANGUAGE))]
     Serve(Box<ServeArgs>),
+    /// Pass TCP connections on to another address, as badly as a script says
+    #[command(after_help = proxy::LANGUAGE)]
+    Proxy(ProxyArgs),
 }
 
 /// Which files to make.
@@ -153,57 +159,96 @@ pub struct ServeArgs {
     /// Write one line per request to standard error: method, key, range, status
     #[arg(long)]
     log_requests: bool,
-    /// Send every object at this many bytes per second
+    /// Script of faults, a rule per line; see below
+    #[arg(long, value_name = "FILE", help_heading = "Faults of the service")]
+    faults: Option<PathBuf>,
+    /// Send every object at this many bytes per second: `GET times=all slow:BYTES`
     #[arg(long, value_name = "BYTES", value_parser = clap::value_parser!(u64).range(1..), help_heading = "Faults of the service")]
     slow: Option<u64>,
-    /// Answer the first N GETs with 503 SlowDown
+    /// Answer the first N GETs with 503 SlowDown: `GET times=N slow-down:1`
     #[arg(long, value_name = "N", default_value_t = 0, help_heading = "Faults of the service")]
-    throttle: u32,
-    /// Answer the first N GETs with 500 InternalError
+    throttle: u64,
+    /// Answer the first N GETs with 500 InternalError: `GET times=N internal-error`
     #[arg(long = "flaky-500", value_name = "N", default_value_t = 0, help_heading = "Faults of the service")]
-    flaky_500: u32,
-    /// Reset the connection of the first N GETs after so many bytes [default: N = 1]
+    flaky_500: u64,
+    /// Reset the connection of the first N GETs after so many bytes [default: N = 1]: `GET times=N reset:BYTES`
     #[arg(long, value_name = "BYTES[:N]", help_heading = "Faults of the service")]
     reset_after: Option<ResetAfter>,
-    /// Let the first N GETs hang in the middle of the object
+    /// Let the first N GETs hang in their first bytes: `GET times=N stall:100`
     #[arg(long, value_name = "N", default_value_t = 0, help_heading = "Faults of the service")]
-    stall: u32,
-    /// Answer the first N GETs of a range with the whole object and 200
+    stall: u64,
+    /// Answer the first N GETs of a range with the whole object and 200: `GET ranged times=N whole`
     #[arg(long, value_name = "N", default_value_t = 0, help_heading = "Faults of the service")]
-    wrong_range: u32,
+    wrong_range: u64,
 }
 
 impl ServeArgs {
     /// How to serve.
-    pub fn options(&self) -> ServeOptions {
+    pub fn options(&self) -> Result<ServeOptions, SandboxError> {
         let entitled = if self.entitled.is_empty() { Dataset::ALL.to_vec() } else { self.entitled.clone() };
         let hidden = self.generate.late.iter().chain(&self.generate.missing).copied().collect();
-        ServeOptions {
+        Ok(ServeOptions {
             listen: self.listen,
             access_key: self.access_key.clone(),
             secret_key: self.secret_key.clone(),
             bucket: self.bucket.clone(),
             plan: Plan { datasets: entitled, from: self.plan_from },
             hidden,
-            faults: Faults {
-                throttle: self.throttle,
-                flaky_500: self.flaky_500,
-                reset_after: self.reset_after.as_ref().map(|reset| (reset.bytes, reset.times)),
-                stall: self.stall,
-                wrong_range: self.wrong_range,
-                slow: self.slow,
-            },
+            faults: self.script()?,
             log_requests: self.log_requests,
             ..ServeOptions::new(&self.generate.data_dir)
+        })
+    }
+
+    /// The faults of the flags, then those of the file.
+    fn script(&self) -> Result<Script, SandboxError> {
+        let mut rules = vec![Rule::gets(self.wrong_range, Action::Whole).of_ranges()];
+        rules.extend(self.slow.map(|pace| Rule::all_gets(Action::Slow(pace))));
+        rules.push(Rule::gets(self.throttle, Action::SlowDown(Some(1))));
+        rules.push(Rule::gets(self.flaky_500, Action::InternalError));
+        rules.extend(self.reset_after.as_ref().map(|reset| Rule::gets(reset.times, Action::Reset(reset.bytes))));
+        rules.push(Rule::gets(self.stall, Action::Stall(STALLS_AFTER_BYTES)));
+        if let Some(path) = &self.faults {
+            rules.extend(read_script::<Script>(path)?.0);
         }
+        Ok(Script(rules))
     }
 }
+
+fn read_script<S: FromStr<Err = ScriptError>>(path: &Path) -> Result<S, SandboxError> {
+    let text = std::fs::read_to_string(path).map_err(at(path))?;
+    text.parse().map_err(|error| SandboxError::Script { path: path.to_owned(), error })
+}
+
+/// What to pass on, and how badly.
+#[derive(Debug, Args)]
+pub struct ProxyArgs {
+    /// Loopback address to listen on; port 0 takes a free one, named in the first line of output
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:0")]
+    pub listen: SocketAddr,
+    /// Address of the server
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub to: SocketAddr,
+    /// Script of faults, a rule per line; see below
+    #[arg(long, value_name = "FILE")]
+    script: Option<PathBuf>,
+}
+
+impl ProxyArgs {
+    /// The faults of the file.
+    pub fn script(&self) -> Result<ProxyScript, SandboxError> {
+        self.script.as_deref().map_or_else(|| Ok(ProxyScript::default()), read_script)
+    }
+}
+
+/// Where `--stall` stops: behind the first bytes of any object.
+const STALLS_AFTER_BYTES: u64 = 100;
 
 /// After how many bytes to reset, and how often: `100000:2`, or `100000` for once.
 #[derive(Debug, Clone)]
 struct ResetAfter {
     bytes: u64,
-    times: u32,
+    times: u64,
 }
 
 impl FromStr for ResetAfter {
@@ -225,7 +270,7 @@ mod tests {
         let line = ["vendor-sandbox", "generate", "--data-dir=/tmp/x"].iter().chain(flags);
         match Cli::try_parse_from(line).unwrap().command {
             Command::Generate(args) => args.generation(Timestamp::UNIX_EPOCH),
-            Command::Serve(_) => unreachable!("the line says generate"),
+            Command::Serve(_) | Command::Proxy(_) => unreachable!("the line says generate"),
         }
     }
 

@@ -8,6 +8,8 @@ pub mod cli;
 mod defects;
 mod market;
 mod mirror;
+mod proxy;
+mod rules;
 mod server;
 
 use std::io;
@@ -17,7 +19,9 @@ use std::path::{Path, PathBuf};
 pub use defects::{Defects, RowCut, RowCutError};
 pub use market::{Aggregates, Content, FileId, FileIdError, Market, MarketFile, MarketSize};
 pub use mirror::{Dates, Generation, Made, generate};
-pub use server::{Counts, Faults, Plan, ServeOptions, Server};
+pub use proxy::{Proxy, ProxyScript};
+pub use rules::ScriptError;
+pub use server::{Action, Counts, Plan, Rule, Script, ServeOptions, Server};
 
 /// Why the sandbox cannot do what was asked.
 #[derive(Debug, thiserror::Error)]
@@ -30,6 +34,14 @@ pub enum SandboxError {
         /// Why.
         source: io::Error,
     },
+    /// A script of faults.
+    #[error("{path}: {error}")]
+    Script {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        error: ScriptError,
+    },
     /// The sandbox has well-known keys and must not be reachable from elsewhere.
     #[error("{0} is not a loopback address: the sandbox only listens on 127.0.0.1 or ::1")]
     NotLoopback(SocketAddr),
@@ -41,6 +53,11 @@ pub enum SandboxError {
         /// Why.
         source: io::Error,
     },
+}
+
+/// Only this machine can be served.
+fn is_loopback(address: SocketAddr) -> Result<(), SandboxError> {
+    if address.ip().is_loopback() { Ok(()) } else { Err(SandboxError::NotLoopback(address)) }
 }
 
 /// Says which file an error is about.

@@ -33,12 +33,12 @@ pub enum AnyClaims {
     Postgres(Box<PostgresClaims>),
 }
 
-/// The same call on whichever it is.
+/// The same call on whichever it is. Boxed, because the future of either would be carried around in whatever awaits it.
 macro_rules! on {
     ($any:expr, $store:ident => $call:expr) => {
         match $any {
-            Self::Sqlite($store) => $call,
-            Self::Postgres($store) => $call,
+            Self::Sqlite($store) => Box::pin($call).await,
+            Self::Postgres($store) => Box::pin($call).await,
         }
     };
 }
@@ -46,7 +46,7 @@ macro_rules! on {
 impl AnyStore {
     /// Ends the connection.
     pub async fn close(self) -> Result<(), StoreError> {
-        on!(self, store => store.close().await)
+        on!(self, store => store.close())
     }
 }
 
@@ -56,7 +56,7 @@ impl Ledger for AnyStore {
         dataset: Dataset,
         range: RangeInclusive<Date>,
     ) -> Result<BTreeMap<Date, DayState>, StoreError> {
-        on!(self, store => store.day_states(dataset, range).await)
+        on!(self, store => store.day_states(dataset, range))
     }
 
     async fn record_attempt(
@@ -66,7 +66,7 @@ impl Ledger for AnyStore {
         file: FileKind,
         attempt: &Attempt,
     ) -> Result<(), StoreError> {
-        on!(self, store => store.record_attempt(dataset, date, file, attempt).await)
+        on!(self, store => store.record_attempt(dataset, date, file, attempt))
     }
 
     async fn record_same_content(
@@ -77,19 +77,19 @@ impl Ledger for AnyStore {
         version: &FileVersion,
         at: Timestamp,
     ) -> Result<(), StoreError> {
-        on!(self, store => store.record_same_content(dataset, date, file, version, at).await)
+        on!(self, store => store.record_same_content(dataset, date, file, version, at))
     }
 
     async fn restatements(&mut self, range: RangeInclusive<Date>) -> Result<Vec<Restatement>, StoreError> {
-        on!(self, store => store.restatements(range).await)
+        on!(self, store => store.restatements(range))
     }
 
     async fn load_rate(&mut self, everyone: bool) -> Result<Option<LoadRate>, StoreError> {
-        on!(self, store => store.load_rate(everyone).await)
+        on!(self, store => store.load_rate(everyone))
     }
 
     async fn record_load_rate(&mut self, everyone: bool, rate: LoadRate) -> Result<(), StoreError> {
-        on!(self, store => store.record_load_rate(everyone, rate).await)
+        on!(self, store => store.record_load_rate(everyone, rate))
     }
 }
 
@@ -100,27 +100,27 @@ impl BarSink for AnyStore {
         date: Date,
         waiting: impl FnOnce() + Send,
     ) -> Result<DayState, StoreError> {
-        on!(self, store => store.begin_day(dataset, date, waiting).await)
+        on!(self, store => store.begin_day(dataset, date, waiting))
     }
 
     async fn replace(&mut self, what: &Replace) -> Result<u64, StoreError> {
-        on!(self, store => store.replace(what).await)
+        on!(self, store => store.replace(what))
     }
 
     async fn forget_day(&mut self) -> Result<u64, StoreError> {
-        on!(self, store => store.forget_day().await)
+        on!(self, store => store.forget_day())
     }
 
     async fn write(&mut self, batch: &BarBatch) -> Result<(), StoreError> {
-        on!(self, store => store.write(batch).await)
+        on!(self, store => store.write(batch))
     }
 
     async fn commit_day(&mut self, commit: &DayCommit) -> Result<(), StoreError> {
-        on!(self, store => store.commit_day(commit).await)
+        on!(self, store => store.commit_day(commit))
     }
 
     async fn abandon_day(&mut self) -> Result<(), StoreError> {
-        on!(self, store => store.abandon_day().await)
+        on!(self, store => store.abandon_day())
     }
 }
 
@@ -131,21 +131,21 @@ impl BarReader for AnyStore {
         timeframe: Timeframe,
         range_ms: RangeInclusive<i64>,
     ) -> Result<Vec<StoredBar>, StoreError> {
-        on!(self, store => store.bars(symbol, timeframe, range_ms).await)
+        on!(self, store => store.bars(symbol, timeframe, range_ms))
     }
 
     async fn known(&mut self, symbols: &[Symbol]) -> Result<BTreeSet<Symbol>, StoreError> {
-        on!(self, store => store.known(symbols).await)
+        on!(self, store => store.known(symbols))
     }
 
     async fn series(&mut self, symbols: Option<&[Symbol]>) -> Result<Vec<SeriesStatus>, StoreError> {
-        on!(self, store => store.series(symbols).await)
+        on!(self, store => store.series(symbols))
     }
 }
 
 impl Audit for AnyStore {
     async fn freeze(&mut self) -> Result<(), StoreError> {
-        on!(self, store => store.freeze().await)
+        on!(self, store => store.freeze())
     }
 
     async fn scan(
@@ -153,29 +153,29 @@ impl Audit for AnyStore {
         what: &Scan,
         each: impl FnMut(&str, &[RawBar]) -> ControlFlow<()> + Send,
     ) -> Result<(), StoreError> {
-        on!(self, store => store.scan(what, each).await)
+        on!(self, store => store.scan(what, each))
     }
 
     async fn defects(&mut self) -> Result<Vec<Defect>, StoreError> {
-        on!(self, store => store.defects().await)
+        on!(self, store => store.defects())
     }
 
     async fn remove_orphans(&mut self) -> Result<u64, StoreError> {
-        on!(self, store => store.remove_orphans().await)
+        on!(self, store => store.remove_orphans())
     }
 }
 
 impl Watchlist for AnyStore {
     async fn watchlist(&mut self) -> Result<Vec<WatchlistEntry>, StoreError> {
-        on!(self, store => store.watchlist().await)
+        on!(self, store => store.watchlist())
     }
 
     async fn watch(&mut self, entries: &[WatchlistEntry]) -> Result<u64, StoreError> {
-        on!(self, store => store.watch(entries).await)
+        on!(self, store => store.watch(entries))
     }
 
     async fn unwatch(&mut self, symbols: &[Symbol]) -> Result<Vec<Symbol>, StoreError> {
-        on!(self, store => store.unwatch(symbols).await)
+        on!(self, store => store.unwatch(symbols))
     }
 }
 
@@ -192,14 +192,14 @@ impl Claiming for AnyStore {
 
 impl Claims for AnyClaims {
     async fn claim(&mut self, dataset: Dataset, date: Date) -> Result<bool, StoreError> {
-        on!(self, claims => claims.claim(dataset, date).await)
+        on!(self, claims => claims.claim(dataset, date))
     }
 
     async fn renew(&mut self) -> Result<(), StoreError> {
-        on!(self, claims => claims.renew().await)
+        on!(self, claims => claims.renew())
     }
 
     async fn release(&mut self, dataset: Dataset, date: Date) -> Result<(), StoreError> {
-        on!(self, claims => claims.release(dataset, date).await)
+        on!(self, claims => claims.release(dataset, date))
     }
 }

@@ -40,6 +40,16 @@ pub enum StoreError {
         /// The database: its file, or `host:port/name`.
         database: String,
     },
+    /// The disk, or the system before it, refused a write or a read.
+    #[error(
+        "the disk of the database {database} failed ({detail}): see that it works and has room, and run the command again; what was loaded is kept"
+    )]
+    DiskFailed {
+        /// The database: its file, or `host:port/name`.
+        database: String,
+        /// What the database says.
+        detail: String,
+    },
     /// Another process held the database for too long.
     #[error(
         "the database {database} is held by another process for more than {waited_seconds} s; run the command again when it is done"

@@ -23,10 +23,15 @@ impl Schema {
             );
             return None;
         };
+        Some(Self::in_server(server))
+    }
+
+    /// A new, empty one in another server.
+    pub fn in_server(server: String) -> Self {
         let name = format!("barkeep_test_{}_{:08x}", std::process::id(), fastrand::u32(..));
         let schema = Self { server, name, is_ours: true };
         schema.at_server(&format!("CREATE SCHEMA {}", schema.name));
-        Some(schema)
+        schema
     }
 
     /// Another one with the same tables and rows, but for what numbers itself.

@@ -72,7 +72,11 @@ pub fn of_export(folder: &Path) -> Vec<Bar> {
         let timeframe = timeframe.strip_prefix("timeframe=").unwrap();
         let month = month.strip_prefix("month=").unwrap();
         let file = folder.join("bars").join(&path);
-        let bars = if name.ends_with(".csv") { of_csv(&file) } else { of_parquet(&file, timeframe) };
+        let bars = if std::path::Path::new(&name).extension().is_some_and(|ending| ending == "csv") {
+            of_csv(&file)
+        } else {
+            of_parquet(&file, timeframe)
+        };
         assert!(!bars.is_empty(), "{text}");
         for bar in &bars {
             assert_eq!((&*bar.timeframe, &bar.session_date[..7]), (timeframe, month), "{text}: {bar:?}");

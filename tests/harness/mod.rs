@@ -349,6 +349,11 @@ impl Vendor {
         self.server.as_ref().unwrap().counts()
     }
 
+    /// How often each rule of the faults has struck.
+    pub fn struck(&self) -> Vec<u64> {
+        self.server.as_ref().unwrap().struck()
+    }
+
     /// What was asked since `before`: listings and objects.
     pub fn asked_since(&self, before: Counts) -> (u64, u64) {
         let now = self.counts();

@@ -12,7 +12,7 @@ use crate::cli::plan::{Forecast, plan_text, print_plan};
 use crate::cli::{
     CliError, Exit, IngestArgs, Request, Selection, Signals, Wanted, effective_settings, exit_code, print_run, reporter,
 };
-use crate::config::{Credentials, Settings, Sourced};
+use crate::config::{Credentials, DatabaseUrl, Settings, Sourced};
 use crate::ingest::source::{
     Cache, CacheKeep, LocalSource, S3Credentials, S3Options, S3Profile, S3Source, Source, SourceError,
 };
@@ -42,7 +42,7 @@ pub(super) async fn run(args: &IngestArgs, context: &Context, signals: &Signals)
     let effective = effective_settings(&request, &selections, settings);
     let planning = async {
         let requests = selections.iter().map(|selection| asked(&request, selection));
-        plan_all(&source, store.as_mut(), requests, reporter.as_ref()).await
+        plan_all(&source, store.as_mut(), requests, &settings.database.value, reporter.as_ref()).await
     };
     let planned = tokio::select! {
         biased;
@@ -73,7 +73,7 @@ pub(super) async fn run(args: &IngestArgs, context: &Context, signals: &Signals)
     let concurrency = Concurrency { downloads: settings.downloads.value, decoders: settings.decoders.value };
     let stop = signals.stop().clone();
     let (mut report, failure) =
-        Box::pin(ingest::run(plans, Arc::new(source), &mut store, sharing, concurrency, reporter, stop)).await;
+        ingest::run(plans, Arc::new(source), &mut store, sharing, concurrency, reporter, stop).await;
     let found = find_absent(&mut report, &selections, &mut store).await;
     // The one that writes is closed last, with nobody else in its way: so the file is left without a log.
     let closed = async { beside.ledger.close().await.and(store.close().await).map_err(store_error) };
@@ -87,6 +87,7 @@ async fn plan_all(
     source: &Source,
     mut ledger: Option<&mut AnyStore>,
     requests: impl Iterator<Item = ingest::Request>,
+    database: &DatabaseUrl,
     reporter: &dyn Reporter,
 ) -> Result<(Vec<DatasetPlan>, Vec<Forecast>), CliError> {
     let (mut plans, mut forecasts) = (Vec::new(), Vec::new());
@@ -96,7 +97,7 @@ async fn plan_all(
             Some(ledger) => ledger.load_rate(plan.request.symbols.is_none()).await.map_err(store_error)?,
             None => None,
         };
-        forecasts.push(Forecast::of(&plan, rate));
+        forecasts.push(Forecast::of(&plan, rate, database));
         plans.push(plan);
     }
     Ok((plans, forecasts))
@@ -157,10 +158,27 @@ async fn open(settings: &Settings, dataset: Dataset, keep: CacheKeep) -> Result<
         None => None,
     };
     let (endpoint, bucket) = (s3.endpoint.value.clone(), s3.bucket.value.clone());
-    let bucket = S3Source::connect(S3Options { endpoint, bucket, credentials, ..S3Options::default() })?;
+    let options = S3Options { endpoint, bucket, credentials, ..S3Options::default() };
+    #[cfg(feature = "sandbox")]
+    let options = as_tested(options, s3);
+    let bucket = S3Source::connect(options)?;
     let cache = Cache::open(&settings.cache_dir.value, keep)?;
     cache.sweep()?;
     Ok(Source::S3 { bucket, cache })
+}
+
+/// The same with the sizes and waits that a test has set.
+#[cfg(feature = "sandbox")]
+fn as_tested(options: S3Options, settings: &crate::config::S3Settings) -> S3Options {
+    let part_size = settings.part_size_bytes.unwrap_or(options.part_size);
+    let wait = |usual| settings.patience.unwrap_or(usual);
+    S3Options {
+        part_size,
+        connect_timeout: wait(options.connect_timeout),
+        answer_timeout: wait(options.answer_timeout),
+        stall_timeout: wait(options.stall_timeout),
+        ..options
+    }
 }
 
 async fn credentials(named: &Credentials) -> Result<S3Credentials, SourceError> {

@@ -5,7 +5,7 @@ use std::fs::{self, File, Metadata};
 use std::io::{self, Read, Seek};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
+use std::sync::{Mutex, PoisonError, RwLock};
 use std::time::SystemTime;
 
 use crate::sandbox::FileId;
@@ -24,7 +24,8 @@ pub(super) struct Object {
 #[derive(Debug)]
 pub(super) struct Bucket {
     directory: PathBuf,
-    hidden: BTreeSet<FileId>,
+    /// Files that are not in the directory: in another one, or nowhere.
+    elsewhere: RwLock<HashMap<FileId, Option<PathBuf>>>,
     /// ETags by what tells one version of a file from another without reading it.
     etags: Mutex<HashMap<Version, String>>,
 }
@@ -53,6 +54,8 @@ pub(super) struct Query {
     pub prefix: String,
     /// Only keys behind this one.
     pub after: String,
+    /// Whether this goes on where an earlier page ended.
+    pub continued: bool,
     /// Keys with the same text up to the next delimiter behind the prefix are one group.
     pub delimiter: Option<String>,
     /// Keys and groups per page.
@@ -61,14 +64,38 @@ pub(super) struct Query {
 
 impl Bucket {
     pub(super) fn new(directory: PathBuf, hidden: BTreeSet<FileId>) -> Self {
-        Self { directory, hidden, etags: Mutex::new(HashMap::new()) }
+        let elsewhere = hidden.into_iter().map(|id| (id, None)).collect();
+        Self { directory, elsewhere: RwLock::new(elsewhere), etags: Mutex::new(HashMap::new()) }
+    }
+
+    /// The object is not there any more.
+    pub(super) fn vanish(&self, key: &str) {
+        self.put_elsewhere(key, None);
+    }
+
+    /// The object is the one of the same key in another directory.
+    pub(super) fn republish(&self, key: &str, directory: &Path) {
+        self.put_elsewhere(key, Some(directory.to_owned()));
+    }
+
+    fn put_elsewhere(&self, key: &str, directory: Option<PathBuf>) {
+        if let Some(id) = FileId::of_key(key) {
+            self.elsewhere.write().unwrap_or_else(PoisonError::into_inner).insert(id, directory);
+        }
+    }
+
+    /// The directory that an object is in.
+    fn directory_of(&self, id: FileId) -> Option<PathBuf> {
+        let elsewhere = self.elsewhere.read().unwrap_or_else(PoisonError::into_inner);
+        elsewhere.get(&id).cloned().unwrap_or_else(|| Some(self.directory.clone()))
     }
 
     /// Opens an object; `None` if there is none of this key.
     pub(super) fn open(&self, key: &str) -> io::Result<Option<Object>> {
         // Only keys of day files are objects: no other path is ever opened.
-        let Some(id) = FileId::of_key(key).filter(|id| !self.hidden.contains(id)) else { return Ok(None) };
-        let mut file = match File::open(self.directory.join(id.key())) {
+        let Some(id) = FileId::of_key(key) else { return Ok(None) };
+        let Some(directory) = self.directory_of(id) else { return Ok(None) };
+        let mut file = match File::open(directory.join(id.key())) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             opened => opened?,
         };
@@ -115,6 +142,17 @@ impl Bucket {
         Ok(page)
     }
 
+    /// Lists keys in pages of a few, the last keys first. A page goes on before the key where the page before it ended.
+    pub(super) fn list_last_first(&self, query: &Query, limit: usize) -> io::Result<Page> {
+        let mut keys = BTreeSet::new();
+        self.walk(&self.directory, "", &query.prefix, &mut keys)?;
+        keys.retain(|key| if query.continued { *key < query.after } else { *key > query.after });
+        let mut keys: Vec<_> = keys.into_iter().rev().collect();
+        let next = keys.get(limit).and(limit.checked_sub(1)).map(|last| keys[last].clone());
+        keys.truncate(limit);
+        Ok(Page { keys, groups: Vec::new(), next })
+    }
+
     fn walk(&self, folder: &Path, path: &str, prefix: &str, keys: &mut BTreeSet<String>) -> io::Result<()> {
         for entry in fs::read_dir(folder)? {
             let entry = entry?;
@@ -125,7 +163,8 @@ impl Bucket {
                 if below.starts_with(prefix) || prefix.starts_with(&below) {
                     self.walk(&entry.path(), &key, prefix, keys)?;
                 }
-            } else if key.starts_with(prefix) && FileId::of_key(&key).is_some_and(|id| !self.hidden.contains(&id)) {
+            } else if key.starts_with(prefix) && FileId::of_key(&key).is_some_and(|id| self.directory_of(id).is_some())
+            {
                 keys.insert(key);
             }
         }
@@ -206,6 +245,7 @@ mod tests {
         let query = |prefix: &str, after: &str, limit| Query {
             prefix: prefix.to_owned(),
             after: after.to_owned(),
+            continued: false,
             delimiter: Some("/".to_owned()),
             limit,
         };
@@ -215,6 +255,33 @@ mod tests {
         assert_eq!((rest.groups, rest.next), (vec!["us_stocks_sip/".to_owned()], None));
         let folder = bucket.list(&query("us_stocks_sip/minute_aggs_v1/2026/10/", "", 10)).unwrap();
         assert_eq!(folder.keys, [KEYS[3]]);
+    }
+
+    #[test]
+    fn keys_are_listed_last_first_on_request() {
+        let (_directory, bucket) = bucket(&KEYS);
+        let mut seen = Vec::new();
+        let mut query = Query { after: KEYS[0].to_owned(), ..Query::default() };
+        loop {
+            let page = bucket.list_last_first(&query, 2).unwrap();
+            assert!(page.keys.len() <= 2);
+            seen.extend(page.keys);
+            let Some(next) = page.next else { break };
+            query = Query { after: next, continued: true, ..query };
+        }
+        assert_eq!(seen, [KEYS[3], KEYS[2], KEYS[1], KEYS[0]], "a token does not remember where the listing began");
+    }
+
+    #[test]
+    fn objects_go_and_come_from_elsewhere() {
+        let (_directory, bucket) = bucket(&KEYS);
+        let (other, _) = self::bucket(&KEYS);
+        fs::write(other.path().join(KEYS[3]), "other bytes").unwrap();
+        bucket.republish(KEYS[3], other.path());
+        assert_eq!(bucket.open(KEYS[3]).unwrap().unwrap().size, 11);
+        bucket.vanish(KEYS[3]);
+        assert!(bucket.open(KEYS[3]).unwrap().is_none());
+        assert_eq!(bucket.list(&Query { limit: 9, ..Query::default() }).unwrap().keys, KEYS[..3]);
     }
 
     #[test]

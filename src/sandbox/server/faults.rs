@@ -1,12 +1,9 @@
-//! Faults of the connection and the service: refusals, resets, stalls, slowness.
-//!
-//! A fault with a number strikes that many GETs of objects, then it is over; one GET suffers one such fault at most, in the
-//! order of the fields of [`Faults`]. Slowness and ignored ranges come on top.
+//! Faults of the connection and the service carried out: refusals, bodies that break off, wrong bytes, slowness.
 
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -14,94 +11,27 @@ use bytes::Bytes;
 use futures_util::stream::try_unfold;
 use http_body_util::{BodyExt, StreamBody};
 use hyper::body::Frame;
+use hyper::header::HeaderValue;
 use hyper::{Response, StatusCode, header};
 use s3s::{Body, StdError};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
-/// Which faults to show. All off by default.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Faults {
-    /// The first GETs are answered 503 `SlowDown` with `Retry-After: 1`.
-    pub throttle: u32,
-    /// The first GETs are answered 500 `InternalError`.
-    pub flaky_500: u32,
-    /// After this many bytes of the body the connection is reset, for the first GETs.
-    pub reset_after: Option<(u64, u32)>,
-    /// The first GETs get half of their body and then nothing.
-    pub stall: u32,
-    /// The first GETs with a range get the whole object and 200.
-    pub wrong_range: u32,
-    /// Bytes per second of every GET.
-    pub slow: Option<u64>,
-}
+use super::script::Action;
 
-/// What happens to one GET.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Strike {
-    /// Answered so without looking at the request.
-    Refuse(StatusCode),
-    /// Reset after this many bytes.
-    Reset(u64),
-    /// Silent after half of the body.
-    Stall,
-}
-
-/// The faults that are left.
-#[derive(Debug)]
-pub(super) struct FaultLayer {
-    faults: Faults,
-    throttle: AtomicU32,
-    flaky_500: AtomicU32,
-    reset: AtomicU32,
-    stall: AtomicU32,
-    wrong_range: AtomicU32,
-}
-
-/// Takes one of what is left.
-fn take(left: &AtomicU32) -> bool {
-    left.try_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)).is_ok()
-}
-
-impl FaultLayer {
-    pub(super) fn new(faults: Faults) -> Self {
-        Self {
-            faults,
-            throttle: faults.throttle.into(),
-            flaky_500: faults.flaky_500.into(),
-            reset: faults.reset_after.map_or(0, |(_, times)| times).into(),
-            stall: faults.stall.into(),
-            wrong_range: faults.wrong_range.into(),
+/// The answer of a service that refuses, if this is what the fault makes it do.
+pub(super) fn refusal(action: &Action) -> Option<Response<Body>> {
+    let (status, code, message) = match action {
+        Action::SlowDown(_) => (StatusCode::SERVICE_UNAVAILABLE, "SlowDown", "Please reduce your request rate."),
+        Action::InternalError => {
+            (StatusCode::INTERNAL_SERVER_ERROR, "InternalError", "We encountered an internal error. Please try again.")
         }
-    }
-
-    /// What strikes the next GET of an object.
-    pub(super) fn strike(&self) -> Option<Strike> {
-        match self.faults.reset_after {
-            _ if take(&self.throttle) => Some(Strike::Refuse(StatusCode::SERVICE_UNAVAILABLE)),
-            _ if take(&self.flaky_500) => Some(Strike::Refuse(StatusCode::INTERNAL_SERVER_ERROR)),
-            Some((bytes, _)) if take(&self.reset) => Some(Strike::Reset(bytes)),
-            _ if take(&self.stall) => Some(Strike::Stall),
-            _ => None,
-        }
-    }
-
-    /// Whether the range of this request is overlooked.
-    pub(super) fn ignores_range(&self) -> bool {
-        take(&self.wrong_range)
-    }
-
-    /// Bytes per second of a body.
-    pub(super) fn pace(&self) -> Option<u64> {
-        self.faults.slow
-    }
-}
-
-/// The answer of a service that refuses.
-pub(super) fn refusal(status: StatusCode) -> Response<Body> {
-    let (code, message) = match status {
-        StatusCode::SERVICE_UNAVAILABLE => ("SlowDown", "Please reduce your request rate."),
-        _ => ("InternalError", "We encountered an internal error. Please try again."),
+        Action::ClockSkew => (
+            StatusCode::FORBIDDEN,
+            "RequestTimeTooSkewed",
+            "The difference between the request time and the server's time is too large.",
+        ),
+        _ => return None,
     };
     let xml = format!(
         "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error><Code>{code}</Code><Message>{message}</Message></Error>"
@@ -109,11 +39,11 @@ pub(super) fn refusal(status: StatusCode) -> Response<Body> {
     let mut response = Response::new(Body::from(xml));
     *response.status_mut() = status;
     let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, header::HeaderValue::from_static("application/xml"));
-    if status == StatusCode::SERVICE_UNAVAILABLE {
-        headers.insert(header::RETRY_AFTER, header::HeaderValue::from_static("1"));
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/xml"));
+    if let Action::SlowDown(Some(seconds)) = action {
+        headers.insert(header::RETRY_AFTER, HeaderValue::from(*seconds));
     }
-    response
+    Some(response)
 }
 
 /// What a body does besides giving its bytes.
@@ -122,6 +52,8 @@ pub(super) struct Delivery {
     pub pace: Option<u64>,
     /// After this many bytes something happens instead of the rest.
     pub end: Option<(u64, Ending)>,
+    /// This byte is another one.
+    pub flip: Option<u64>,
     /// Told how many bytes go out.
     pub sent: Arc<dyn Fn(u64) + Send + Sync>,
 }
@@ -130,12 +62,17 @@ pub(super) struct Delivery {
 pub(super) enum Ending {
     /// With a reset of the connection whose mark this is.
     Reset(Arc<AtomicBool>),
+    /// With a connection closed as if all were said.
+    Close,
     /// Not at all.
     Stall,
 }
 
 /// Time for what was sent to leave before a reset drops it.
 const LAST_BYTES: Duration = Duration::from_millis(50);
+
+/// What a wrong byte has wrong.
+const FLIPPED_BITS: u8 = 0x10;
 
 /// A body delivered this way.
 pub(super) fn deliver(body: Body, delivery: Delivery) -> Body {
@@ -151,14 +88,14 @@ pub(super) fn deliver(body: Body, delivery: Delivery) -> Body {
         if let Some((limit, ending)) = &delivery.end {
             size = size.min(limit - sent);
             if size == 0 {
-                match ending {
-                    Ending::Stall => std::future::pending::<()>().await,
-                    Ending::Reset(mark) => {
-                        tokio::time::sleep(LAST_BYTES).await;
-                        mark.store(true, Ordering::Relaxed);
-                        return Err(StdError::from("the connection is reset on request"));
-                    }
+                if let Ending::Stall = ending {
+                    std::future::pending::<()>().await;
                 }
+                tokio::time::sleep(LAST_BYTES).await;
+                if let Ending::Reset(mark) = ending {
+                    mark.store(true, Ordering::Relaxed);
+                }
+                return Err(StdError::from("the connection ends on request"));
             }
         }
         if let Some(pace) = delivery.pace {
@@ -166,7 +103,12 @@ pub(super) fn deliver(body: Body, delivery: Delivery) -> Body {
             size = size.min((pace / 10).max(1));
             tokio::time::sleep(Duration::from_secs_f64(size as f64 / pace.max(1) as f64)).await;
         }
-        let piece = rest.split_to(size as usize);
+        let mut piece = rest.split_to(size as usize);
+        if let Some(place) = delivery.flip.and_then(|place| place.checked_sub(sent)).filter(|place| *place < size) {
+            let mut bytes = piece.to_vec();
+            bytes[place as usize] ^= FLIPPED_BITS;
+            piece = bytes.into();
+        }
         sent += size;
         (delivery.sent)(size);
         Ok(Some((Frame::data(piece), (body, rest, sent, delivery))))
@@ -212,33 +154,5 @@ impl AsyncWrite for Connection {
             return Poll::Ready(Ok(()));
         }
         Pin::new(&mut self.stream).poll_shutdown(cx)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn one_fault_strikes_at_a_time_and_ends() {
-        let layer = FaultLayer::new(Faults {
-            throttle: 1,
-            flaky_500: 1,
-            reset_after: Some((9, 1)),
-            stall: 1,
-            ..Faults::default()
-        });
-        let strikes: Vec<_> = std::iter::from_fn(|| layer.strike()).collect();
-        let refused = |status| Strike::Refuse(status);
-        assert_eq!(
-            strikes,
-            [
-                refused(StatusCode::SERVICE_UNAVAILABLE),
-                refused(StatusCode::INTERNAL_SERVER_ERROR),
-                Strike::Reset(9),
-                Strike::Stall
-            ]
-        );
-        assert!(!layer.ignores_range());
     }
 }

@@ -3,6 +3,7 @@
 mod bucket;
 mod faults;
 mod s3;
+mod script;
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -12,6 +13,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use hyper::body::{Body as _, Incoming};
+use hyper::header::{HeaderName, HeaderValue};
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, header};
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -22,13 +24,16 @@ use tokio::sync::oneshot;
 use tokio::task::{JoinHandle, JoinSet};
 
 use self::bucket::Bucket;
-use self::faults::{Connection, Delivery, Ending, FaultLayer, Strike, deliver, refusal};
+use self::faults::{Connection, Delivery, Ending, deliver, refusal};
 use self::s3::{Keys, Vendor};
-use super::{FileId, SandboxError};
+use self::script::{Asked, Running, Strike};
+use super::{FileId, SandboxError, is_loopback};
 use crate::model::Dataset;
 
-pub use self::faults::Faults;
 pub use self::s3::Plan;
+pub use self::script::{Action, Rule, Script};
+
+pub(super) use self::script::LANGUAGE;
 
 /// How the endpoint behaves.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,7 +53,7 @@ pub struct ServeOptions {
     /// Files that are not there, whatever is in the directory.
     pub hidden: BTreeSet<FileId>,
     /// Faults to show.
-    pub faults: Faults,
+    pub faults: Script,
     /// One line per request on standard error.
     pub log_requests: bool,
 }
@@ -64,7 +69,7 @@ impl ServeOptions {
             bucket: "flatfiles".to_owned(),
             plan: Plan { datasets: Dataset::ALL.to_vec(), from: None },
             hidden: BTreeSet::new(),
-            faults: Faults::default(),
+            faults: Script::default(),
             log_requests: false,
         }
     }
@@ -96,6 +101,7 @@ pub struct Server {
     stop: Option<oneshot::Sender<()>>,
     running: JoinHandle<()>,
     tally: Arc<Tally>,
+    faults: Arc<Running>,
 }
 
 #[derive(Debug, Default)]
@@ -109,17 +115,15 @@ struct Tally {
 impl Server {
     /// Listens and answers until stopped. Must be called in a tokio runtime.
     pub async fn start(options: ServeOptions) -> Result<Self, SandboxError> {
-        if !options.listen.ip().is_loopback() {
-            return Err(SandboxError::NotLoopback(options.listen));
-        }
+        is_loopback(options.listen)?;
         let failed = |source| SandboxError::Listen { address: options.listen, source };
         let listener = TcpListener::bind(options.listen).await.map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
         let endpoint = Arc::new(Endpoint::new(options));
-        let tally = endpoint.tally.clone();
+        let (tally, faults) = (endpoint.tally.clone(), endpoint.faults.clone());
         let (stop, stopped) = oneshot::channel();
         let running = tokio::spawn(accept(listener, endpoint, stopped));
-        Ok(Self { address, stop: Some(stop), running, tally })
+        Ok(Self { address, stop: Some(stop), running, tally, faults })
     }
 
     /// Where it listens.
@@ -137,6 +141,11 @@ impl Server {
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         let Tally { list, get, head, bytes } = &*self.tally;
         Counts { list: read(list), get: read(get), head: read(head), bytes: read(bytes) }
+    }
+
+    /// How often each rule of the faults has struck.
+    pub fn struck(&self) -> Vec<u64> {
+        self.faults.struck()
     }
 
     /// Ends all connections and returns the totals.
@@ -184,7 +193,8 @@ enum Kind {
 
 struct Endpoint {
     service: S3Service,
-    faults: Arc<FaultLayer>,
+    faults: Arc<Running>,
+    objects: Arc<Bucket>,
     tally: Arc<Tally>,
     bucket: String,
     log_requests: bool,
@@ -192,17 +202,14 @@ struct Endpoint {
 
 impl Endpoint {
     fn new(options: ServeOptions) -> Self {
-        let faults = Arc::new(FaultLayer::new(options.faults));
-        let mut builder = S3ServiceBuilder::new(Vendor {
-            name: options.bucket.clone(),
-            bucket: Arc::new(Bucket::new(options.data_dir, options.hidden)),
-            plan: options.plan,
-            faults: faults.clone(),
-        });
+        let objects = Arc::new(Bucket::new(options.data_dir, options.hidden));
+        let mut builder =
+            S3ServiceBuilder::new(Vendor { name: options.bucket.clone(), bucket: objects.clone(), plan: options.plan });
         builder.set_auth(Keys { access_key: options.access_key, secret_key: options.secret_key });
         Self {
             service: builder.build(),
-            faults,
+            faults: Arc::new(Running::new(options.faults)),
+            objects,
             tally: Arc::default(),
             bucket: options.bucket,
             log_requests: options.log_requests,
@@ -250,48 +257,98 @@ impl Endpoint {
         if let Some(counter) = counter {
             counter.fetch_add(1, Ordering::Relaxed);
         }
-        let text = |value: Option<&str>| value.unwrap_or("-").to_owned();
-        let about = if kind == Kind::List { text(request.uri().query()) } else { key };
-        let range = text(request.headers().get(header::RANGE).and_then(|value| value.to_str().ok()));
+        let range = header(&request, &header::RANGE);
+        let strike = match kind {
+            Kind::List => self.faults.strike(Asked::List, &prefix(request.uri().query()), false),
+            Kind::Get => self.faults.strike(Asked::Get, &key, range.is_some()),
+            Kind::Head | Kind::Other => Strike::default(),
+        };
+        let about = if kind == Kind::List { request.uri().query().unwrap_or("-").to_owned() } else { key.clone() };
         let method = request.method().clone();
-
-        let strike = (kind == Kind::Get).then(|| self.faults.strike()).flatten();
-        let response = match strike {
-            Some(Strike::Refuse(status)) => refusal(status),
-            _ => self.service.call(request.map(Body::from)).await?,
+        match &strike.action {
+            Some(Action::Vanish) => self.objects.vanish(&key),
+            Some(Action::Republish(folder)) => self.objects.republish(&key, folder),
+            _ => {}
+        }
+        let response = if let Some(refused) = strike.action.as_ref().and_then(refusal) {
+            refused
+        } else {
+            let mut request = request.map(Body::from);
+            request.extensions_mut().insert(strike.clone());
+            self.service.call(request).await?
         };
         if self.log_requests {
             let word = if kind == Kind::List { "LIST" } else { method.as_str() };
-            eprintln!("{word} {about} {range} {}", response.status().as_u16());
+            let fault = if strike == Strike::default() { String::new() } else { format!(" {strike:?}") };
+            let range = range.as_deref().unwrap_or("-");
+            eprintln!("{word} {about} {range} {}{fault}", response.status().as_u16());
         }
         Ok(self.deliver(response, kind, strike, reset))
     }
 
-    /// The answer as it goes out: counted, and for objects with what the faults say.
+    /// The answer as it goes out: counted, and with what the faults say.
     fn deliver(
         &self,
-        response: Response<Body>,
+        mut response: Response<Body>,
         kind: Kind,
-        strike: Option<Strike>,
+        strike: Strike,
         reset: Arc<AtomicBool>,
     ) -> Response<Body> {
-        if kind != Kind::Get || !response.status().is_success() {
+        let whole = response.body().size_hint().exact();
+        let is_delivered = kind == Kind::Get || (kind == Kind::List && strike != Strike::default());
+        if !is_delivered || !response.status().is_success() {
             // The body of an answer to HEAD stays here.
-            let size = if kind == Kind::Head { None } else { response.body().size_hint().exact() };
+            let size = if kind == Kind::Head { None } else { whole };
             self.tally.bytes.fetch_add(size.unwrap_or(0), Ordering::Relaxed);
             return response;
         }
-        let length = response.headers().get(header::CONTENT_LENGTH);
-        let size = length.and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
-        let end = match strike {
-            Some(Strike::Reset(bytes)) => Some((bytes, Ending::Reset(reset))),
-            Some(Strike::Stall) => Some((size.unwrap_or(0) / 2, Ending::Stall)),
+        let end = match strike.action {
+            Some(Action::Reset(bytes)) => Some((bytes, Ending::Reset(reset))),
+            Some(Action::Short(bytes)) => Some((bytes, Ending::Close)),
+            Some(Action::Stall(bytes)) => Some((bytes, Ending::Stall)),
             _ => None,
         };
+        let flip = match strike.action {
+            Some(Action::Flip(place)) => place_in_body(&response, place),
+            _ => None,
+        };
+        if strike.action == Some(Action::OtherEtag) {
+            response.headers_mut().insert(header::ETAG, HeaderValue::from_static("\"0123456789abcdef\""));
+        }
+        if let Some(size) = whole {
+            response.headers_mut().insert(header::CONTENT_LENGTH, HeaderValue::from(size));
+        }
         let tally = self.tally.clone();
         let sent = Arc::new(move |bytes| {
             tally.bytes.fetch_add(bytes, Ordering::Relaxed);
         });
-        response.map(|body| deliver(body, Delivery { pace: self.faults.pace(), end, sent }))
+        response.map(|body| deliver(body, Delivery { pace: strike.pace, end, flip, sent }))
     }
+}
+
+/// The text of a header.
+fn header<B>(request: &Request<B>, name: &HeaderName) -> Option<String> {
+    request.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned)
+}
+
+/// The prefix of a listing, as far as its query says it in plain letters.
+fn prefix(query: Option<&str>) -> String {
+    let mut parts = query.unwrap_or_default().split('&');
+    let prefix = parts.find_map(|part| part.strip_prefix("prefix=")).unwrap_or_default();
+    prefix.replace("%2F", "/")
+}
+
+/// Where in the body a byte of the object is, if it is in there.
+fn place_in_body(response: &Response<Body>, place: i64) -> Option<u64> {
+    let text = |name| response.headers().get(name).and_then(|value| value.to_str().ok());
+    let length: u64 = text(header::CONTENT_LENGTH)?.parse().ok()?;
+    let (start, size) = match text(header::CONTENT_RANGE) {
+        None => (0, length),
+        Some(range) => {
+            let (span, size) = range.strip_prefix("bytes ")?.split_once('/')?;
+            (span.split_once('-')?.0.parse().ok()?, size.parse().ok()?)
+        }
+    };
+    let at = if place < 0 { size.checked_sub(place.unsigned_abs())? } else { place.unsigned_abs() };
+    at.checked_sub(start).filter(|at| *at < length)
 }

@@ -13,7 +13,7 @@ use s3s::dto::{
 use s3s::{S3, S3Error, S3ErrorCode, S3Request, S3Response, S3Result, s3_error};
 
 use super::bucket::{Bucket, Object, Query};
-use super::faults::FaultLayer;
+use super::script::{Action, Strike};
 use crate::model::Dataset;
 use crate::sandbox::FileId;
 
@@ -54,7 +54,6 @@ pub(super) struct Vendor {
     pub name: String,
     pub bucket: Arc<Bucket>,
     pub plan: Plan,
-    pub faults: Arc<FaultLayer>,
 }
 
 /// Bytes read from a file at a time.
@@ -89,6 +88,11 @@ impl Vendor {
     }
 }
 
+/// What the faults do to a request; put there before the signature was checked.
+fn strike<T>(request: &S3Request<T>) -> Strike {
+    request.extensions.get::<Strike>().cloned().unwrap_or_default()
+}
+
 /// Runs file work off the async threads.
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> io::Result<T> + Send + 'static) -> S3Result<T> {
     tokio::task::spawn_blocking(work).await.map_err(S3Error::internal_error)?.map_err(S3Error::internal_error)
@@ -119,10 +123,11 @@ fn stream(object: Object, range: std::ops::Range<u64>) -> StreamingBlob {
 #[async_trait::async_trait]
 impl S3 for Vendor {
     async fn get_object(&self, req: S3Request<GetObjectInput>) -> S3Result<S3Response<GetObjectOutput>> {
+        let strike = strike(&req);
         let input = req.input;
         let object = self.open(&input.bucket, &input.key, input.if_match.as_ref()).await?;
         let size = object.size;
-        let asked = input.range.filter(|_| !self.faults.ignores_range());
+        let asked = input.range.filter(|_| !strike.whole);
         let range = asked.map_or(Ok(0..size), |range: Range| range.check(size))?;
         let content_range = asked.map(|_| format!("bytes {}-{}/{size}", range.start, range.end - 1));
         let output = GetObjectOutput {
@@ -151,6 +156,10 @@ impl S3 for Vendor {
     }
 
     async fn list_objects_v2(&self, req: S3Request<ListObjectsV2Input>) -> S3Result<S3Response<ListObjectsV2Output>> {
+        let last_first = match strike(&req).action {
+            Some(Action::Reorder(keys)) => Some(keys),
+            _ => None,
+        };
         let input = req.input;
         self.check_bucket(&input.bucket)?;
         let max_keys = input.max_keys.unwrap_or(PAGE).clamp(0, PAGE);
@@ -163,12 +172,16 @@ impl S3 for Vendor {
         let query = Query {
             prefix: input.prefix.clone().unwrap_or_default(),
             after,
+            continued: input.continuation_token.is_some(),
             delimiter: input.delimiter.clone(),
             limit: max_keys.unsigned_abs() as usize,
         };
         let bucket = self.bucket.clone();
         let (objects, groups, next) = blocking(move || {
-            let page = bucket.list(&query)?;
+            let page = match last_first {
+                Some(keys) => bucket.list_last_first(&query, keys)?,
+                None => bucket.list(&query)?,
+            };
             let mut objects = Vec::new();
             for key in page.keys {
                 // A file that went between the walk and now is not listed.

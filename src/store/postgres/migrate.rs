@@ -59,6 +59,7 @@ impl PostgresStore {
              )"
         ))
         .await?;
+        crash_point!("migration-begun");
         let sql = format!("SELECT version, checksum FROM {TABLE} ORDER BY version");
         let rows = work.rows(sqlx::query(AssertSqlSafe(sql))).await?;
         let mut applied: Vec<(i64, Vec<u8>)> = rows.iter().map(|row| (row.get(0), row.get(1))).collect();
@@ -69,7 +70,10 @@ impl PostgresStore {
             work.execute(sqlx::query(AssertSqlSafe(insert)).bind(version).bind(description).bind(&checksum)).await?;
             applied.push((version, checksum));
         }
-        work.done(applied).await
+        crash_point!("migrations-run");
+        let applied = work.done(applied).await?;
+        crash_point!("migrated");
+        Ok(applied)
     }
 
     fn check(&self, applied: &[(i64, Vec<u8>)]) -> Result<(), StoreError> {

@@ -11,8 +11,11 @@ impl SqliteStore {
     pub(super) async fn write_commit(&mut self, commit: &DayCommit) -> Result<(), StoreError> {
         // First, while coverage and ledger still tell of the load before.
         self.write_restatements(commit).await?;
+        crash_point!("restatements-written");
         self.write_coverage(commit).await?;
+        crash_point!("coverage-written");
         self.write_ledger(commit).await?;
+        crash_point!("ledger-written");
         self.write_kept(commit).await
     }
 

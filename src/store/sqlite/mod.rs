@@ -21,7 +21,7 @@ use std::time::{Duration, Instant};
 
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
-use sqlx::{AssertSqlSafe, ConnectOptions, Connection, SqliteConnection};
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor, SqliteConnection};
 
 pub use self::claims::SqliteClaims;
 use self::flush::LogFlush;
@@ -131,6 +131,7 @@ impl SqliteStore {
         }
         // One transaction around everything: two processes may meet at a new file, and what turns out to be another
         // program's database is left as it was.
+        self.undo_in_memory().await?;
         let since = Instant::now();
         let mut transaction = loop {
             match self.connection.begin_with("BEGIN IMMEDIATE").await {
@@ -139,12 +140,23 @@ impl SqliteStore {
                 Err(error) => return Err(named(&self.path, "create its tables", error)),
             }
         };
+        crash_point!("migration-begun");
         if let Err(error) = migrator.run_direct(None, &mut *transaction, false).await {
             // The first error is the one to tell; a transaction that cannot be rolled back is gone with the connection.
             let _ = transaction.rollback().await;
             return Err(self.migration_error(error));
         }
-        transaction.commit().await.map_err(self.error("create its tables"))
+        crash_point!("migrations-run");
+        transaction.commit().await.map_err(self.error("create its tables"))?;
+        crash_point!("migrated");
+        Ok(())
+    }
+
+    /// Before a transaction that writes: what undoes a single statement, some pages, goes to memory and not to a file in
+    /// another folder, whose disk may be full. Not for connections that only read: sorting a large table needs that file.
+    async fn undo_in_memory(&mut self) -> Result<(), StoreError> {
+        self.connection.execute("PRAGMA temp_store = MEMORY").await.map_err(self.error("begin to write"))?;
+        Ok(())
     }
 
     /// Whether no migration is left to do.
@@ -226,18 +238,25 @@ fn beside(database: &Path, ending: &str) -> PathBuf {
     path.into()
 }
 
-/// The meaning of an error, by SQLite's primary result code.
+/// The meaning of an error.
 fn named(path: &Path, doing: &'static str, source: sqlx::Error) -> StoreError {
-    let database = path.display().to_string();
-    match primary_code(&source) {
-        Some(libsqlite3_sys::SQLITE_FULL) => StoreError::DiskFull { database },
-        Some(libsqlite3_sys::SQLITE_READONLY) => StoreError::ReadOnly { database },
-        Some(libsqlite3_sys::SQLITE_CORRUPT) => StoreError::Corrupt { database, detail: source.to_string() },
-        Some(libsqlite3_sys::SQLITE_NOTADB) => StoreError::Foreign {
-            database,
-            reason: "the file is something else; set DATABASE_URL to another file".to_owned(),
-        },
-        _ => StoreError::Other { database, doing, source },
+    let known = primary_code(&source).and_then(|code| by_code(path, code, &source));
+    known.unwrap_or_else(|| StoreError::Other { database: path.display().to_string(), doing, source })
+}
+
+/// What SQLite's primary result codes mean to a user, as far as there is something to do about them.
+fn by_code(path: &Path, code: i32, detail: &dyn std::fmt::Display) -> Option<StoreError> {
+    let (database, detail) = (path.display().to_string(), detail.to_string());
+    match code {
+        libsqlite3_sys::SQLITE_FULL => Some(StoreError::DiskFull { database }),
+        libsqlite3_sys::SQLITE_IOERR => Some(StoreError::DiskFailed { database, detail }),
+        libsqlite3_sys::SQLITE_READONLY => Some(StoreError::ReadOnly { database }),
+        libsqlite3_sys::SQLITE_CORRUPT => Some(StoreError::Corrupt { database, detail }),
+        libsqlite3_sys::SQLITE_NOTADB => {
+            let reason = "the file is something else; set DATABASE_URL to another file".to_owned();
+            Some(StoreError::Foreign { database, reason })
+        }
+        _ => None,
     }
 }
 

@@ -7,7 +7,7 @@ use jiff::civil::Date;
 use sqlx::{AssertSqlSafe, Executor};
 
 use super::shape::{PriceScale, Shape, Shapes};
-use super::{LONGEST_WAIT, OpenDay, SqliteStore, bulk, is_busy, ledger, named};
+use super::{LONGEST_WAIT, OpenDay, SqliteStore, bulk, by_code, is_busy, ledger, named};
 use crate::model::{Dataset, FileKind, Timeframe, TimeframeSet, VwapMethod};
 use crate::store::{BarBatch, BarSink, DayCommit, DayState, Replace, StoreError};
 
@@ -98,6 +98,7 @@ impl BarSink for SqliteStore {
 impl SqliteStore {
     /// Opens a transaction that writes, waiting while another process does.
     pub(super) async fn begin_write(&mut self, waiting: impl FnOnce() + Send) -> Result<(), StoreError> {
+        self.undo_in_memory().await?;
         let since = Instant::now();
         let mut waiting = Some(waiting);
         loop {
@@ -278,12 +279,10 @@ impl SqliteStore {
     }
 
     fn bulk_error(&self, error: bulk::BulkError) -> StoreError {
-        let database = self.path.display().to_string();
-        match error.code {
-            libsqlite3_sys::SQLITE_FULL => StoreError::DiskFull { database },
-            libsqlite3_sys::SQLITE_CORRUPT => StoreError::Corrupt { database, detail: error.message },
-            _ => StoreError::Other { database, doing: "write bars", source: sqlx::Error::Protocol(error.message) },
-        }
+        by_code(&self.path, error.code, &error.message).unwrap_or_else(|| {
+            let (database, source) = (self.path.display().to_string(), sqlx::Error::Protocol(error.message));
+            StoreError::Other { database, doing: "write bars", source }
+        })
     }
 }
 

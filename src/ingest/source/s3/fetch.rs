@@ -48,7 +48,9 @@ impl S3Source {
                 got: on_disk.len(),
             });
         }
+        crash_point!("object-fetched");
         temp.persist(dest)?;
+        crash_point!("object-cached");
         Ok(received)
     }
 }
