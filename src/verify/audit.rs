@@ -334,8 +334,8 @@ impl Auditor<'_> {
         let dirty: Vec<Date> = self.findings.dirt().keys().map(|(_, date)| *date).collect();
         for date in dirty.into_iter().filter(|date| Calendar::check(*date).is_ok()) {
             let range_ms = day_ms(dataset, date);
-            let timeframes = TimeframeSet::of(Timeframe::ALL);
-            let what = Scan { dataset, symbols: None, timeframes, dates: None, range_ms };
+            let what =
+                Scan { dataset, symbols: None, timeframes: TimeframeSet::of(Timeframe::ALL), dates: None, range_ms };
             let counts = self.counts.entry(date).or_default();
             *counts = Counts::default();
             store

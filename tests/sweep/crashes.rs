@@ -9,7 +9,7 @@ use super::{Scenario, Tally, Turn};
 /// Kills in a row of one load, at most: a load that is always killed before its first day gets nowhere. The first round is
 /// short.
 const LONGEST_CHAIN: u64 = 6;
-const LONGEST_FIRST_CHAIN: u64 = 3;
+const LONGEST_FIRST_CHAIN: u64 = 2;
 
 /// What is loaded while the process dies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,7 +22,7 @@ enum Load {
     Repacked,
     /// A week of which one file is not there at first.
     Refused,
-    /// Days that are written in several batches.
+    /// A day that is written in several batches.
     Large,
 }
 
@@ -77,7 +77,7 @@ fn crash_chain(point: &str, load: Load, turn: &Turn<'_>, rng: &mut fastrand::Rng
     let longest = if turn.round == 0 { LONGEST_FIRST_CHAIN } else { LONGEST_CHAIN };
     for kill in 0..longest {
         // At first each place is met the first and the second time; later anywhere.
-        let most = if load == Load::Large { 12 } else { 3 };
+        let most = if load == Load::Large { 5 } else { 3 };
         let nth = if turn.round == 0 { 1 + kill % 2 } else { rng.u64(1..=most) };
         let mut command = user.load(&vendor, &folder, files, From::Bucket);
         if !was_killed(&mut start(command.env("BARKEEP_CRASH_AT", format!("{point}:{nth}")))) {

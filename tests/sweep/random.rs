@@ -8,7 +8,7 @@ use super::{Scenario, Tally, Turn};
 
 /// Kills in a row of one load, at most. The first round is short.
 const LONGEST_CHAIN: u64 = 6;
-const LONGEST_FIRST_CHAIN: u64 = 3;
+const LONGEST_FIRST_CHAIN: u64 = 2;
 
 pub fn scenarios() -> Vec<Scenario> {
     vec![
@@ -21,7 +21,7 @@ pub fn scenarios() -> Vec<Scenario> {
         Scenario::new("kill at any moment, replacing", |turn, rng, tally| {
             kill_chain(Some(Files::Week), Files::Restated, From::Bucket, turn, rng, tally);
         }),
-        Scenario::new("kill at any moment, large days", |turn, rng, tally| {
+        Scenario::new("kill at any moment, a large day", |turn, rng, tally| {
             kill_chain(None, Files::Large, From::Folder, turn, rng, tally);
         }),
         Scenario::new("kill in the first moments", first_moments),

@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use barkeep::model::Dataset;
-use barkeep::sandbox::{Dates, Generation, Market, MarketSize, generate};
+use barkeep::sandbox::{Generation, Market, MarketSize, generate};
 use flate2::Compression;
 use flate2::read::GzDecoder;
 use flate2::write::GzEncoder;
@@ -66,7 +66,7 @@ pub enum Files {
     Repacked,
     /// Twenty-one sessions.
     Month,
-    /// Two sessions of so many symbols that a day is written in several batches.
+    /// A session of so many symbols that it is written in several batches.
     Large,
 }
 
@@ -79,7 +79,7 @@ impl Files {
         match self {
             Self::Week | Self::Restated | Self::Repacked => "s3 --days=5 --all --timeframes=15m,1h,day --json",
             Self::Month => "s3 --days=30 --all --timeframes=15m,1h,day --json",
-            Self::Large => "s3 --days=2 --all --timeframes=1m,5m,15m,1h,4h,day --json",
+            Self::Large => "s3 --days=1 --all --timeframes=1m,5m,15m,1h,4h,day --json",
         }
     }
 
@@ -102,9 +102,9 @@ impl Files {
             }
             Self::Month => make(folder, &[Dataset::Stocks], "2026-09-01", "2026-10-02"),
             Self::Large => {
-                let tiny = generation(&[Dataset::Stocks], "2026-10-01", "2026-10-02");
+                let tiny = generation(&[Dataset::Stocks], "2026-10-02", "2026-10-02");
                 let market = Market { size: MarketSize::Default, ..tiny.market };
-                generate(folder, &Generation { market, dates: Dates::Last(2), ..tiny }).unwrap();
+                generate(folder, &Generation { market, ..tiny }).unwrap();
             }
         }
     }
