@@ -63,7 +63,7 @@ pub async fn repair<S: Ledger + Audit + BarSink, C: Claims, L: Ledger>(
         let states = store.day_states(dataset, range.0..=range.1).await?;
         plans.push(listed.plan(reloads, &states));
     }
-    let (report, failure) = Box::pin(ingest::run(
+    let (report, failure) = ingest::run(
         plans,
         Arc::clone(&means.source),
         store,
@@ -71,7 +71,7 @@ pub async fn repair<S: Ledger + Audit + BarSink, C: Claims, L: Ledger>(
         means.concurrency,
         Arc::clone(&means.reporter),
         means.stop.clone(),
-    ))
+    )
     .await;
     for day in report.days {
         match day.outcome {

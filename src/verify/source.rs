@@ -72,7 +72,7 @@ pub async fn compare<S: Ledger + Audit, L: Ledger>(
     let plan = reloads.plan(days, &checked.states);
     let mut comparison = Comparison::new(store, findings, symbols);
     let sharing = Sharing { claims: &mut NoClaims, ledger, lease: Duration::MAX };
-    let (report, failure) = Box::pin(ingest::run(
+    let (report, failure) = ingest::run(
         vec![plan],
         Arc::clone(&means.source),
         &mut comparison,
@@ -80,7 +80,7 @@ pub async fn compare<S: Ledger + Audit, L: Ledger>(
         means.concurrency,
         Arc::clone(&means.reporter),
         means.stop.clone(),
-    ))
+    )
     .await;
     if let Some(error) = failure {
         return Err(error);
