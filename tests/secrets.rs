@@ -116,7 +116,11 @@ fn no_command_repeats_a_secret() {
         ("--show-settings", "DATABASE_URL", 0),
         ("--show-settings --json", "DATABASE_URL", 0),
     ] {
-        let value = if variable == "DATABASE_URL" { format!("postgres://u:{SECRET}@127.0.0.1:9/d?password={SECRET}") } else { SECRET.to_owned() };
+        let value = if variable == "DATABASE_URL" {
+            format!("postgres://u:{SECRET}@127.0.0.1:9/d?password={SECRET}")
+        } else {
+            SECRET.to_owned()
+        };
         for level in ["", "trace"] {
             let mut command = place.customer(&vendor.url(), line);
             let ran = ran(command.env(variable, &value).env("RUST_LOG", level).env("RUST_BACKTRACE", "1"));
