@@ -52,6 +52,27 @@ pub fn scenarios() -> Vec<Scenario> {
     scenarios
 }
 
+/// How often a load comes by a place, at least.
+fn passages(point: &str, load: Load) -> u64 {
+    const ONCE: [&str; 9] = [
+        "migration-begun",
+        "migrations-run",
+        "migrated",
+        "listed",
+        "planned",
+        "attempt-unrecorded",
+        "attempt-recorded",
+        "rate-unrecorded",
+        "rate-recorded",
+    ];
+    match load {
+        _ if ONCE.contains(&point) => 1,
+        Load::New | Load::Refused => 5,
+        Load::Again | Load::Repacked => 2,
+        Load::Large => 4,
+    }
+}
+
 fn crash_chain(point: &str, load: Load, turn: &Turn<'_>, rng: &mut fastrand::Rng, tally: &mut Tally) {
     let (bench, user) = (turn.bench, User::new(turn.store));
     let (before, files) = match load {
@@ -77,8 +98,7 @@ fn crash_chain(point: &str, load: Load, turn: &Turn<'_>, rng: &mut fastrand::Rng
     let longest = if turn.round == 0 { LONGEST_FIRST_CHAIN } else { LONGEST_CHAIN };
     for kill in 0..longest {
         // At first each place is met the first and the second time; later anywhere.
-        let most = if load == Load::Large { 5 } else { 3 };
-        let nth = if turn.round == 0 { 1 + kill % 2 } else { rng.u64(1..=most) };
+        let nth = if turn.round == 0 { 1 + kill % 2 } else { rng.u64(1..=passages(point, load)) };
         let mut command = user.load(&vendor, &folder, files, From::Bucket);
         if !was_killed(&mut start(command.env("BARKEEP_CRASH_AT", format!("{point}:{nth}")))) {
             break;
