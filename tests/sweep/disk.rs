@@ -139,7 +139,7 @@ fn cache_fails(errno: i32, exit: i32, words: &str, turn: &Turn<'_>, rng: &mut fa
     let (bench, user, files) = (turn.bench, User::new(turn.store), Files::Week);
     let calm = bench.calm(turn.store, files, From::Bucket);
     // It may be the day file that is not had; the day is then loaded without.
-    let without = bench.calm(turn.store, Files::WithoutDayFiles, From::Bucket);
+    let without = bench.calm(turn.store, Files::OnlyMinutes, From::Bucket);
     let folder = bench.folder(files);
     let vendor = Vendor::serve(&folder);
     // Two files a day, each at least one write. In parts there are more.

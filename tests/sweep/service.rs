@@ -121,7 +121,7 @@ fn disturbed(script: &str, then: Then, part_size: Option<u64>, turn: &Turn<'_>, 
             assert_eq!(ended.days(), expected);
             assert!(ended.out.contains(words), "{words}: {}", ended.out);
             // A day file may lack; no other half is seen.
-            let without = bench.calm(turn.store, Files::WithoutDayFiles, From::Bucket);
+            let without = bench.calm(turn.store, Files::OnlyMinutes, From::Bucket);
             tally.wrong.add(&user.judge(&[&calm.dump, &without.dump]));
         }
         Ends(words) => {

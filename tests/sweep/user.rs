@@ -61,7 +61,7 @@ pub enum Files {
     /// Five sessions.
     Week,
     /// The same, loaded without the day files.
-    WithoutDayFiles,
+    OnlyMinutes,
     /// The same, two of them published again with other rows.
     Restated,
     /// The same as the first, the minute files of two of them packed again with the same content.
@@ -80,7 +80,7 @@ impl Files {
     pub const fn line(self) -> &'static str {
         match self {
             Self::Week | Self::Restated | Self::Repacked => "s3 --days=5 --all --timeframes=15m,1h,day --json",
-            Self::WithoutDayFiles => "s3 --days=5 --all --timeframes=15m,1h,day --no-official-day --json",
+            Self::OnlyMinutes => "s3 --days=5 --all --timeframes=15m,1h,day --no-official-day --json",
             Self::Month => "s3 --days=30 --all --timeframes=15m,1h,day --json",
             Self::Large => "s3 --days=1 --all --timeframes=1m,5m,15m,1h,4h,day --json",
         }
@@ -88,7 +88,7 @@ impl Files {
 
     fn make(self, folder: &Path) {
         match self {
-            Self::Week | Self::WithoutDayFiles => make(folder, &[Dataset::Stocks], "2026-09-28", "2026-10-02"),
+            Self::Week | Self::OnlyMinutes => make(folder, &[Dataset::Stocks], "2026-09-28", "2026-10-02"),
             Self::Restated => make_with(folder, "2026-09-28", "2026-10-02", |defects| {
                 defects.replaced.extend(RESTATED.map(id));
             }),
