@@ -6,10 +6,10 @@ use futures_util::TryStreamExt;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{AssertSqlSafe, Connection, Row};
 
-use super::ledger::unknown;
 use super::{SqliteStore, defects, named};
 use crate::model::{Session, VwapMethod};
-use crate::store::{Audit, Defect, RawBar, Scan, StoreError, Word};
+use crate::store::values::{unknown, word};
+use crate::store::{Audit, Defect, RawBar, Scan, StoreError};
 
 impl Audit for SqliteStore {
     async fn freeze(&mut self) -> Result<(), StoreError> {
@@ -114,8 +114,4 @@ fn raw_bar(row: &SqliteRow) -> Result<RawBar, StoreError> {
         session_date: row.get::<&str, _>(12).parse().ok(),
         minutes: row.get(13),
     })
-}
-
-fn word<T>(word: &str, meaning: impl FnOnce(&str) -> Option<T>) -> Word<T> {
-    meaning(word).map_or_else(|| Word::Unknown(word.to_owned()), Word::Known)
 }

@@ -5,6 +5,7 @@ use sqlx::{AssertSqlSafe, Row};
 use super::SqliteStore;
 use super::sink::{condition, ids, scope};
 use crate::model::{FileKind, TimeframeSet};
+use crate::store::values::stored;
 use crate::store::{BarChange, DayCommit, FileVersion, LoadedFile, StoreError};
 
 impl SqliteStore {
@@ -114,13 +115,13 @@ impl SqliteStore {
             insert = insert
                 .bind(&version.key)
                 .bind(&version.etag)
-                .bind(integer(version.size_bytes))
+                .bind(stored(version.size_bytes))
                 .bind(version.last_modified.map(jiff::Timestamp::as_millisecond));
         }
         insert
-            .bind(integer(change.added))
-            .bind(integer(change.changed))
-            .bind(integer(change.removed))
+            .bind(stored(change.added))
+            .bind(stored(change.changed))
+            .bind(stored(change.removed))
             .execute(&mut self.connection)
             .await
             .map_err(self.error("write a restatement"))?;
@@ -180,12 +181,12 @@ impl SqliteStore {
             .bind(if all { "all" } else { "symbols" })
             .bind(&version.key)
             .bind(&version.etag)
-            .bind(integer(version.size_bytes))
+            .bind(stored(version.size_bytes))
             .bind(version.last_modified.map(jiff::Timestamp::as_millisecond))
-            .bind(integer(file.rows_read))
-            .bind(integer(file.rows_rejected))
-            .bind(integer(file.symbols_seen))
-            .bind(integer(bars))
+            .bind(stored(file.rows_read))
+            .bind(stored(file.rows_rejected))
+            .bind(stored(file.symbols_seen))
+            .bind(stored(bars))
             .bind(commit.started_at.as_millisecond())
             .bind(commit.finished_at.as_millisecond())
             .bind(file.content.map(|content| content.to_string()))
@@ -212,16 +213,11 @@ impl SqliteStore {
                 .bind(day.dataset.as_str())
                 .bind(day.date.clone())
                 .bind(kind.as_str())
-                .bind(integer(kept))
+                .bind(stored(kept))
                 .execute(&mut self.connection)
                 .await
                 .map_err(self.error("write the ledger"))?;
         }
         Ok(())
     }
-}
-
-/// As SQLite keeps it. No count or size comes near the end of its integers.
-fn integer(value: u64) -> i64 {
-    i64::try_from(value).unwrap_or(i64::MAX)
 }

@@ -10,6 +10,7 @@ use sqlx::{Connection, Row, SqliteConnection};
 
 use super::{SqliteStore, named};
 use crate::model::{Dataset, FileKind, TimeframeSet};
+use crate::store::values::{date, instant, unknown};
 use crate::store::{Attempt, BarChange, DayState, FileState, FileVersion, Ledger, LoadRate, Restatement, StoreError};
 
 impl Ledger for SqliteStore {
@@ -234,16 +235,4 @@ fn restatement(row: &SqliteRow) -> Result<Restatement, StoreError> {
         new: version(8)?,
         change: BarChange { added: bars(12), changed: bars(13), removed: bars(14) },
     })
-}
-
-pub(super) fn date(text: &str) -> Result<Date, StoreError> {
-    text.parse().map_err(|_| StoreError::Unknown(format!("`{text}` as a date")))
-}
-
-pub(super) fn instant(milliseconds: i64) -> Result<Timestamp, StoreError> {
-    Timestamp::from_millisecond(milliseconds).map_err(|_| StoreError::Unknown(format!("{milliseconds} as a time")))
-}
-
-pub(super) fn unknown(error: impl std::error::Error) -> StoreError {
-    StoreError::Unknown(error.to_string())
 }

@@ -7,8 +7,8 @@ use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
 
 use super::SqliteStore;
-use super::ledger::{date, instant, unknown};
 use crate::model::{Bar, Prices, Session, Symbol, Timeframe, VwapMethod};
+use crate::store::values::{date, instant, unknown};
 use crate::store::{BarReader, SeriesStatus, StoreError, StoredBar};
 
 /// One scan in key order; only the totals of each day's series are sorted.

@@ -3,8 +3,8 @@
 use sqlx::Row;
 
 use super::SqliteStore;
-use super::ledger::{instant, unknown};
 use crate::model::Symbol;
+use crate::store::values::{instant, unknown};
 use crate::store::{StoreError, Watchlist, WatchlistEntry};
 
 impl Watchlist for SqliteStore {
