@@ -107,7 +107,9 @@ fn what_to_do(outcome: Outcome) -> &'static str {
         Outcome::Empty => "the vendor's file has no rows: run the same command again later",
         Outcome::Suspect => "wait for the vendor to replace the file, or load it as it is with --accept=DATE",
         Outcome::Failed => "run the same command again",
-        Outcome::Loaded | Outcome::Unchanged | Outcome::NotDue | Outcome::NotASession => "nothing to do",
+        Outcome::Loaded | Outcome::Unchanged | Outcome::NotDue | Outcome::NotASession | Outcome::Provisional => {
+            "nothing to do"
+        }
     }
 }
 

@@ -29,11 +29,13 @@ pub enum Outcome {
     Suspect,
     /// Could not be fetched or written, retries included.
     Failed,
+    /// Its session is not over: what was traded so far is there, and is fetched again until it is.
+    Provisional,
 }
 
 impl Outcome {
     /// Every outcome, in the order summaries list them.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Loaded,
         Self::Unchanged,
         Self::NotDue,
@@ -44,6 +46,7 @@ impl Outcome {
         Self::Empty,
         Self::Suspect,
         Self::Failed,
+        Self::Provisional,
     ];
 
     /// The word in `--json`, tables and the ledger.
@@ -59,12 +62,13 @@ impl Outcome {
             Self::Empty => "empty",
             Self::Suspect => "suspect",
             Self::Failed => "failed",
+            Self::Provisional => "provisional",
         }
     }
 
     /// Whether a finished run with such a day ends with exit code 3.
     pub const fn leaves_a_gap(self) -> bool {
-        !matches!(self, Self::Loaded | Self::Unchanged | Self::NotDue | Self::NotASession)
+        !matches!(self, Self::Loaded | Self::Unchanged | Self::NotDue | Self::NotASession | Self::Provisional)
     }
 }
 
