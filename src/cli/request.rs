@@ -6,7 +6,7 @@ use std::ops::RangeInclusive;
 use jiff::Timestamp;
 use jiff::civil::Date;
 
-use super::args::{BarsArgs, ExportArgs, SelectionArgs, StatusArgs};
+use super::args::{BarsArgs, ExportArgs, FileArgs, SelectionArgs, StatusArgs};
 use super::dates::{DateError, DateRule, parse_date};
 use super::symbols::{SymbolListError, read_symbols};
 use crate::export;
@@ -125,15 +125,15 @@ pub enum RequestError {
 
 impl Request {
     /// Checks what was typed. List files are read; nothing else is.
-    pub fn new(args: &SelectionArgs, now: Timestamp) -> Result<Self, RequestError> {
+    pub fn new(args: &SelectionArgs, files: &FileArgs, now: Timestamp) -> Result<Self, RequestError> {
         let request = Self {
             named: named(args)?,
             dates: DateRule::of(args.days, args.from, args.to)?,
             now,
             timeframes: timeframes(args.timeframes.as_deref(), args.all)?,
             force: args.force,
-            accept: accept(args.accept.as_deref())?,
-            official_day: !args.no_official_day,
+            accept: accept(files.accept.as_deref())?,
+            official_day: !files.no_official_day,
             dry_run: args.dry_run,
         };
         // Wrong dates are wrong usage and found here, before a database is opened, for all datasets known by now.

@@ -97,7 +97,7 @@ pub fn gaps(run: &RunReport) -> String {
     text
 }
 
-fn what_to_do(outcome: Outcome) -> &'static str {
+pub(super) fn what_to_do(outcome: Outcome) -> &'static str {
     match outcome {
         Outcome::Missing => "the vendor has no file of it: run the same command again later",
         Outcome::NotEntitled => {

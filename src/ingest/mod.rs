@@ -6,6 +6,7 @@ mod check;
 mod context;
 pub mod decode;
 mod feed;
+pub mod hybrid;
 mod load;
 mod minutes;
 mod outage;

@@ -70,6 +70,15 @@ impl Rejects {
     /// Rejected rows kept for the report.
     pub const KEPT: usize = 10;
 
+    /// Adds those of another file or page.
+    pub fn add(&mut self, other: Self) {
+        for (reason, rows) in other.counts {
+            *self.counts.entry(reason).or_default() += rows;
+        }
+        let room = Self::KEPT.saturating_sub(self.first.len());
+        self.first.extend(other.first.into_iter().take(room));
+    }
+
     /// All rejected rows.
     pub fn total(&self) -> u64 {
         self.counts.values().sum()
@@ -178,6 +187,8 @@ pub trait Reporter: Send + Sync + fmt::Debug {
     fn decoded(&self, rows: u64);
     /// A day ended, one way or the other.
     fn day_done(&self, day: &DayReport);
+    /// So many requests of the REST API are done of so many, and at the rate that is allowed the others take so long.
+    fn requests(&self, done: u64, of: u64, left: Duration);
     /// Something a person would want to know now: waiting for another process, trying again.
     fn note(&self, message: &str);
 }
@@ -191,5 +202,6 @@ impl Reporter for SilentReporter {
     fn fetched(&self, _bytes: u64) {}
     fn decoded(&self, _rows: u64) {}
     fn day_done(&self, _day: &DayReport) {}
+    fn requests(&self, _done: u64, _of: u64, _left: Duration) {}
     fn note(&self, _message: &str) {}
 }

@@ -1,0 +1,359 @@
+//! Carrying plans out: several requests at a time, one writer, a transaction per page.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+use std::time::Instant;
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+use tokio::sync::{Mutex, mpsc};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use super::fetch::{Event, Fetcher, Fetched};
+use super::plan::{Asked, SymbolPlan, Window};
+use super::refusals::{Refusal, Refusals};
+use super::report::{RestReport, SymbolDayReport};
+use super::{RestClient, RestError, Verdict};
+use crate::ingest::Reporter;
+use crate::ingest::context::{Clock, Context};
+use crate::ingest::outage::Outage;
+use crate::model::{Dataset, Outcome, Symbol};
+use crate::store::{Attempt, Ledger, Notes, StoreError, SymbolSink};
+
+/// The plan of one dataset.
+#[derive(Debug)]
+pub struct DatasetPlan {
+    /// What was asked.
+    pub asked: Arc<Asked>,
+    /// Of each symbol.
+    pub symbols: Vec<SymbolPlan>,
+    /// What the vendor refused before.
+    pub refusals: Refusals,
+}
+
+impl DatasetPlan {
+    /// How many requests it takes.
+    pub fn requests(&self) -> u64 {
+        self.symbols.iter().map(|symbol| symbol.windows.len() as u64).sum()
+    }
+}
+
+/// A cause that no other request would escape: the run ends.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RestRunError {
+    /// The key.
+    #[error(transparent)]
+    Api(#[from] RestError),
+    /// The database.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// What a run does its work with.
+#[derive(Debug)]
+pub struct Tools<L, N> {
+    /// Asks the vendor.
+    pub client: Arc<RestClient>,
+    /// Shows what other processes have stored, on a connection beside the one that writes.
+    pub ledger: Arc<Mutex<L>>,
+    /// What processes tell each other.
+    pub notes: N,
+    /// Requests under way at once.
+    pub concurrency: usize,
+    /// How long an outage of the database may last.
+    pub outage_patience: std::time::Duration,
+    /// Hears how far the run is.
+    pub reporter: Arc<dyn Reporter>,
+    /// Cancelled when the run is to stop.
+    pub stop: CancellationToken,
+}
+
+/// Makes the plan of a dataset from what is stored and what was refused.
+pub async fn make_plan(
+    asked: Asked,
+    symbols: &[Symbol],
+    ledger: Option<&mut impl Ledger>,
+    notes: Option<&mut impl Notes>,
+) -> Result<DatasetPlan, StoreError> {
+    let states = match ledger {
+        Some(ledger) => ledger.day_states(asked.dataset, asked.range.clone()).await?,
+        None => BTreeMap::new(),
+    };
+    let refusals = match notes {
+        Some(notes) => {
+            let read = |note: Option<&str>| (note.map(str::to_owned), Refusals::read(note));
+            notes.change_note(&Refusals::note(asked.dataset), read).await?
+        }
+        None => Refusals::default(),
+    };
+    let symbols = symbols.iter().map(|symbol| super::plan_symbol(&asked, symbol, &states, &refusals)).collect();
+    Ok(DatasetPlan { asked: Arc::new(asked), symbols, refusals })
+}
+
+/// Carries plans out. The report has every day of every symbol; the error, if any, is the common cause that ended the run
+/// early.
+pub async fn run<S: SymbolSink, L: Ledger + 'static, N: Notes>(
+    plans: Vec<DatasetPlan>,
+    store: &mut S,
+    tools: Tools<L, N>,
+) -> (RestReport, Option<RestRunError>) {
+    let began = Instant::now();
+    let now = plans.first().map_or_else(Timestamp::now, |plan| plan.asked.now);
+    let context = Context {
+        reporter: Arc::clone(&tools.reporter),
+        stop: tools.stop.clone(),
+        clock: Clock::starting(now),
+        outage_patience: tools.outage_patience,
+        batches: Arc::default(),
+    };
+    let planned = plans.iter().map(DatasetPlan::requests).sum();
+    let report = RestReport { requests_planned: planned, ..RestReport::default() };
+    let outage = Outage::new(tools.outage_patience);
+    let before = tools.client.counts();
+    let mut run = Run { store, tools, context, outage, report, done: 0, planned, failure: None };
+    for plan in plans {
+        run.dataset(plan).await;
+        if run.failure.is_some() || run.context.stop.is_cancelled() {
+            break;
+        }
+    }
+    let Run { mut report, failure, tools, context, done, planned, .. } = run;
+    let made = tools.client.counts();
+    report.requests = made.requests - before.requests;
+    report.refused = made.refused - before.refused;
+    report.bytes_fetched = made.bytes - before.bytes;
+    report.interrupted = context.stop.is_cancelled() && done < planned;
+    report.days.sort_by(|a, b| (a.dataset, &a.symbol, a.date).cmp(&(b.dataset, &b.symbol, b.date)));
+    report.elapsed = began.elapsed();
+    (report, failure)
+}
+
+struct Run<'s, S, L, N> {
+    store: &'s mut S,
+    tools: Tools<L, N>,
+    context: Context,
+    outage: Outage,
+    report: RestReport,
+    /// Windows that are done, and all there are; refused ones are cut in two.
+    done: u64,
+    planned: u64,
+    failure: Option<RestRunError>,
+}
+
+impl<S: SymbolSink, L: Ledger + 'static, N: Notes> Run<'_, S, L, N> {
+    async fn dataset(&mut self, plan: DatasetPlan) {
+        let DatasetPlan { asked, symbols, mut refusals } = plan;
+        let mut queue: Vec<Window> = Vec::new();
+        for symbol in symbols {
+            for day in symbol.settled {
+                self.day(&asked, &symbol.symbol, day.date, day.outcome, day.detail);
+            }
+            queue.extend(symbol.windows);
+        }
+        // Newest first, so that where the vendor's plan begins is found once for all symbols.
+        queue.sort_by(|a, b| b.last().cmp(&a.last()).then_with(|| a.symbol.cmp(&b.symbol)));
+        let mut queue = VecDeque::from(queue);
+        let (events, mut arriving) = mpsc::channel(self.tools.concurrency.max(1));
+        // Owned by this set: they end with the run, whichever way that ends.
+        let mut fetching = JoinSet::new();
+        self.tell_progress();
+        loop {
+            while fetching.len() < self.tools.concurrency.max(1) && self.failure.is_none() {
+                let Some(window) = queue.pop_front() else { break };
+                let Some(window) = self.unless_refused(&asked, window, &refusals) else { continue };
+                let fetcher = Fetcher {
+                    client: Arc::clone(&self.tools.client),
+                    ledger: Arc::clone(&self.tools.ledger),
+                    asked: Arc::clone(&asked),
+                    clock: self.context.clock,
+                    reporter: Arc::clone(&self.context.reporter),
+                    to: events.clone(),
+                };
+                fetching.spawn(fetcher.fetch(window));
+            }
+            if fetching.is_empty() && arriving.is_empty() {
+                break;
+            }
+            tokio::select! {
+                biased;
+                () = self.context.stop.cancelled() => break,
+                Some(event) = arriving.recv() => {
+                    if let Err(error) = self.take(&asked, event, &mut queue, &mut refusals).await {
+                        self.failure = Some(error);
+                    }
+                }
+                Some(_) = fetching.join_next() => {}
+            }
+            if self.failure.is_some() {
+                break;
+            }
+        }
+        fetching.shutdown().await;
+    }
+
+    /// Settles the dates of a window that were refused meanwhile; gives what is left of it.
+    fn unless_refused(&mut self, asked: &Asked, mut window: Window, refusals: &Refusals) -> Option<Window> {
+        let mut settled = Vec::new();
+        window.dates.retain(|date| match refusals.of(*date, self.context.clock.now()) {
+            Some(refusal) if refusal.at >= asked.now => {
+                settled.push((*date, refusal.detail.clone()));
+                false
+            }
+            _ => true,
+        });
+        for (date, detail) in settled {
+            self.day(asked, &window.symbol, date, Outcome::NotEntitled, Some(detail));
+        }
+        if window.dates.is_empty() {
+            self.window_done();
+            return None;
+        }
+        Some(window)
+    }
+
+    async fn take(
+        &mut self,
+        asked: &Asked,
+        event: Event,
+        queue: &mut VecDeque<Window>,
+        refusals: &mut Refusals,
+    ) -> Result<(), RestRunError> {
+        match event {
+            Event::Days(fetched) => self.write(asked, *fetched).await?,
+            Event::There { symbol, dates } => {
+                for date in dates {
+                    self.day(asked, &symbol, date, Outcome::Unchanged, None);
+                }
+            }
+            Event::Whole => self.window_done(),
+            Event::Broken { window, error } => match error.verdict() {
+                Verdict::EndsTheRun => return Err(error.into()),
+                Verdict::Refused(scope) => self.refused(asked, window, scope, &error, queue, refusals).await?,
+                Verdict::Day(outcome) => {
+                    self.window_done();
+                    self.attempted(asked, &window, outcome, error.to_string()).await?;
+                }
+            },
+            Event::Store(error) => return Err(error.into()),
+        }
+        Ok(())
+    }
+
+    /// Stores what a page brought. After an error of the database that may pass, the same again.
+    async fn write(&mut self, asked: &Asked, fetched: Fetched) -> Result<(), RestRunError> {
+        let Fetched { symbol, days, rejects, conflicting } = fetched;
+        let stored = loop {
+            let stored = tokio::select! {
+                biased;
+                // Waiting for another process can take minutes.
+                () = self.context.stop.cancelled() => return Ok(()),
+                stored = self.store.store_symbol(&days) => stored,
+            };
+            match stored {
+                Ok(stored) => break stored,
+                Err(error) => self.outage.wait(error, &self.context).await?,
+            }
+        };
+        self.outage.is_over();
+        crash_point!("page-stored");
+        for (day, stored) in days.days.iter().zip(stored) {
+            let is_of_files = day.timeframes.minus(stored.of_files).is_empty() && stored.made_exact == 0;
+            let outcome = match () {
+                () if is_of_files && stored.left_estimated == 0 => Outcome::Unchanged,
+                () if day.is_provisional => Outcome::Provisional,
+                () if day.bars.is_empty() => Outcome::Empty,
+                () => Outcome::Loaded,
+            };
+            let mut report = SymbolDayReport::new(asked.dataset, symbol.as_str(), day.date, outcome, None);
+            report.bars = stored.bars;
+            report.made_exact = stored.made_exact;
+            report.left_estimated = stored.left_estimated;
+            self.report.days.push(report);
+            self.report.rows += day.rows_read;
+        }
+        self.report.rejects.add(rejects);
+        self.report.duplicates_conflicting += conflicting;
+        Ok(())
+    }
+
+    /// A window the vendor's plan does not include: cut in two as long as a part of it may be, so that the boundary is found;
+    /// then remembered.
+    async fn refused(
+        &mut self,
+        asked: &Asked,
+        window: Window,
+        scope: super::RefusedScope,
+        error: &RestError,
+        queue: &mut VecDeque<Window>,
+        refusals: &mut Refusals,
+    ) -> Result<(), RestRunError> {
+        let (from, to) = match scope {
+            super::RefusedScope::History => {
+                if let Some([older, newer]) = window.halves() {
+                    self.planned += 1;
+                    queue.push_front(older);
+                    queue.push_front(newer);
+                    self.tell_progress();
+                    return Ok(());
+                }
+                (None, Some(window.last()))
+            }
+            super::RefusedScope::Dataset => (None, None),
+            super::RefusedScope::Window => (Some(window.first()), Some(window.last())),
+        };
+        let detail = error.to_string();
+        let refusal = Refusal { from, to, at: self.context.clock.now(), detail: detail.clone() };
+        refusals.add(refusal.clone(), refusal.at);
+        let add = |note: Option<&str>| {
+            let mut all = Refusals::read(note);
+            all.add(refusal.clone(), refusal.at);
+            (serde_json::to_string(&all).ok(), ())
+        };
+        self.tools.notes.change_note(&Refusals::note(asked.dataset), add).await?;
+        self.window_done();
+        self.attempted(asked, &window, Outcome::NotEntitled, detail).await
+    }
+
+    /// Remembers and reports dates of which nothing came.
+    async fn attempted(
+        &mut self,
+        asked: &Asked,
+        window: &Window,
+        outcome: Outcome,
+        detail: String,
+    ) -> Result<(), RestRunError> {
+        let now = self.context.clock.now();
+        let attempt = Attempt { outcome, detail: Some(detail.clone()), started_at: now, finished_at: now };
+        loop {
+            let recorded = tokio::select! {
+                biased;
+                () = self.context.stop.cancelled() => return Ok(()),
+                recorded = self.store.record_symbol_attempt(&window.symbol, &window.dates, &attempt) => recorded,
+            };
+            match recorded {
+                Ok(()) => break,
+                Err(error) => self.outage.wait(error, &self.context).await?,
+            }
+        }
+        for date in &window.dates {
+            self.day(asked, &window.symbol, *date, outcome, Some(detail.clone()));
+        }
+        Ok(())
+    }
+
+    fn day(&mut self, asked: &Asked, symbol: &Symbol, date: Date, outcome: Outcome, detail: Option<String>) {
+        self.report.days.push(SymbolDayReport::new(asked.dataset, symbol.as_str(), date, outcome, detail));
+    }
+
+    fn window_done(&mut self) {
+        self.done += 1;
+        self.tell_progress();
+    }
+
+    fn tell_progress(&self) {
+        let left = self.tools.client.quota().time_for(self.planned - self.done);
+        self.context.reporter.requests(self.done, self.planned, left);
+    }
+}
