@@ -27,8 +27,9 @@ FROM coverage c LEFT JOIN ingest_ledger l
 UNION ALL
 SELECT dataset, session_date, symbol, timeframes, 'rest', request FROM rest_ledger WHERE timeframes <> '';
 
--- Small texts by which processes agree: what is spent of a quota, what was refused. They can be deleted.
+-- Small texts by which processes agree: what is spent of a quota, what was refused. They can be deleted. One without a text
+-- is being changed: nobody sees it.
 CREATE TABLE shared_notes (
     name TEXT COLLATE "C" NOT NULL PRIMARY KEY,
-    text TEXT NOT NULL
+    text TEXT
 );

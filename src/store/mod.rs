@@ -5,6 +5,7 @@ mod books;
 mod claimant;
 mod error;
 pub mod postgres;
+mod rest;
 pub mod sqlite;
 mod types;
 mod values;
@@ -17,7 +18,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use jiff::civil::Date;
 
-pub use any::{AnyClaims, AnyStore};
+pub use any::{AnyClaims, AnyNotes, AnyStore};
 pub use error::StoreError;
 pub use types::{
     Attempt, BarBatch, BarChange, ContentHash, DayCommit, DayState, Defect, FileState, FileVersion, LoadRate,
