@@ -144,6 +144,15 @@ impl HybridReport {
         table.to_string()
     }
 
+    /// What came of it, for people.
+    pub fn summary(&self) -> String {
+        let mut text = format!("{}\n", self.sources());
+        for amounts in [amounts(&self.files), rest_amounts(&self.rest)].into_iter().flatten() {
+            text.push_str(&amounts);
+        }
+        text + &self.gaps()
+    }
+
     /// What is missing after both ways.
     pub fn gaps(&self) -> String {
         let of_files = gaps(&self.files);

@@ -7,10 +7,12 @@ mod exit;
 mod findings;
 pub mod format;
 mod help;
+mod hybrid;
 mod output;
 mod plan;
 mod progress;
 mod request;
+mod rest;
 mod signals;
 mod summary;
 mod symbols;
@@ -19,7 +21,7 @@ mod totals;
 mod verify;
 
 pub use args::{
-    Args, BarsArgs, Command, CompletionsArgs, ExportArgs, GlobalArgs, IngestArgs, SelectionArgs, SourceArgs,
+    ApiArgs, Args, BarsArgs, Command, CompletionsArgs, ExportArgs, FileArgs, GlobalArgs, HybridArgs, IngestArgs, RestArgs, SelectionArgs, SourceArgs,
     StatusArgs, VerifyArgs, WatchlistAddArgs, WatchlistArgs, WatchlistCommand, WatchlistRemoveArgs,
 };
 pub use commands::backfill;
@@ -32,7 +34,7 @@ pub use request::{
     StatusRequest, Wanted, watchlist_symbols,
 };
 pub use signals::Signals;
-pub use summary::{exit_code, gaps, summary};
+pub use summary::{amounts, exit_code, gaps, summary};
 pub use symbols::SymbolListError;
 pub use table::{Align, Table};
 pub use totals::{MissingSymbol, SometimesAbsent, Totals};

@@ -104,6 +104,12 @@ pub enum RequestError {
          the list with `backfill watchlist add S`, or load everything with --all"
     )]
     NothingWatched(Dataset),
+    /// A whole market by requests.
+    #[error(
+        "--all: the REST API is asked symbol by symbol, which a whole market is too much for: name symbols with --symbol=S or \
+         --symbols=a,b,c, or load files with `backfill s3 --all`"
+    )]
+    RestOfAll,
     /// A sample that is none.
     #[error("--sample: {0}")]
     Sample(#[from] SampleError),

@@ -102,6 +102,21 @@ pub fn rest_summary(report: &RestReport) -> String {
         }
         push(&mut text, format_args!("{table}\n"));
     }
+    text.push_str(&rest_amounts(report).unwrap_or_default());
+    for row in &report.rejects.first {
+        push(&mut text, format_args!("  rejected: {}: {}\n", row.reason.as_str(), printable(&row.text)));
+    }
+    text.push_str(&rest_gaps(report));
+    text
+}
+
+/// How much was asked and came; nothing where nothing was asked.
+pub fn rest_amounts(report: &RestReport) -> Option<String> {
+    if report.days.is_empty() && report.requests == 0 {
+        return None;
+    }
+    let totals = RestTotals::of(report);
+    let mut text = String::new();
     let refused = if report.refused > 0 { format!(", {} beyond the quota", count(report.refused)) } else { String::new() };
     push(
         &mut text,
@@ -125,11 +140,7 @@ pub fn rest_summary(report: &RestReport) -> String {
         let rows = counted(report.duplicates_conflicting, "row");
         push(&mut text, format_args!("{rows} lost to another row of the same symbol and minute\n"));
     }
-    for row in &report.rejects.first {
-        push(&mut text, format_args!("  rejected: {}: {}\n", row.reason.as_str(), printable(&row.text)));
-    }
-    text.push_str(&rest_gaps(report));
-    text
+    Some(text)
 }
 
 /// What is missing, why, and what to do; empty when nothing is.

@@ -200,7 +200,7 @@ async fn credentials(named: &Credentials) -> Result<S3Credentials, SourceError> 
     }
 }
 
-fn asked(request: &Request, selection: &Selection) -> ingest::Request {
+pub(super) fn asked(request: &Request, selection: &Selection) -> ingest::Request {
     let symbols = match &selection.wanted {
         Wanted::All => None,
         Wanted::Symbols(symbols) => Some(symbols.iter().map(|symbol| symbol.as_str().to_owned()).collect()),

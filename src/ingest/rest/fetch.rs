@@ -1,9 +1,10 @@
 //! One window fetched: its pages cut into days, and asked again for what a false answer may have left out.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::civil::Date;
-use tokio::sync::{Mutex, mpsc};
+use tokio::sync::mpsc;
 
 use super::days::{DayCutter, DayMinutes, roll_up_day};
 use super::plan::{Asked, Window, is_provisional, wanted};
@@ -11,7 +12,7 @@ use super::{Page, RestClient, RestError};
 use crate::ingest::context::Clock;
 use crate::ingest::{Rejects, Reporter};
 use crate::model::{Expectation, Symbol};
-use crate::store::{DayState, Ledger, StoreError, SymbolDay, SymbolDays};
+use crate::store::{DayState, StoreError, SymbolDay, SymbolDays};
 
 /// What a fetch tells the writer.
 #[derive(Debug)]
@@ -39,9 +40,8 @@ pub(super) struct Fetched {
 }
 
 /// Fetches one window.
-pub(super) struct Fetcher<L> {
+pub(super) struct Fetcher {
     pub(super) client: Arc<RestClient>,
-    pub(super) ledger: Arc<Mutex<L>>,
     pub(super) asked: Arc<Asked>,
     pub(super) clock: Clock,
     pub(super) reporter: Arc<dyn Reporter>,
@@ -57,35 +57,25 @@ struct Pass {
     request: String,
 }
 
-impl<L: Ledger> Fetcher<L> {
-    /// Fetches the window and tells how it went. Nobody listens any more once the run has stopped.
-    pub(super) async fn fetch(self, window: Window) {
-        let last = match self.still_missing(window).await {
-            Ok(None) => Event::Whole,
-            Ok(Some(window)) => self.window(window).await,
-            Err(error) => Event::Store(error),
-        };
-        let _ = self.to.send(last).await;
-    }
-
+impl Fetcher {
     /// The window without what another process has stored since the plan was made.
-    async fn still_missing(&self, window: Window) -> Result<Option<Window>, StoreError> {
-        let symbol = window.symbol.clone();
-        let states = self.ledger.lock().await.symbol_states(&symbol, window.first()..=window.last()).await?;
+    pub(super) async fn still_missing(&self, window: Window, states: &BTreeMap<Date, DayState>) -> Option<Window> {
+        let Window { symbol, dates } = window;
         let none = DayState::default();
         let is_missing = |date: &Date| {
             let state = states.get(date).unwrap_or(&none);
             !wanted(&self.asked, symbol.as_str(), *date, state).is_empty()
         };
-        let (missing, there): (Vec<Date>, Vec<Date>) = window.dates.into_iter().partition(is_missing);
+        let (missing, there): (Vec<Date>, Vec<Date>) = dates.into_iter().partition(is_missing);
         if !there.is_empty() {
             let _ = self.to.send(Event::There { symbol: symbol.clone(), dates: there }).await;
         }
-        Ok((!missing.is_empty()).then_some(Window { symbol, dates: missing }))
+        (!missing.is_empty()).then_some(Window { symbol, dates: missing })
     }
 
-    async fn window(&self, mut window: Window) -> Event {
-        let pass = match self.pass(&mut window, false).await {
+    /// Fetches a window; sends its days as they come, and gives how it ended.
+    pub(super) async fn window(&self, mut window: Window) -> Event {
+        let pass = match self.pass(&mut window).await {
             Ok(pass) => pass,
             Err(error) => return Event::Broken { window, error },
         };
@@ -98,7 +88,7 @@ impl<L: Ledger> Fetcher<L> {
         let mut last = Pass { empty: Vec::new(), ..pass };
         if !doubtful.is_empty() {
             let mut again = Window { symbol: window.symbol.clone(), dates: doubtful };
-            last = match self.pass(&mut again, true).await {
+            last = match self.pass(&mut again).await {
                 Ok(pass) => pass,
                 Err(error) => {
                     // What was said of the others stands.
@@ -115,8 +105,8 @@ impl<L: Ledger> Fetcher<L> {
 
     /// Goes through all pages of a window and sends the days that have rows. What is left in the window has none, or has not
     /// come.
-    async fn pass(&self, window: &mut Window, is_second: bool) -> Result<Pass, RestError> {
-        let mut pages = self.client.minutes(&window.symbol, window.range_ms(), is_second);
+    async fn pass(&self, window: &mut Window) -> Result<Pass, RestError> {
+        let mut pages = self.client.minutes(&window.symbol, window.range_ms());
         let mut cutter = DayCutter::new(self.asked.dataset, &window.dates);
         let mut pass = Pass { empty: Vec::new(), is_delayed: false, request: String::new() };
         loop {

@@ -143,7 +143,7 @@ pub(super) fn is_provisional(dataset: Dataset, date: Date, now: Timestamp) -> bo
 }
 
 /// As few windows as cover all dates, newest first.
-fn windows(symbol: &Symbol, dates: Vec<Date>) -> Vec<Window> {
+pub(super) fn windows(symbol: &Symbol, dates: Vec<Date>) -> Vec<Window> {
     let mut windows: Vec<Window> = Vec::new();
     for date in dates.into_iter().rev() {
         match windows.last_mut() {

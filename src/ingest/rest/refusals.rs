@@ -4,6 +4,8 @@ use jiff::civil::Date;
 use jiff::{Timestamp, ToSpan};
 use serde::{Deserialize, Serialize};
 
+use super::{RefusedScope, Window};
+
 /// How long a refusal is believed without asking again.
 const REMEMBERED_HOURS: i64 = 24;
 
@@ -55,6 +57,30 @@ impl Refusals {
     pub fn add(&mut self, refusal: Refusal, now: Timestamp) {
         self.0.retain(|old| is_believed(old, now) && (old.from, old.to) != (refusal.from, refusal.to));
         self.0.push(refusal);
+    }
+}
+
+/// What is done about a refused window.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum AfterRefusal {
+    /// Its halves are asked for, the newer one last in the list and first in time: where the vendor's plan begins is found so.
+    Ask([Window; 2]),
+    /// These dates are not asked for again; `None` is without end.
+    Remember {
+        from: Option<Date>,
+        to: Option<Date>,
+    },
+}
+
+impl Window {
+    /// What is done when it is refused.
+    pub(super) fn after_refusal(&self, scope: RefusedScope) -> AfterRefusal {
+        match (scope, self.halves()) {
+            (RefusedScope::History, Some(halves)) => AfterRefusal::Ask(halves),
+            (RefusedScope::History, None) => AfterRefusal::Remember { from: None, to: Some(self.last()) },
+            (RefusedScope::Dataset, _) => AfterRefusal::Remember { from: None, to: None },
+            (RefusedScope::Window, _) => AfterRefusal::Remember { from: Some(self.first()), to: Some(self.last()) },
+        }
     }
 }
 

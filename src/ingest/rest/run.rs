@@ -1,6 +1,6 @@
 //! Carrying plans out: several requests at a time, one writer, a transaction per page.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -10,9 +10,9 @@ use tokio::sync::{Mutex, mpsc};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use super::fetch::{Event, Fetcher, Fetched};
-use super::plan::{Asked, SymbolPlan, Window};
-use super::refusals::{Refusal, Refusals};
+use super::fetch::{Event, Fetched, Fetcher};
+use super::plan::{Asked, SymbolPlan, Window, windows};
+use super::refusals::{AfterRefusal, Refusal, Refusals};
 use super::report::{RestReport, SymbolDayReport};
 use super::{RestClient, RestError, Verdict};
 use crate::ingest::Reporter;
@@ -36,6 +36,15 @@ impl DatasetPlan {
     /// How many requests it takes.
     pub fn requests(&self) -> u64 {
         self.symbols.iter().map(|symbol| symbol.windows.len() as u64).sum()
+    }
+
+    /// Takes days out of the plan that files are going to bring.
+    pub fn leave_to_files(&mut self, days: &BTreeSet<(Dataset, Date)>) {
+        for symbol in &mut self.symbols {
+            let missing = symbol.windows.iter().rev().flat_map(|window| window.dates.iter().copied());
+            let left = missing.filter(|date| !days.contains(&(self.asked.dataset, *date))).collect();
+            symbol.windows = windows(&symbol.symbol, left);
+        }
     }
 }
 
@@ -165,13 +174,12 @@ impl<S: SymbolSink, L: Ledger + 'static, N: Notes> Run<'_, S, L, N> {
                 let Some(window) = self.unless_refused(&asked, window, &refusals) else { continue };
                 let fetcher = Fetcher {
                     client: Arc::clone(&self.tools.client),
-                    ledger: Arc::clone(&self.tools.ledger),
                     asked: Arc::clone(&asked),
                     clock: self.context.clock,
                     reporter: Arc::clone(&self.context.reporter),
                     to: events.clone(),
                 };
-                fetching.spawn(fetcher.fetch(window));
+                fetching.spawn(fetch(fetcher, Arc::clone(&self.tools.ledger), window));
             }
             if fetching.is_empty() && arriving.is_empty() {
                 break;
@@ -230,7 +238,19 @@ impl<S: SymbolSink, L: Ledger + 'static, N: Notes> Run<'_, S, L, N> {
             Event::Whole => self.window_done(),
             Event::Broken { window, error } => match error.verdict() {
                 Verdict::EndsTheRun => return Err(error.into()),
-                Verdict::Refused(scope) => self.refused(asked, window, scope, &error, queue, refusals).await?,
+                Verdict::Refused(scope) => match window.after_refusal(scope) {
+                    AfterRefusal::Ask(halves) => {
+                        self.planned += 1;
+                        halves.into_iter().for_each(|half| queue.push_front(half));
+                        self.tell_progress();
+                    }
+                    AfterRefusal::Remember { from, to } => {
+                        let refusal = Refusal { from, to, at: self.context.clock.now(), detail: error.to_string() };
+                        self.remember(asked, &refusal, refusals).await?;
+                        self.window_done();
+                        self.attempted(asked, &window, Outcome::NotEntitled, refusal.detail).await?;
+                    }
+                },
                 Verdict::Day(outcome) => {
                     self.window_done();
                     self.attempted(asked, &window, outcome, error.to_string()).await?;
@@ -278,42 +298,20 @@ impl<S: SymbolSink, L: Ledger + 'static, N: Notes> Run<'_, S, L, N> {
         Ok(())
     }
 
-    /// A window the vendor's plan does not include: cut in two as long as a part of it may be, so that the boundary is found;
-    /// then remembered.
-    async fn refused(
+    /// Remembers a refusal, for this run and for others.
+    async fn remember(
         &mut self,
         asked: &Asked,
-        window: Window,
-        scope: super::RefusedScope,
-        error: &RestError,
-        queue: &mut VecDeque<Window>,
+        refusal: &Refusal,
         refusals: &mut Refusals,
-    ) -> Result<(), RestRunError> {
-        let (from, to) = match scope {
-            super::RefusedScope::History => {
-                if let Some([older, newer]) = window.halves() {
-                    self.planned += 1;
-                    queue.push_front(older);
-                    queue.push_front(newer);
-                    self.tell_progress();
-                    return Ok(());
-                }
-                (None, Some(window.last()))
-            }
-            super::RefusedScope::Dataset => (None, None),
-            super::RefusedScope::Window => (Some(window.first()), Some(window.last())),
-        };
-        let detail = error.to_string();
-        let refusal = Refusal { from, to, at: self.context.clock.now(), detail: detail.clone() };
+    ) -> Result<(), StoreError> {
         refusals.add(refusal.clone(), refusal.at);
         let add = |note: Option<&str>| {
             let mut all = Refusals::read(note);
             all.add(refusal.clone(), refusal.at);
             (serde_json::to_string(&all).ok(), ())
         };
-        self.tools.notes.change_note(&Refusals::note(asked.dataset), add).await?;
-        self.window_done();
-        self.attempted(asked, &window, Outcome::NotEntitled, detail).await
+        self.tools.notes.change_note(&Refusals::note(asked.dataset), add).await
     }
 
     /// Remembers and reports dates of which nothing came.
@@ -356,4 +354,18 @@ impl<S: SymbolSink, L: Ledger + 'static, N: Notes> Run<'_, S, L, N> {
         let left = self.tools.client.quota().time_for(self.planned - self.done);
         self.context.reporter.requests(self.done, self.planned, left);
     }
+}
+
+/// Fetches a window and tells how it went. Nobody listens any more once the run has stopped.
+async fn fetch<L: Ledger>(fetcher: Fetcher, ledger: Arc<Mutex<L>>, window: Window) {
+    let (symbol, range) = (window.symbol.clone(), window.first()..=window.last());
+    let states = ledger.lock().await.symbol_states(&symbol, range).await;
+    let last = match states {
+        Ok(states) => match fetcher.still_missing(window, &states).await {
+            Some(window) => fetcher.window(window).await,
+            None => Event::Whole,
+        },
+        Err(error) => Event::Store(error),
+    };
+    let _ = fetcher.to.send(last).await;
 }
