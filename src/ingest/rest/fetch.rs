@@ -7,7 +7,7 @@ use jiff::civil::Date;
 use tokio::sync::mpsc;
 
 use super::days::{DayCutter, DayMinutes, roll_up_day};
-use super::plan::{Asked, Window, is_provisional, wanted};
+use super::plan::{Asked, Window, is_missing, is_provisional};
 use super::{Page, RestClient, RestError};
 use crate::ingest::context::Clock;
 use crate::ingest::{Rejects, Reporter};
@@ -64,7 +64,7 @@ impl Fetcher {
         let none = DayState::default();
         let is_missing = |date: &Date| {
             let state = states.get(date).unwrap_or(&none);
-            !wanted(&self.asked, symbol.as_str(), *date, state).is_empty()
+            is_missing(&self.asked, symbol.as_str(), *date, state)
         };
         let (missing, there): (Vec<Date>, Vec<Date>) = dates.into_iter().partition(is_missing);
         if !there.is_empty() {

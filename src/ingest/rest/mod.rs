@@ -2,6 +2,7 @@
 
 mod answer;
 mod client;
+mod collect;
 mod days;
 mod error;
 mod fetch;
@@ -12,9 +13,10 @@ mod report;
 mod run;
 
 pub use client::{Page, RestClient};
+pub use collect::{Collected, collect};
 pub use days::{DayCutter, DayMinutes, MinuteRow, roll_up_day};
 pub use error::{RefusedScope, RestError, Verdict};
-pub use plan::{Asked, SettledDay, SymbolPlan, Window, plan_symbol};
+pub use plan::{Asked, SettledDay, SymbolPlan, Window, is_missing, plan_symbol, windows};
 pub use refusals::{Refusal, Refusals};
 pub use report::{RestReport, SymbolDayReport};
 pub use run::{DatasetPlan, RestRunError, Tools, make_plan, run};

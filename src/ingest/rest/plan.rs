@@ -117,6 +117,11 @@ pub fn plan_symbol(
     SymbolPlan { symbol: symbol.clone(), windows: windows(symbol, missing), settled }
 }
 
+/// Whether a day has to be asked for.
+pub fn is_missing(asked: &Asked, ticker: &str, date: Date, state: &DayState) -> bool {
+    !wanted(asked, ticker, date, state).is_empty()
+}
+
 /// The timeframes a day's minutes are to be rolled up to: those that nothing covers, and those of files whose VWAPs are to
 /// be made exact.
 pub(super) fn wanted(asked: &Asked, ticker: &str, date: Date, state: &DayState) -> TimeframeSet {
@@ -142,8 +147,8 @@ pub(super) fn is_provisional(dataset: Dataset, date: Date, now: Timestamp) -> bo
     now < session_finished_at(dataset, date).saturating_add(SETTLING).unwrap_or(Timestamp::MAX)
 }
 
-/// As few windows as cover all dates, newest first.
-pub(super) fn windows(symbol: &Symbol, dates: Vec<Date>) -> Vec<Window> {
+/// As few windows as cover all dates (ascending), newest first.
+pub fn windows(symbol: &Symbol, dates: Vec<Date>) -> Vec<Window> {
     let mut windows: Vec<Window> = Vec::new();
     for date in dates.into_iter().rev() {
         match windows.last_mut() {
