@@ -5,10 +5,9 @@ use std::collections::HashSet;
 use jiff::ToSpan;
 use jiff::civil::{Date, Weekday};
 
-use super::MarketSize;
 use super::level::{level, previous_trading_date};
 use super::rng::{hash_numbers, hash_text, signed_unit};
-use super::tickers;
+use super::{Market, MarketSize, tickers};
 use crate::model::{Dataset, xnys};
 
 /// Fixed-point units per dollar, point, coin or share: prices and volumes are counted in hundred-millionths.
@@ -40,7 +39,8 @@ fn trait_of(key: u64, purpose: u64) -> f64 {
 
 /// The instruments of a market on a date, in the order of the vendor's files: by root and then suffix, so that
 /// preferreds follow their common stock (`AA`, `AApB`, `AAAP`) — which is not the order of the bytes.
-pub(super) fn instruments(dataset: Dataset, size: MarketSize, date: Date, seed: u64) -> Vec<Instrument> {
+pub(super) fn instruments(dataset: Dataset, market: &Market, date: Date) -> Vec<Instrument> {
+    let Market { size, seed, .. } = *market;
     let mut all = match dataset {
         Dataset::Stocks => stocks(size),
         Dataset::Options => options(size, date, seed),
@@ -261,7 +261,10 @@ mod tests {
     use super::*;
 
     fn names(dataset: Dataset, size: MarketSize) -> Vec<String> {
-        instruments(dataset, size, date(2026, 10, 1), 1).into_iter().map(|instrument| instrument.ticker).collect()
+        instruments(dataset, &Market { size, seed: 1, splits: false }, date(2026, 10, 1))
+            .into_iter()
+            .map(|instrument| instrument.ticker)
+            .collect()
     }
 
     #[test]
