@@ -223,6 +223,15 @@ pub struct BarsArgs {
     /// Up to and with this trading date [default: the last there is].
     #[arg(long, value_name = "DATE", value_parser = parse_date)]
     pub to: Option<Date>,
+    /// Fetch from the REST API what is not loaded of these dates, and load it; says where each day came from.
+    #[arg(long, requires = "from")]
+    pub fetch: bool,
+    /// Leave the database as it is; with --fetch only.
+    #[arg(long, requires = "fetch")]
+    pub no_store: bool,
+    /// Requests that may be made: 5/min, 100/s or auto; with --fetch only.
+    #[arg(long, value_name = "N/min|N/s|auto", requires = "fetch")]
+    pub rate: Option<String>,
     /// Print CSV instead of a table.
     #[arg(long)]
     pub csv: bool,
@@ -382,6 +391,7 @@ impl Args {
         let rate = match &self.command {
             Some(Command::Rest(rest)) => rest.api.rate.clone(),
             Some(Command::Hybrid(hybrid)) => hybrid.api.rate.clone(),
+            Some(Command::Bars(bars)) => bars.rate.clone(),
             _ => None,
         };
         Flags {

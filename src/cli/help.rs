@@ -62,7 +62,8 @@ pub(super) const BARS: &str = "\
 Examples:
   backfill bars AAPL
   backfill bars AAPL --timeframe=5m --from=2024-07-11 --to=2024-07-11
-  backfill bars X:BTCUSD --timeframe=1h --limit=100 --csv > btc.csv";
+  backfill bars X:BTCUSD --timeframe=1h --limit=100 --csv > btc.csv
+  backfill bars MSFT --timeframe=15m --from=2024-07-01 --fetch";
 
 /// Of `export`.
 pub(super) const EXPORT: &str = "\

@@ -30,7 +30,7 @@ pub use exit::{CliError, Exit, finish};
 pub use output::{Body, effective_settings, print_completions, print_json, print_run, print_settings};
 pub use progress::{ExportProgress, PlainReporter, TerminalReporter, reporter};
 pub use request::{
-    Accept, BarsFormat, BarsRequest, ExportRequest, Named, Request, RequestError, STARTER_SET, Selection,
+    Accept, BarsFormat, BarsRequest, ExportRequest, Fetch, Named, Request, RequestError, STARTER_SET, Selection,
     StatusRequest, Wanted, watchlist_symbols,
 };
 pub use signals::Signals;

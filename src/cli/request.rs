@@ -259,6 +259,17 @@ pub struct BarsRequest {
     pub limit: Option<u64>,
     /// How they are printed.
     pub format: BarsFormat,
+    /// Whether what is not loaded is fetched, and if so whether it is stored.
+    pub fetch: Option<Fetch>,
+}
+
+/// How bars that are not loaded are had.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fetch {
+    /// First and last trading date.
+    pub dates: RangeInclusive<Date>,
+    /// Whether they are stored.
+    pub keeps: bool,
 }
 
 /// How bars are printed.
@@ -274,7 +285,7 @@ pub enum BarsFormat {
 
 impl BarsRequest {
     /// Checks what was typed, `--json` included.
-    pub fn new(args: &BarsArgs, json: bool) -> Result<Self, RequestError> {
+    pub fn new(args: &BarsArgs, json: bool, now: Timestamp) -> Result<Self, RequestError> {
         let format = match (args.csv, json) {
             (true, true) => return Err(RequestError::CsvAndJson),
             (true, false) => BarsFormat::Csv,
@@ -283,7 +294,13 @@ impl BarsRequest {
         };
         in_order(args.from, args.to)?;
         let symbol = Symbol::from_command_line(&args.symbol)?;
-        Ok(Self { symbol, timeframe: args.timeframe, from: args.from, to: args.to, limit: args.limit, format })
+        let fetch = if args.fetch {
+            let dates = DateRule::of(None, args.from, args.to)?.dates_so_far(symbol.dataset(), now)?;
+            Some(Fetch { dates, keeps: !args.no_store })
+        } else {
+            None
+        };
+        Ok(Self { symbol, timeframe: args.timeframe, from: args.from, to: args.to, limit: args.limit, format, fetch })
     }
 }
 

@@ -147,7 +147,7 @@ fn watchlist_symbols_are_those_of_the_command_line() {
 fn bars_and_status_name_what_they_show() {
     let bars = |line: &str, json| {
         let Command::Bars(args) = command(line) else { panic!("bars") };
-        BarsRequest::new(&args, json).map_err(|error| error.to_string())
+        BarsRequest::new(&args, json, NOW.parse().unwrap()).map_err(|error| error.to_string())
     };
     let shown = bars("bars SPX --from=2024-07-01 --to=2024-07-01 --limit=3", true).unwrap();
     let day = Some(date(2024, 7, 1));
