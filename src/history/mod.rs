@@ -140,7 +140,7 @@ impl<S: Ledger + BarReader + SymbolSink> History<S> {
         let timeframes = if self.keeps { only.union(TimeframeSet::of(Timeframe::ROLLED)) } else { only };
         let asked = Arc::new(request.asked(timeframes));
         let windows = windows(&request.symbol, missing);
-        let collected = collect(&client, &asked, windows, &mut self.refusals, &self.reporter).await;
+        let collected = collect(&client, &asked, windows, &mut self.refusals).await;
         if let Some(reason) = collected.ended_by {
             self.reporter.note(&format!("the REST API cannot be asked: {reason}"));
             self.api = None;

@@ -18,6 +18,7 @@ pub mod rest;
 mod share;
 pub mod source;
 mod wanted;
+mod words;
 mod write;
 
 pub use crate::model::Outcome;

@@ -123,7 +123,7 @@ impl Hybrid<'_> {
     fn rates(&self, measured: Option<LoadRate>, client: &RestClient) -> Rates {
         let usual = if self.context.settings.source.is_some() { USUAL_FOLDER_BYTES } else { USUAL_BUCKET_BYTES };
         let measured = measured.filter(|rate| rate.seconds > 0.0).map(|rate| rate.file_bytes as f64 / rate.seconds);
-        let paced = client.quota().time_for(PACED_REQUESTS).as_secs_f64() / PACED_REQUESTS as f64;
+        let paced = client.quota().seconds_for(PACED_REQUESTS) / PACED_REQUESTS as f64;
         Rates {
             file_bytes_per_second: measured.unwrap_or(usual),
             seconds_per_request: paced.max(USUAL_REQUEST_SECONDS),

@@ -10,7 +10,7 @@ use tokio::sync::Mutex;
 
 use super::api::client;
 use super::{Context, store_error, warn};
-use crate::cli::format::{counted, duration};
+use crate::cli::format::{counted, duration_of};
 use crate::cli::rest::{RestTotals, rest_exit_code, rest_gaps, rest_summary};
 use crate::cli::{
     Align, Body, CliError, Exit, FileArgs, Named, Request, RequestError, RestArgs, Selection, Signals, Table, Wanted,
@@ -142,7 +142,7 @@ pub(super) fn forecast(plans: &[DatasetPlan], client: &RestClient) -> String {
         "{} for {}, about {} at {}",
         counted(requests, "request"),
         counted(symbols as u64, "symbol"),
-        duration(quota.time_for(requests)),
+        duration_of(quota.seconds_for(requests)),
         quota.describe()
     )
 }

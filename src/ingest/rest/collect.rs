@@ -9,8 +9,8 @@ use tokio::sync::mpsc;
 use super::fetch::{Event, Fetcher};
 use super::plan::{Asked, Window};
 use super::refusals::{AfterRefusal, Refusal, Refusals};
-use super::{RestClient, Verdict};
-use crate::ingest::Reporter;
+use super::RestClient;
+use super::verdict::Verdict;
 use crate::ingest::context::Clock;
 use crate::model::Outcome;
 use crate::store::SymbolDays;
@@ -32,7 +32,6 @@ pub async fn collect(
     asked: &Arc<Asked>,
     windows: Vec<Window>,
     refusals: &mut Refusals,
-    reporter: &Arc<dyn Reporter>,
 ) -> Collected {
     let mut collected = Collected::default();
     let mut queue = VecDeque::from(windows);
@@ -53,8 +52,8 @@ pub async fn collect(
             continue;
         }
         let (to, mut arriving) = mpsc::channel(1);
-        let (client, asked, reporter) = (Arc::clone(client), Arc::clone(asked), Arc::clone(reporter));
-        let fetching = async move { Fetcher { client, asked, clock, reporter, to }.window(window).await };
+        let (client, asked) = (Arc::clone(client), Arc::clone(asked));
+        let fetching = async move { Fetcher { client, asked, clock, to }.window(window).await };
         let pages = async {
             let mut pages = Vec::new();
             while let Some(event) = arriving.recv().await {
@@ -68,7 +67,7 @@ pub async fn collect(
         collected.pages.extend(pages);
         let Event::Broken { window, error } = last else { continue };
         let outcome = match error.verdict() {
-            Verdict::Refused(scope) => match window.after_refusal(scope) {
+            Verdict::Refused(why) => match window.after_refusal(why) {
                 AfterRefusal::Ask(halves) => {
                     halves.into_iter().for_each(|half| queue.push_front(half));
                     continue;

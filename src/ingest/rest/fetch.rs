@@ -8,9 +8,9 @@ use tokio::sync::mpsc;
 
 use super::days::{DayCutter, DayMinutes, roll_up_day};
 use super::plan::{Asked, Window, is_missing, is_provisional};
-use super::{Page, RestClient, RestError};
+use super::{RestClient, RestError, Timeliness};
 use crate::ingest::context::Clock;
-use crate::ingest::{Rejects, Reporter};
+use crate::ingest::Rejects;
 use crate::model::{Expectation, Symbol};
 use crate::store::{DayState, StoreError, SymbolDay, SymbolDays};
 
@@ -44,7 +44,6 @@ pub(super) struct Fetcher {
     pub(super) client: Arc<RestClient>,
     pub(super) asked: Arc<Asked>,
     pub(super) clock: Clock,
-    pub(super) reporter: Arc<dyn Reporter>,
     pub(super) to: mpsc::Sender<Event>,
 }
 
@@ -108,13 +107,13 @@ impl Fetcher {
     async fn pass(&self, window: &mut Window) -> Result<Pass, RestError> {
         let mut pages = self.client.minutes(&window.symbol, window.range_ms());
         let mut cutter = DayCutter::new(self.asked.dataset, &window.dates);
-        let mut pass = Pass { empty: Vec::new(), is_delayed: false, request: String::new() };
+        let mut pass = Pass { empty: Vec::new(), is_delayed: false, request: pages.request().to_owned() };
         loop {
-            let page = pages.next(&self.reporter).await?;
+            let page = pages.next().await?;
             let (days, rejects, is_last) = match page {
-                Some(Page { rows, rejects, is_delayed, request }) => {
-                    (pass.is_delayed, pass.request) = (is_delayed, request);
-                    (cutter.add(&rows), rejects, false)
+                Some(page) => {
+                    pass.is_delayed = page.timeliness == Timeliness::Delayed;
+                    (cutter.add(&page.rows), page.rejects, false)
                 }
                 None => (cutter.finish(), Rejects::default(), true),
             };

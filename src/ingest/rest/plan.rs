@@ -14,6 +14,8 @@ use crate::store::{DayState, RestState};
 /// fits into one page even where trading never stops (44,640 of 50,000 rows).
 const LONGEST_WINDOW_DAYS: i64 = 31;
 
+const MINUTE_MS: i64 = 60_000;
+
 /// Trades are reported late for about as long as this, and delayed plans lag as far behind.
 pub(super) const SETTLING: SignedDuration = SignedDuration::from_mins(15);
 
@@ -54,11 +56,11 @@ impl Window {
         self.dates[self.dates.len() - 1]
     }
 
-    /// The instants it asks for, milliseconds since the Unix epoch: all of its dates.
+    /// The first and the last minute of its dates, milliseconds since the Unix epoch.
     pub fn range_ms(&self) -> RangeInclusive<i64> {
         let market = self.symbol.dataset().market();
         let end = self.last().tomorrow().map_or(i64::MAX, |next| midnight(market, next).as_millisecond());
-        midnight(market, self.first()).as_millisecond()..=end - 1
+        midnight(market, self.first()).as_millisecond()..=end - MINUTE_MS
     }
 
     /// The older and the newer half; `None` for a window of one date.

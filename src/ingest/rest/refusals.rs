@@ -4,7 +4,7 @@ use jiff::civil::Date;
 use jiff::{Timestamp, ToSpan};
 use serde::{Deserialize, Serialize};
 
-use super::{RefusedScope, Window};
+use super::{Entitlement, Window};
 
 /// How long a refusal is believed without asking again.
 const REMEMBERED_HOURS: i64 = 24;
@@ -74,12 +74,12 @@ pub(super) enum AfterRefusal {
 
 impl Window {
     /// What is done when it is refused.
-    pub(super) fn after_refusal(&self, scope: RefusedScope) -> AfterRefusal {
-        match (scope, self.halves()) {
-            (RefusedScope::History, Some(halves)) => AfterRefusal::Ask(halves),
-            (RefusedScope::History, None) => AfterRefusal::Remember { from: None, to: Some(self.last()) },
-            (RefusedScope::Dataset, _) => AfterRefusal::Remember { from: None, to: None },
-            (RefusedScope::Window, _) => AfterRefusal::Remember { from: Some(self.first()), to: Some(self.last()) },
+    pub(super) fn after_refusal(&self, why: Entitlement) -> AfterRefusal {
+        match (why, self.halves()) {
+            (Entitlement::History, Some(halves)) => AfterRefusal::Ask(halves),
+            (Entitlement::History, None) => AfterRefusal::Remember { from: None, to: Some(self.last()) },
+            (Entitlement::Plan, _) => AfterRefusal::Remember { from: None, to: None },
+            (Entitlement::Unknown, _) => AfterRefusal::Remember { from: Some(self.first()), to: Some(self.last()) },
         }
     }
 }

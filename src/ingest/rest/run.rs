@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -14,7 +14,8 @@ use super::fetch::{Event, Fetched, Fetcher};
 use super::plan::{Asked, SymbolPlan, Window, windows};
 use super::refusals::{AfterRefusal, Refusal, Refusals};
 use super::report::{RestReport, SymbolDayReport};
-use super::{RestClient, RestError, Verdict};
+use super::verdict::Verdict;
+use super::{RestClient, RestError};
 use crate::ingest::Reporter;
 use crate::ingest::context::{Clock, Context};
 use crate::ingest::outage::Outage;
@@ -72,7 +73,7 @@ pub struct Tools<L, N> {
     /// Requests under way at once.
     pub concurrency: usize,
     /// How long an outage of the database may last.
-    pub outage_patience: std::time::Duration,
+    pub outage_patience: Duration,
     /// Hears how far the run is.
     pub reporter: Arc<dyn Reporter>,
     /// Cancelled when the run is to stop.
@@ -131,7 +132,7 @@ pub async fn run<S: SymbolSink, L: Ledger + 'static, N: Notes>(
     let Run { mut report, failure, tools, context, done, planned, .. } = run;
     let made = tools.client.counts();
     report.requests = made.requests - before.requests;
-    report.refused = made.refused - before.refused;
+    report.refused = made.too_many - before.too_many;
     report.bytes_fetched = made.bytes - before.bytes;
     report.interrupted = context.stop.is_cancelled() && done < planned;
     report.days.sort_by(|a, b| (a.dataset, &a.symbol, a.date).cmp(&(b.dataset, &b.symbol, b.date)));
@@ -176,7 +177,6 @@ impl<S: SymbolSink, L: Ledger + 'static, N: Notes> Run<'_, S, L, N> {
                     client: Arc::clone(&self.tools.client),
                     asked: Arc::clone(&asked),
                     clock: self.context.clock,
-                    reporter: Arc::clone(&self.context.reporter),
                     to: events.clone(),
                 };
                 fetching.spawn(fetch(fetcher, Arc::clone(&self.tools.ledger), window));
@@ -238,7 +238,7 @@ impl<S: SymbolSink, L: Ledger + 'static, N: Notes> Run<'_, S, L, N> {
             Event::Whole => self.window_done(),
             Event::Broken { window, error } => match error.verdict() {
                 Verdict::EndsTheRun => return Err(error.into()),
-                Verdict::Refused(scope) => match window.after_refusal(scope) {
+                Verdict::Refused(why) => match window.after_refusal(why) {
                     AfterRefusal::Ask(halves) => {
                         self.planned += 1;
                         halves.into_iter().for_each(|half| queue.push_front(half));
@@ -351,7 +351,8 @@ impl<S: SymbolSink, L: Ledger + 'static, N: Notes> Run<'_, S, L, N> {
     }
 
     fn tell_progress(&self) {
-        let left = self.tools.client.quota().time_for(self.planned - self.done);
+        let left = self.tools.client.quota().seconds_for(self.planned - self.done);
+        let left = Duration::try_from_secs_f64(left).unwrap_or(Duration::MAX);
         self.context.reporter.requests(self.done, self.planned, left);
     }
 }

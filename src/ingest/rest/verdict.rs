@@ -1,0 +1,27 @@
+//! What an error of the API means for the days that were asked for.
+
+use super::{Entitlement, RestError};
+use crate::model::Outcome;
+
+/// What becomes of the days of a window that could not be had.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// All other requests would end the same way.
+    EndsTheRun,
+    /// The vendor's plan does not include them.
+    Refused(Entitlement),
+    /// This.
+    Day(Outcome),
+}
+
+impl RestError {
+    pub(super) fn verdict(&self) -> Verdict {
+        match self {
+            _ if self.is_common_cause() => Verdict::EndsTheRun,
+            Self::NotEntitled { why, .. } => Verdict::Refused(*why),
+            Self::NotFound { .. } => Verdict::Day(Outcome::Missing),
+            Self::Damaged { .. } | Self::Endless { .. } => Verdict::Day(Outcome::Damaged),
+            _ => Verdict::Day(Outcome::Failed),
+        }
+    }
+}
