@@ -7,7 +7,8 @@ use std::sync::Arc;
 use jiff::civil::Date;
 use serde_json::{Value, json};
 
-use super::rest::{Api, carry_out, forecast, plan_all, totals_of};
+use super::api::Api;
+use super::rest::{carry_out, forecast, plan_all, totals_of};
 use super::s3::{Beside, asked, open_source, run_error};
 use super::{Context, store_error, warn};
 use crate::cli::format::{bytes, counted, duration_of};
@@ -50,8 +51,8 @@ pub(super) async fn run(args: &HybridArgs, context: &Context, signals: &Signals)
         warn(&line);
     }
     let reporter = reporter(context.quiet, context.json, Context::has_terminal(), settings.color.value);
+    let api = Api::open(context, store.as_ref(), &reporter).await;
     let hybrid = Hybrid { request, selections, exact_vwap: args.api.exact_vwap, context, signals, reporter };
-    let api = Api::open(settings, store.as_ref()).await;
     let planned = tokio::select! {
         biased;
         () = signals.stop().cancelled() => return Ok(signals.exit().unwrap_or(Exit::Interrupted)),

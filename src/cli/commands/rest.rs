@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use tokio::sync::Mutex;
 
-use super::api::client;
+use super::api::Api;
 use super::{Context, store_error, warn};
 use crate::cli::format::{counted, duration_of};
 use crate::cli::rest::{RestTotals, rest_exit_code, rest_gaps, rest_summary};
@@ -20,7 +20,7 @@ use crate::config::Settings;
 use crate::ingest::Reporter;
 use crate::ingest::rest::{self, Asked, DatasetPlan, RestClient, RestReport, RestRunError, Tools};
 use crate::model::{Dataset, Symbol, Timeframe};
-use crate::store::{AnyNotes, AnyStore, Noting, Watchlist};
+use crate::store::{AnyStore, Noting, Watchlist};
 
 /// Loads bars by requests.
 pub(super) async fn run(args: &RestArgs, context: &Context, signals: &Signals) -> Result<Exit, CliError> {
@@ -38,7 +38,8 @@ pub(super) async fn run(args: &RestArgs, context: &Context, signals: &Signals) -
     if let Some(line) = said_first.filter(|_| !context.quiet) {
         warn(&line);
     }
-    let mut api = Api::open(settings, store.as_ref()).await?;
+    let reporter = reporter(context.quiet, context.json, Context::has_terminal(), settings.color.value);
+    let mut api = Api::open(context, store.as_ref(), &reporter).await?;
     let effective = settings_of(&request, &selections, args.api.exact_vwap, settings);
     let plans = plan_all(&request, &selections, args.api.exact_vwap, store.as_mut(), &mut api).await?;
     let forecast = forecast(&plans, &api.client);
@@ -49,33 +50,12 @@ pub(super) async fn run(args: &RestArgs, context: &Context, signals: &Signals) -
         warn(&format!("from {} into {}", settings.api.url.value, settings.database.value));
         warn(&forecast);
     }
-    let reporter = reporter(context.quiet, context.json, Context::has_terminal(), settings.color.value);
     let (report, failure) = carry_out(plans, &mut store, api, context, reporter, signals).await?;
     let closed = store.close().await.map_err(store_error);
     let failure = failure.map(CliError::failed).or(closed.err());
     let exit = if failure.is_some() { Exit::Failed } else { rest_exit_code(&report, signals.exit()) };
     print(&report, exit, &effective, context)?;
     failure.map_or(Ok(exit), Err)
-}
-
-/// What it takes to ask the vendor.
-pub(super) struct Api {
-    pub(super) client: Arc<RestClient>,
-    pub(super) notes: Option<AnyNotes>,
-}
-
-impl Api {
-    /// The API that the settings name, under the quota of everyone who uses the database.
-    pub(super) async fn open(settings: &Settings, store: Option<&AnyStore>) -> Result<Self, CliError> {
-        let (notes, client) = match store {
-            Some(store) => {
-                let shared = store.notes().await.map_err(store_error)?;
-                (Some(store.notes().await.map_err(store_error)?), client(settings, Some(shared))?)
-            }
-            None => (None, client(settings, None)?),
-        };
-        Ok(Self { client: Arc::new(client), notes })
-    }
 }
 
 /// Plans of all selections, with the session under way unless a last date was named.
