@@ -328,6 +328,7 @@ impl Args {
             cache_keep: source.cache_keep,
             downloads: source.downloads,
             decoders: source.decoders,
+            rate: None,
         }
     }
 }
@@ -388,6 +389,7 @@ mod tests {
             cache_keep: Some("1h".into()),
             downloads: Some(1),
             decoders: Some(2),
+            rate: None,
         };
         assert_eq!(flags, expected);
     }
