@@ -463,6 +463,7 @@ mod tests {
             cache_keep: Some("1h".into()),
             downloads: Some(1),
             decoders: Some(2),
+            rate: None,
         };
         assert_eq!(flags, expected);
     }

@@ -101,9 +101,8 @@ impl HybridReport {
         match (exit_code(&self.files, signal), rest_exit_code(&self.rest, signal)) {
             (exit, Exit::Done) if self.rest.days.is_empty() => exit,
             (Exit::Done, exit) if self.files.days.is_empty() => exit,
-            (stopped @ (Exit::Interrupted | Exit::Terminated), _) | (_, stopped @ (Exit::Interrupted | Exit::Terminated)) => {
-                stopped
-            }
+            (stopped @ (Exit::Interrupted | Exit::Terminated), _)
+            | (_, stopped @ (Exit::Interrupted | Exit::Terminated)) => stopped,
             (Exit::Done, Exit::Done) => Exit::Done,
             (Exit::Failed, Exit::Failed) => Exit::Failed,
             _ => Exit::Gaps,
@@ -172,7 +171,8 @@ fn hybrid_day(
         matches!(day.outcome, Outcome::Loaded | Outcome::Provisional) && day.bars + day.made_exact > 0
     };
     let new = requests.iter().filter(is_new).count();
-    let worst = requests.iter().map(|day| day.outcome).filter(|outcome| *outcome != Outcome::Empty).max_by_key(severity);
+    let worst =
+        requests.iter().map(|day| day.outcome).filter(|outcome| *outcome != Outcome::Empty).max_by_key(severity);
     let file_outcome = minutes.map(|file| file.outcome);
     let is_there = |outcome: &Outcome| matches!(outcome, Outcome::Loaded | Outcome::Unchanged);
     let source = match (file_outcome, new) {

@@ -73,7 +73,8 @@ impl RestTotals {
 
     /// Whether anything asked for is there.
     fn has_any(&self) -> bool {
-        let is_there = |outcome: &Outcome| matches!(outcome, Outcome::Loaded | Outcome::Unchanged | Outcome::Provisional);
+        let is_there =
+            |outcome: &Outcome| matches!(outcome, Outcome::Loaded | Outcome::Unchanged | Outcome::Provisional);
         self.symbol_days.keys().any(is_there)
     }
 }
@@ -117,7 +118,8 @@ pub fn rest_amounts(report: &RestReport) -> Option<String> {
     }
     let totals = RestTotals::of(report);
     let mut text = String::new();
-    let refused = if report.refused > 0 { format!(", {} beyond the quota", count(report.refused)) } else { String::new() };
+    let refused =
+        if report.refused > 0 { format!(", {} beyond the quota", count(report.refused)) } else { String::new() };
     push(
         &mut text,
         format_args!(
@@ -133,7 +135,13 @@ pub fn rest_amounts(report: &RestReport) -> Option<String> {
     );
     if totals.made_exact + totals.left_estimated > 0 {
         let exact = counted(totals.made_exact, "bar");
-        push(&mut text, format_args!("{exact} of files have the exact VWAP now, {} keep the estimate", count(totals.left_estimated)));
+        push(
+            &mut text,
+            format_args!(
+                "{exact} of files have the exact VWAP now, {} keep the estimate",
+                count(totals.left_estimated)
+            ),
+        );
         text.push_str(if totals.left_estimated > 0 { ": volume or transactions differ\n" } else { "\n" });
     }
     if report.duplicates_conflicting > 0 {
@@ -166,7 +174,10 @@ pub fn rest_gaps(report: &RestReport) -> String {
     }
     heading = "\ndays without a trade of any symbol:\n";
     for (dataset, date) in &totals.silent_days {
-        push(&mut text, format_args!("{heading}  {date} {dataset}: the vendor says so when asked twice; ask again later\n"));
+        push(
+            &mut text,
+            format_args!("{heading}  {date} {dataset}: the vendor says so when asked twice; ask again later\n"),
+        );
         heading = "";
     }
     heading = "\nmissing symbols:\n";

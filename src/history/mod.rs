@@ -77,7 +77,9 @@ impl<S: Ledger + BarReader + SymbolSink> History<S> {
         let asked = request.asked(TimeframeSet::of([request.timeframe]));
         let ticker = request.symbol.as_str();
         let dataset = request.symbol.dataset();
-        for date in request.dates.start().series(jiff::Span::new().days(1)).take_while(|date| date <= request.dates.end()) {
+        for date in
+            request.dates.start().series(jiff::Span::new().days(1)).take_while(|date| date <= request.dates.end())
+        {
             let state = states.get(&date).unwrap_or(&none);
             match dataset.expectation(date) {
                 _ if state.covered_by_files(ticker).contains(request.timeframe) => answer.day(date, Origin::File, None),

@@ -64,9 +64,7 @@ pub(super) async fn history(
     let (store, why_not) = match store {
         Ok(Some(store)) => (Some(store), String::new()),
         Ok(None) => (None, "there is no database yet: bars come from the REST API".to_owned()),
-        Err(error) => {
-            (None, format!("the database cannot be used, bars come from the REST API: {}", error.reason()))
-        }
+        Err(error) => (None, format!("the database cannot be used, bars come from the REST API: {}", error.reason())),
     };
     let api = Api::open(context, store.as_ref(), &reporter).await;
     let api = match api {

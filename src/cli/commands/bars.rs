@@ -10,9 +10,7 @@ use serde_json::json;
 use super::api::history;
 use super::{Context, store_error, warn};
 use crate::cli::format::{counted, price, printable};
-use crate::cli::{
-    Align, BarsArgs, BarsFormat, BarsRequest, Body, CliError, Exit, Fetch, Table, print_json, reporter,
-};
+use crate::cli::{Align, BarsArgs, BarsFormat, BarsRequest, Body, CliError, Exit, Fetch, Table, print_json, reporter};
 use crate::history::{self, Answer, Origin, Part};
 use crate::model::{VwapMethod, midnight};
 use crate::store::{BarReader, StoredBar};

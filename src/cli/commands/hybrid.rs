@@ -233,7 +233,8 @@ impl Hybrid<'_> {
 impl FilesPlan {
     /// Days whose minutes are left to requests.
     fn by_rest(&self) -> BTreeSet<(Dataset, Date)> {
-        let days = self.choices.iter().flat_map(|(dataset, choice)| choice.by_rest.iter().map(|date| (*dataset, *date)));
+        let days =
+            self.choices.iter().flat_map(|(dataset, choice)| choice.by_rest.iter().map(|date| (*dataset, *date)));
         days.collect()
     }
 
@@ -258,6 +259,10 @@ impl FilesPlan {
 }
 
 fn way(cost: &Cost) -> String {
-    let what = if cost.requests > 0 { counted(cost.requests, "request") } else { format!("{} of files", bytes(cost.file_bytes)) };
+    let what = if cost.requests > 0 {
+        counted(cost.requests, "request")
+    } else {
+        format!("{} of files", bytes(cost.file_bytes))
+    };
     format!("{what} (about {})", duration_of(cost.seconds))
 }

@@ -119,7 +119,7 @@ impl Answer {
         let (what, retry_after, tried) = (what.to_owned(), self.retry_after, None);
         let is_about_key = has("unknown api key") || has("invalid api key") || has("key was not provided");
         match (status, code.as_str()) {
-            (401, _) | (200 | 403, _) if status == 401 || is_about_key => {
+            (200 | 401 | 403, _) if status == 401 || is_about_key => {
                 RestError::Key { detail: format!("{what}: the vendor does not accept the API key ({message})") }
             }
             (429, _) => RestError::TooManyRequests { what, message, retry_after, tried },

@@ -50,7 +50,7 @@ impl Default for RestOptions {
             base_url: "https://api.massive.com".to_owned(),
             key: None,
             connect_timeout: Duration::from_secs(10),
-            answer_timeout: Duration::from_secs(60),
+            answer_timeout: Duration::from_mins(1),
             stall_timeout: Duration::from_secs(20),
             retry: Retry::default(),
             reporter: Arc::new(SilentReporter),

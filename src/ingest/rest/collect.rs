@@ -6,10 +6,10 @@ use std::sync::Arc;
 use jiff::civil::Date;
 use tokio::sync::mpsc;
 
+use super::RestClient;
 use super::fetch::{Event, Fetcher};
 use super::plan::{Asked, Window};
 use super::refusals::{AfterRefusal, Refusal, Refusals};
-use super::RestClient;
 use super::verdict::Verdict;
 use crate::ingest::context::Clock;
 use crate::model::Outcome;

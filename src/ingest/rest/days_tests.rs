@@ -13,7 +13,13 @@ fn at(text: &str) -> Timestamp {
 
 fn row(start: &str, price: f64) -> RawMinute {
     let prices = Prices::checked(price, price, price, price).unwrap();
-    RawMinute { timestamp_ms: at(start).as_millisecond(), prices, volume: Some(100.0), vwap: Some(price), trades: Some(2) }
+    RawMinute {
+        timestamp_ms: at(start).as_millisecond(),
+        prices,
+        volume: Some(100.0),
+        vwap: Some(price),
+        trades: Some(2),
+    }
 }
 
 fn told(days: &[DayMinutes]) -> Vec<(Date, usize)> {

@@ -9,8 +9,8 @@ use tokio::sync::mpsc;
 use super::days::{DayCutter, DayMinutes, roll_up_day};
 use super::plan::{Asked, Window, is_missing, is_provisional};
 use super::{RestClient, RestError, Timeliness};
-use crate::ingest::context::Clock;
 use crate::ingest::Rejects;
+use crate::ingest::context::Clock;
 use crate::model::{Expectation, Symbol};
 use crate::store::{DayState, StoreError, SymbolDay, SymbolDays};
 
@@ -81,7 +81,8 @@ impl Fetcher {
         let now = self.clock.now();
         // Under load the vendor answers that there is nothing where there is something. One answer is not believed.
         let is_doubtful = |date: &&Date| {
-            self.asked.dataset.expectation(**date) == Expectation::Due && !is_provisional(self.asked.dataset, **date, now)
+            self.asked.dataset.expectation(**date) == Expectation::Due
+                && !is_provisional(self.asked.dataset, **date, now)
         };
         let (doubtful, mut empty): (Vec<Date>, Vec<Date>) = pass.empty.iter().partition(|date| is_doubtful(&date));
         let mut last = Pass { empty: Vec::new(), ..pass };

@@ -91,7 +91,8 @@ impl Quota {
             if inner.take() {
                 break inner.permit();
             }
-            let (visited, taken) = inner.visit(inner.here().rate.block()).await;
+            let block = inner.here().rate.block();
+            let (visited, taken) = inner.visit(block).await;
             if taken {
                 break inner.permit();
             }

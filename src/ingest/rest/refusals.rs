@@ -66,10 +66,7 @@ pub(super) enum AfterRefusal {
     /// Its halves are asked for, the newer one last in the list and first in time: where the vendor's plan begins is found so.
     Ask([Window; 2]),
     /// These dates are not asked for again; `None` is without end.
-    Remember {
-        from: Option<Date>,
-        to: Option<Date>,
-    },
+    Remember { from: Option<Date>, to: Option<Date> },
 }
 
 impl Window {

@@ -299,12 +299,7 @@ impl<S: SymbolSink, L: Ledger + 'static, N: Notes> Run<'_, S, L, N> {
     }
 
     /// Remembers a refusal, for this run and for others.
-    async fn remember(
-        &mut self,
-        asked: &Asked,
-        refusal: &Refusal,
-        refusals: &mut Refusals,
-    ) -> Result<(), StoreError> {
+    async fn remember(&mut self, asked: &Asked, refusal: &Refusal, refusals: &mut Refusals) -> Result<(), StoreError> {
         refusals.add(refusal.clone(), refusal.at);
         let add = |note: Option<&str>| {
             let mut all = Refusals::read(note);
