@@ -6,9 +6,9 @@ use jiff::civil::Date;
 use serde::Serialize;
 
 use super::format::{counted, printable};
-use super::rest::{rest_exit_code, rest_gaps};
+use super::rest::{rest_amounts, rest_exit_code, rest_gaps};
 use super::table::{Align, Table};
-use super::{Exit, exit_code, gaps};
+use super::{Exit, amounts, exit_code, gaps};
 use crate::ingest::rest::{RestReport, SymbolDayReport};
 use crate::ingest::{DayReport, RunReport};
 use crate::model::{Dataset, Outcome};
@@ -146,8 +146,8 @@ impl HybridReport {
     /// What came of it, for people.
     pub fn summary(&self) -> String {
         let mut text = format!("{}\n", self.sources());
-        for amounts in [amounts(&self.files), rest_amounts(&self.rest)].into_iter().flatten() {
-            text.push_str(&amounts);
+        for told in [amounts(&self.files), rest_amounts(&self.rest)].into_iter().flatten() {
+            text.push_str(&told);
         }
         text + &self.gaps()
     }

@@ -72,7 +72,7 @@ impl Rejects {
     pub const KEPT: usize = 10;
 
     /// Adds those of another file or page.
-    pub fn add(&mut self, other: Self) {
+    pub fn merge(&mut self, other: Self) {
         for (reason, rows) in other.counts {
             *self.counts.entry(reason).or_default() += rows;
         }

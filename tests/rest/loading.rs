@@ -2,8 +2,8 @@
 
 use serde_json::json;
 
-use crate::harness::{Place, Schema, id, query};
-use crate::{FROM, TO, World, by_files};
+use crate::harness::{Place, id, query};
+use crate::{World, by_files};
 
 #[test]
 fn bars_are_those_of_files_but_for_exact_vwaps() {
@@ -44,9 +44,12 @@ fn a_file_takes_the_place_of_what_requests_have_brought() {
         world.run("rest --symbol=SPY --from=2026-10-01 --to=2026-10-02").ended(0);
         let bars = world.dump().bars.len();
         let ran = world.run("s3 --symbol=SPY --no-official-day DATES --json").ended(0);
-        let replaced: u64 = ran.json()["days"].as_array().unwrap().iter().map(|d| d["replaced_rest_bars"].as_u64().unwrap()).sum();
+        let replaced: u64 =
+            ran.json()["days"].as_array().unwrap().iter().map(|d| d["replaced_rest_bars"].as_u64().unwrap()).sum();
         assert_eq!(replaced as usize, bars);
-        world.dump().assert_same(&by_files(&world.place.bucket(), "--symbol=SPY DATES"));
+        let (dump, of_files) = (world.dump(), by_files(&world.place.bucket(), "--symbol=SPY DATES"));
+        dump.assert_same_bars(&of_files);
+        assert_eq!(dump.coverage, of_files.coverage);
         world.run("verify").ended(0);
     }
 }
@@ -78,10 +81,16 @@ fn the_session_under_way_is_loaded_as_far_as_it_is_known_and_again_until_it_is_o
             world.dump().bars_with("|2026-10-05|").into_iter().map(str::to_owned).collect()
         };
         let first = today(&world);
-        assert!(!first.is_empty() && first.iter().all(|bar| !bar.starts_with("SPY|day|")), "no day bar before the close");
+        assert!(
+            !first.is_empty() && first.iter().all(|bar| !bar.starts_with("SPY|day|")),
+            "no day bar before the close"
+        );
         let now = 1_791_216_000_000_i64;
         assert!(first.iter().all(|bar| bar.split('|').nth(13).unwrap().parse::<i64>().unwrap() <= now));
-        assert!(first.iter().any(|bar| bar.starts_with("SPY|1m|") && bar.contains(&format!("|{now}|"))), "up to this minute");
+        assert!(
+            first.iter().any(|bar| bar.starts_with("SPY|1m|") && bar.contains(&format!("|{now}|"))),
+            "up to this minute"
+        );
         world.run("verify").ended(0);
         let line = "rest --days=1 --symbol=SPY --json";
         let mut later = world.place.customer(&world.vendor.url(), line);
@@ -148,17 +157,13 @@ fn a_plan_is_shown_and_nothing_is_asked() {
 
 #[test]
 fn where_bars_came_from_can_be_asked_in_sql() {
-    let place = Place::on(Schema::new());
-    let world = World::in_place(place, |_| {});
-    world.run("rest --symbol=SPY --from=2026-10-02 --to=2026-10-02").ended(0);
-    world.run("s3 --symbol=AAPL --no-official-day --from=2026-10-02 --to=2026-10-02").ended(0);
-    let sources = "SELECT symbol || ' ' || source || ' ' || object FROM bar_sources ORDER BY symbol";
-    let of_postgres = world.place.schema().unwrap().query(sources);
-    let other = World::new();
-    other.run("rest --symbol=SPY --from=2026-10-02 --to=2026-10-02").ended(0);
-    other.run("s3 --symbol=AAPL --no-official-day --from=2026-10-02 --to=2026-10-02").ended(0);
-    assert_eq!(query(&other.place.database(), sources), of_postgres);
-    assert!(of_postgres[0].starts_with("AAPL file us_stocks_sip/minute_aggs_v1/2026/10/2026-10-02.csv.gz"));
-    assert!(of_postgres[1].starts_with("SPY rest /v2/aggs/ticker/SPY/range/1/minute/"), "{of_postgres:?}");
-    let _ = (FROM, TO);
+    for world in World::on_both() {
+        world.run("rest --symbol=SPY --from=2026-10-02 --to=2026-10-02").ended(0);
+        world.run("s3 --symbol=AAPL --no-official-day --from=2026-10-02 --to=2026-10-02").ended(0);
+        let sources = "SELECT symbol || ' ' || source || ' ' || object FROM bar_sources ORDER BY symbol";
+        let told = world.place.schema().map_or_else(|| query(&world.place.database(), sources), |s| s.query(sources));
+        assert_eq!(told[0], "AAPL file us_stocks_sip/minute_aggs_v1/2026/10/2026-10-02.csv.gz");
+        assert!(told[1].starts_with("SPY rest /v2/aggs/ticker/SPY/range/1/minute/"), "{told:?}");
+        assert_eq!(told.len(), 2);
+    }
 }

@@ -277,7 +277,6 @@ impl<S: SymbolSink, L: Ledger + 'static, N: Notes> Run<'_, S, L, N> {
             }
         };
         self.outage.is_over();
-        crash_point!("page-stored");
         for (day, stored) in days.days.iter().zip(stored) {
             let is_of_files = day.timeframes.minus(stored.of_files).is_empty() && stored.made_exact == 0;
             let outcome = match () {
@@ -293,7 +292,7 @@ impl<S: SymbolSink, L: Ledger + 'static, N: Notes> Run<'_, S, L, N> {
             self.report.days.push(report);
             self.report.rows += day.rows_read;
         }
-        self.report.rejects.add(rejects);
+        self.report.rejects.merge(rejects);
         self.report.duplicates_conflicting += conflicting;
         Ok(())
     }
