@@ -110,6 +110,8 @@ pub struct DayReport {
     pub bars: u64,
     /// Bars that were replaced because the file had changed.
     pub replaced: bool,
+    /// Bars that had come by REST and whose place the file's have taken.
+    pub replaced_rest_bars: u64,
     /// Wanted symbols the file has no row of.
     pub absent_symbols: Vec<String>,
     /// The minute file.
@@ -132,6 +134,7 @@ impl DayReport {
             detail: None,
             bars: 0,
             replaced: false,
+            replaced_rest_bars: 0,
             absent_symbols: Vec::new(),
             minute_file: None,
             day_file: None,

@@ -131,6 +131,16 @@ impl DayState {
         self.rest.get(ticker).map(RestState::covered).unwrap_or_default()
     }
 
+    /// What is loaded of single symbols beyond what is loaded for everyone, wherever it came from.
+    pub fn by_name(&self) -> BTreeMap<String, TimeframeSet> {
+        let mut named = self.named.clone();
+        for (ticker, rest) in self.rest.iter().filter(|(_, rest)| !rest.timeframes.is_empty()) {
+            let timeframes = named.entry(ticker.clone()).or_default();
+            *timeframes = timeframes.union(rest.timeframes);
+        }
+        named
+    }
+
     /// Whether the same is stored, whatever was attempted meanwhile.
     pub fn is_same_content(&self, other: &Self) -> bool {
         let rest = |state: &Self| -> Vec<_> {
