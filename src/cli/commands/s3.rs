@@ -213,6 +213,7 @@ fn asked(request: &Request, selection: &Selection) -> ingest::Request {
         official_day: request.official_day,
         force: request.force,
         accept: request.accept.clone(),
+        rest_counts: false,
         now: request.now,
     }
 }
