@@ -6,9 +6,10 @@ use super::SqliteStore;
 use super::sidecar::{Sidecar, Tries};
 use crate::store::{Notes, Noting, StoreError};
 
-/// Writes before anything is decided by what was read: from here on the file is this transaction's alone, and it is known
-/// that it can be written.
-const TAKE: &str = "INSERT INTO notes (name) VALUES (?1) ON CONFLICT DO UPDATE SET text = text RETURNING text";
+/// Writes before anything is decided by what was read, so that it is known that the file can be written and lies where others
+/// look for it. (The count is there because SQLite does not write what is the same.)
+const TAKE: &str =
+    "INSERT INTO notes (name) VALUES (?1) ON CONFLICT DO UPDATE SET changes = changes + 1 RETURNING text";
 
 const KEEP: &str = "UPDATE notes SET text = ?2 WHERE name = ?1";
 

@@ -24,8 +24,9 @@ CREATE TABLE IF NOT EXISTS claims (
     PRIMARY KEY (dataset, session_date)
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS notes (
-    name TEXT NOT NULL PRIMARY KEY,
-    text TEXT
+    name    TEXT NOT NULL PRIMARY KEY,
+    text    TEXT,
+    changes INTEGER NOT NULL DEFAULT 1
 ) STRICT, WITHOUT ROWID";
 
 /// A connection to the file.
