@@ -58,6 +58,9 @@ pub struct HybridDay {
     pub why: Option<String>,
     /// Symbols that came by requests.
     pub rest_symbols: u64,
+    /// Whether requests have brought, or had brought before, all that its file was wanted for.
+    #[serde(skip)]
+    is_by_requests: bool,
     /// Bars written.
     pub bars: u64,
 }
@@ -89,7 +92,7 @@ impl HybridReport {
             .collect();
         let rescued: BTreeSet<_> = days
             .iter()
-            .filter(|day| day.rest_symbols > 0 && !day.outcome.leaves_a_gap())
+            .filter(|day| day.is_by_requests && !day.outcome.leaves_a_gap())
             .map(|day| (day.dataset, day.date))
             .collect();
         files.days.retain(|day| !day.outcome.leaves_a_gap() || !rescued.contains(&(day.dataset, day.date)));
@@ -200,7 +203,8 @@ fn hybrid_day(
         _ => None,
     };
     let bars = requests.iter().map(|day| day.bars).sum::<u64>() + file.map_or(0, |file| file.bars);
-    HybridDay { dataset, date, source, outcome, file_outcome, why, rest_symbols: new as u64, bars }
+    let is_by_requests = !requests.is_empty();
+    HybridDay { dataset, date, source, outcome, file_outcome, why, rest_symbols: new as u64, is_by_requests, bars }
 }
 
 /// Gaps before what is there.

@@ -152,8 +152,15 @@ fn bars_and_status_name_what_they_show() {
     let shown = bars("bars SPX --from=2024-07-01 --to=2024-07-01 --limit=3", true).unwrap();
     let day = Some(date(2024, 7, 1));
     let symbol = Symbol::from_ticker("I:SPX").unwrap();
-    let expected =
-        BarsRequest { symbol, timeframe: Timeframe::Day, from: day, to: day, limit: Some(3), format: BarsFormat::Json };
+    let expected = BarsRequest {
+        symbol,
+        timeframe: Timeframe::Day,
+        from: day,
+        to: day,
+        limit: Some(3),
+        format: BarsFormat::Json,
+        fetch: None,
+    };
     assert_eq!(shown, expected);
     assert_eq!(
         bars("bars A --from=2024-07-02 --to=2024-07-01", false).unwrap_err(),

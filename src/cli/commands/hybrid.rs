@@ -40,7 +40,9 @@ const PACED_REQUESTS: u64 = 1000;
 pub(super) async fn run(args: &HybridArgs, context: &Context, signals: &Signals) -> Result<Exit, CliError> {
     let settings = &context.settings;
     let request = Request::new(&args.selection, &args.files, settings.now.value)?;
-    let source = open_source(settings, args.selection.dataset.unwrap_or(Dataset::Stocks)).await?;
+    let source = open_source(settings, args.selection.dataset.unwrap_or(Dataset::Stocks)).await;
+    // A folder that was named is there; a bucket may be one that nobody here has keys for.
+    let source = if settings.source.is_some() { Ok(source?) } else { source };
     let mut store = if request.dry_run { context.existing_store().await? } else { Some(context.store().await?) };
     let watched = match &mut store {
         Some(store) => store.watchlist().await.map_err(store_error)?.into_iter().map(|entry| entry.symbol).collect(),
@@ -53,10 +55,15 @@ pub(super) async fn run(args: &HybridArgs, context: &Context, signals: &Signals)
     let reporter = reporter(context.quiet, context.json, Context::has_terminal(), settings.color.value);
     let api = Api::open(context, store.as_ref(), &reporter).await;
     let hybrid = Hybrid { request, selections, exact_vwap: args.api.exact_vwap, context, signals, reporter };
+    let planning = async {
+        let source = source?;
+        let plan = hybrid.plan_files(&source, store.as_mut(), api.as_ref().ok()).await?;
+        Ok::<_, CliError>((source, plan))
+    };
     let planned = tokio::select! {
         biased;
         () = signals.stop().cancelled() => return Ok(signals.exit().unwrap_or(Exit::Interrupted)),
-        planned = hybrid.plan_files(&source, store.as_mut(), api.as_ref().ok()) => planned,
+        planned = planning => planned.map(Some),
     };
     let (files, api) = match (planned, api) {
         (Ok(files), Ok(api)) => (files, Some(api)),
@@ -66,13 +73,13 @@ pub(super) async fn run(args: &HybridArgs, context: &Context, signals: &Signals)
         }
         (Err(error), Ok(api)) => {
             warn(&format!("everything is asked of the REST API: {}", error.reason()));
-            (FilesPlan::default(), Some(api))
+            (None, Some(api))
         }
         (Err(error), Err(_)) => return Err(error),
     };
     match store.filter(|_| !hybrid.request.dry_run) {
-        Some(store) => hybrid.carry_out(files, source, api, store).await,
-        None => hybrid.show(&files, api).await,
+        Some(store) => hybrid.carry_out(files, api, store).await,
+        None => hybrid.show(&files.map(|(_, plan)| plan).unwrap_or_default(), api).await,
     }
 }
 
@@ -133,17 +140,25 @@ impl Hybrid<'_> {
 
     async fn carry_out(
         &self,
-        files: FilesPlan,
-        source: Source,
+        files: Option<(Source, FilesPlan)>,
         api: Option<Api>,
         mut store: AnyStore,
     ) -> Result<Exit, CliError> {
         let (context, settings) = (self.context, &self.context.settings);
-        let say = |line: &str| if context.quiet { () } else { warn(line) };
-        say(&format!("from {} and {} into {}", source.describe(), settings.api.url.value, settings.database.value));
-        say(files.text().trim_end());
-        let by_rest = files.by_rest();
-        let (loaded, mut failure) = self.load_files(files, source, &mut store).await?;
+        let say = |line: &str| {
+            if !context.quiet {
+                warn(line);
+            }
+        };
+        let places = files.iter().map(|(source, _)| source.describe());
+        let places = places.chain(api.iter().map(|api| api.client.describe().to_owned())).collect::<Vec<_>>();
+        say(&format!("from {} into {}", places.join(" and "), settings.database.value));
+        let (mut loaded, mut failure, mut by_rest) = (RunReport::default(), None, BTreeSet::new());
+        if let Some((source, plan)) = files {
+            say(plan.text().trim_end());
+            by_rest = plan.by_rest();
+            (loaded, failure) = self.load_files(plan, source, &mut store).await?;
+        }
         let mut requests = RestReport::default();
         if let Some(mut api) = api.filter(|_| failure.is_none() && !loaded.interrupted) {
             let ledger = Some(&mut store);

@@ -1,15 +1,16 @@
 //! Windows fetched one after the other for someone who waits for their bars.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use jiff::civil::Date;
 use tokio::sync::mpsc;
 
 use super::RestClient;
-use super::fetch::{Event, Fetcher};
+use super::fetch::{Ended, Event, Fetcher};
 use super::plan::{Asked, Window};
-use super::refusals::{AfterRefusal, Refusal, Refusals};
+use super::queue::Queue;
+use super::refusals::Refusals;
 use super::verdict::Verdict;
 use crate::ingest::context::Clock;
 use crate::model::Outcome;
@@ -34,58 +35,58 @@ pub async fn collect(
     refusals: &mut Refusals,
 ) -> Collected {
     let mut collected = Collected::default();
-    let mut queue = VecDeque::from(windows);
+    let mut queue = Queue::new(windows, std::mem::take(refusals));
     let clock = Clock::starting(asked.now);
-    while let Some(mut window) = queue.pop_front() {
-        window.dates.retain(|date| match refusals.of(*date, clock.now()) {
-            Some(refusal) => {
-                collected.broken.push((*date, Outcome::NotEntitled, refusal.remembered()));
-                false
-            }
-            None => true,
-        });
-        if window.dates.is_empty() {
-            continue;
-        }
-        if let Some(reason) = &collected.ended_by {
-            collected.broken.extend(window.dates.iter().map(|date| (*date, Outcome::Failed, reason.clone())));
-            continue;
-        }
-        let (to, mut arriving) = mpsc::channel(1);
-        let (client, asked) = (Arc::clone(client), Arc::clone(asked));
-        let fetching = async move { Fetcher { client, asked, clock, to }.window(window).await };
-        let pages = async {
-            let mut pages = Vec::new();
-            while let Some(event) = arriving.recv().await {
-                if let Event::Days(fetched) = event {
-                    pages.push(fetched.days);
-                }
-            }
-            pages
-        };
-        let (last, pages) = futures_util::future::join(fetching, pages).await;
-        collected.pages.extend(pages);
-        let Event::Broken { window, error } = last else { continue };
-        let outcome = match error.verdict() {
-            Verdict::Refused(why) => match window.after_refusal(why) {
-                AfterRefusal::Ask(halves) => {
-                    halves.into_iter().for_each(|half| queue.push_front(half));
-                    continue;
-                }
-                AfterRefusal::Remember { from, to } => {
-                    let refusal = Refusal { from, to, at: clock.now(), detail: error.to_string() };
-                    refusals.add(refusal, clock.now());
-                    Outcome::NotEntitled
-                }
+    loop {
+        let mut refused = Vec::new();
+        let next = queue.next(clock.now(), Timestamp::MIN, &mut refused);
+        let refused = refused.into_iter().map(|(_, date, detail)| (date, Outcome::NotEntitled, detail));
+        collected.broken.extend(refused);
+        let Some(window) = next else { break };
+        let (dates, outcome, detail) = match &collected.ended_by {
+            Some(reason) => (window.dates.clone(), Outcome::Failed, reason.clone()),
+            None => match fetch(client, asked, clock, &window, &mut collected.pages).await {
+                Ended::Broken { left, error } => match error.verdict() {
+                    Verdict::Refused(why) => {
+                        let refused = left.refused(why, &error, clock.now());
+                        let (dates, detail) = (refused.dates.clone(), refused.refusal.detail.clone());
+                        queue.refused(&window, refused, clock.now());
+                        (dates, Outcome::NotEntitled, detail)
+                    }
+                    Verdict::EndsTheRun => {
+                        collected.ended_by = Some(error.to_string());
+                        (left.dates, Outcome::Failed, error.to_string())
+                    }
+                    Verdict::Day(outcome) => (left.dates, outcome, error.to_string()),
+                },
+                Ended::Whole | Ended::Store(_) => (Vec::new(), Outcome::Loaded, String::new()),
             },
-            Verdict::EndsTheRun => {
-                collected.ended_by = Some(error.to_string());
-                Outcome::Failed
-            }
-            Verdict::Day(outcome) => outcome,
         };
-        let detail = error.to_string();
-        collected.broken.extend(window.dates.into_iter().map(|date| (date, outcome, detail.clone())));
+        queue.done(&window);
+        collected.broken.extend(dates.into_iter().map(|date| (date, outcome, detail.clone())));
     }
+    *refusals = queue.refusals;
     collected
+}
+
+/// Fetches one window and takes what its pages bring.
+async fn fetch(
+    client: &Arc<RestClient>,
+    asked: &Arc<Asked>,
+    clock: Clock,
+    window: &Window,
+    pages: &mut Vec<SymbolDays>,
+) -> Ended {
+    let (to, mut arriving) = mpsc::channel(1);
+    let fetcher = Fetcher { client: Arc::clone(client), asked: Arc::clone(asked), clock, to };
+    // The fetcher goes with the future: then nothing more arrives.
+    let fetching = async move { fetcher.window(window.clone()).await };
+    let taking = async {
+        while let Some(event) = arriving.recv().await {
+            if let Event::Days(fetched) = event {
+                pages.push(fetched.days);
+            }
+        }
+    };
+    futures_util::future::join(fetching, taking).await.0
 }

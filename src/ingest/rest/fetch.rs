@@ -21,10 +21,17 @@ pub(super) enum Event {
     Days(Box<Fetched>),
     /// Days that another process has stored since the plan was made.
     There { symbol: Symbol, dates: Vec<Date> },
-    /// The window is done.
+    /// A window that was given out is done.
+    Ended { window: Window, how: Ended },
+}
+
+/// How the fetch of a window ended.
+#[derive(Debug)]
+pub(super) enum Ended {
+    /// Everything has come, or need not come any more.
     Whole,
-    /// It cannot be had; its dates are those of which nothing has come.
-    Broken { window: Window, error: RestError },
+    /// It cannot be had; `left` are the dates of which nothing has come.
+    Broken { left: Window, error: RestError },
     /// The ledger could not be read.
     Store(StoreError),
 }
@@ -73,10 +80,10 @@ impl Fetcher {
     }
 
     /// Fetches a window; sends its days as they come, and gives how it ended.
-    pub(super) async fn window(&self, mut window: Window) -> Event {
+    pub(super) async fn window(&self, mut window: Window) -> Ended {
         let pass = match self.pass(&mut window).await {
             Ok(pass) => pass,
-            Err(error) => return Event::Broken { window, error },
+            Err(error) => return Ended::Broken { left: window, error },
         };
         let now = self.clock.now();
         // Under load the vendor answers that there is nothing where there is something. One answer is not believed.
@@ -93,14 +100,14 @@ impl Fetcher {
                 Err(error) => {
                     // What was said of the others stands.
                     self.send_empty(&window.symbol, empty, &last).await;
-                    return Event::Broken { window: again, error };
+                    return Ended::Broken { left: again, error };
                 }
             };
             empty.append(&mut last.empty);
             empty.sort_unstable();
         }
         self.send_empty(&window.symbol, empty, &last).await;
-        Event::Whole
+        Ended::Whole
     }
 
     /// Goes through all pages of a window and sends the days that have rows. What is left in the window has none, or has not

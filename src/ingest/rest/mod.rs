@@ -11,6 +11,7 @@ mod key;
 mod list;
 mod minutes;
 mod plan;
+mod queue;
 mod quota;
 mod quota_note;
 mod refusals;

@@ -62,13 +62,6 @@ impl Window {
         let end = self.last().tomorrow().map_or(i64::MAX, |next| midnight(market, next).as_millisecond());
         midnight(market, self.first()).as_millisecond()..=end - MINUTE_MS
     }
-
-    /// The older and the newer half; `None` for a window of one date.
-    pub fn halves(&self) -> Option<[Self; 2]> {
-        let (older, newer) = self.dates.split_at(self.dates.len() / 2);
-        let of = |dates: &[Date]| Self { symbol: self.symbol.clone(), dates: dates.to_vec() };
-        (!older.is_empty()).then(|| [of(older), of(newer)])
-    }
 }
 
 /// A day of a symbol about which nothing is asked.

@@ -1,6 +1,6 @@
 //! Carrying plans out: several requests at a time, one writer, a transaction per page.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -10,9 +10,10 @@ use tokio::sync::{Mutex, mpsc};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use super::fetch::{Event, Fetched, Fetcher};
+use super::fetch::{Ended, Event, Fetched, Fetcher};
 use super::plan::{Asked, SymbolPlan, Window, windows};
-use super::refusals::{AfterRefusal, Refusal, Refusals};
+use super::queue::Queue;
+use super::refusals::{Refusal, Refusals};
 use super::report::{RestReport, SymbolDayReport};
 use super::verdict::Verdict;
 use super::{RestClient, RestError};
@@ -146,7 +147,7 @@ struct Run<'s, S, L, N> {
     context: Context,
     outage: Outage,
     report: RestReport,
-    /// Windows that are done, and all there are; refused ones are cut in two.
+    /// Windows that are done, and all there are as far as is known.
     done: u64,
     planned: u64,
     failure: Option<RestRunError>,
@@ -154,25 +155,28 @@ struct Run<'s, S, L, N> {
 
 impl<S: SymbolSink, L: Ledger + 'static, N: Notes> Run<'_, S, L, N> {
     async fn dataset(&mut self, plan: DatasetPlan) {
-        let DatasetPlan { asked, symbols, mut refusals } = plan;
-        let mut queue: Vec<Window> = Vec::new();
+        let DatasetPlan { asked, symbols, refusals } = plan;
+        let mut windows: Vec<Window> = Vec::new();
         for symbol in symbols {
             for day in symbol.settled {
                 self.day(&asked, &symbol.symbol, day.date, day.outcome, day.detail);
             }
-            queue.extend(symbol.windows);
+            windows.extend(symbol.windows);
         }
-        // Newest first, so that where the vendor's plan begins is found once for all symbols.
-        queue.sort_by(|a, b| b.last().cmp(&a.last()).then_with(|| a.symbol.cmp(&b.symbol)));
-        let mut queue = VecDeque::from(queue);
+        let mut queue = Queue::new(windows, refusals);
         let (events, mut arriving) = mpsc::channel(self.tools.concurrency.max(1));
         // Owned by this set: they end with the run, whichever way that ends.
         let mut fetching = JoinSet::new();
+        let mut under_way = 0;
         self.tell_progress();
         loop {
-            while fetching.len() < self.tools.concurrency.max(1) && self.failure.is_none() {
-                let Some(window) = queue.pop_front() else { break };
-                let Some(window) = self.unless_refused(&asked, window, &refusals) else { continue };
+            while under_way < self.tools.concurrency.max(1) {
+                let mut refused = Vec::new();
+                let next = queue.next(self.context.clock.now(), self.since(&asked), &mut refused);
+                for (symbol, date, detail) in refused {
+                    self.day(&asked, &symbol, date, Outcome::NotEntitled, Some(detail));
+                }
+                let Some(window) = next else { break };
                 let fetcher = Fetcher {
                     client: Arc::clone(&self.tools.client),
                     asked: Arc::clone(&asked),
@@ -180,85 +184,74 @@ impl<S: SymbolSink, L: Ledger + 'static, N: Notes> Run<'_, S, L, N> {
                     to: events.clone(),
                 };
                 fetching.spawn(fetch(fetcher, Arc::clone(&self.tools.ledger), window));
+                under_way += 1;
             }
-            if fetching.is_empty() && arriving.is_empty() {
+            if under_way == 0 {
                 break;
             }
-            tokio::select! {
+            let event = tokio::select! {
                 biased;
                 () = self.context.stop.cancelled() => break,
-                Some(event) = arriving.recv() => {
-                    if let Err(error) = self.take(&asked, event, &mut queue, &mut refusals).await {
-                        self.failure = Some(error);
-                    }
-                }
-                Some(_) = fetching.join_next() => {}
-            }
-            if self.failure.is_some() {
+                event = arriving.recv() => event,
+            };
+            let Some(event) = event else { break };
+            under_way -= usize::from(matches!(event, Event::Ended { .. }));
+            if let Err(error) = self.take(&asked, event, &mut queue).await {
+                self.failure = Some(error);
                 break;
             }
         }
         fetching.shutdown().await;
     }
 
-    /// Settles the dates of a window that were refused meanwhile; gives what is left of it.
-    fn unless_refused(&mut self, asked: &Asked, mut window: Window, refusals: &Refusals) -> Option<Window> {
-        let mut settled = Vec::new();
-        window.dates.retain(|date| match refusals.of(*date, self.context.clock.now()) {
-            Some(refusal) if refusal.at >= asked.now => {
-                settled.push((*date, refusal.detail.clone()));
-                false
-            }
-            _ => true,
-        });
-        for (date, detail) in settled {
-            self.day(asked, &window.symbol, date, Outcome::NotEntitled, Some(detail));
-        }
-        if window.dates.is_empty() {
-            self.window_done();
-            return None;
-        }
-        Some(window)
+    /// Refusals from before this do not count.
+    fn since(&self, asked: &Asked) -> Timestamp {
+        if asked.force { asked.now } else { Timestamp::MIN }
     }
 
-    async fn take(
-        &mut self,
-        asked: &Asked,
-        event: Event,
-        queue: &mut VecDeque<Window>,
-        refusals: &mut Refusals,
-    ) -> Result<(), RestRunError> {
+    async fn take(&mut self, asked: &Asked, event: Event, queue: &mut Queue) -> Result<(), RestRunError> {
         match event {
-            Event::Days(fetched) => self.write(asked, *fetched).await?,
+            Event::Days(fetched) => self.write(asked, *fetched).await,
             Event::There { symbol, dates } => {
-                for date in dates {
-                    self.day(asked, &symbol, date, Outcome::Unchanged, None);
-                }
+                dates.into_iter().for_each(|date| self.day(asked, &symbol, date, Outcome::Unchanged, None));
+                Ok(())
             }
-            Event::Whole => self.window_done(),
-            Event::Broken { window, error } => match error.verdict() {
-                Verdict::EndsTheRun => return Err(error.into()),
-                Verdict::Refused(why) => match window.after_refusal(why) {
-                    AfterRefusal::Ask(halves) => {
-                        self.planned += 1;
-                        halves.into_iter().for_each(|half| queue.push_front(half));
-                        self.tell_progress();
-                    }
-                    AfterRefusal::Remember { from, to } => {
-                        let refusal = Refusal { from, to, at: self.context.clock.now(), detail: error.to_string() };
-                        self.remember(asked, &refusal, refusals).await?;
-                        self.window_done();
-                        self.attempted(asked, &window, Outcome::NotEntitled, refusal.detail).await?;
-                    }
-                },
-                Verdict::Day(outcome) => {
-                    self.window_done();
-                    self.attempted(asked, &window, outcome, error.to_string()).await?;
+            Event::Ended { window, how } => {
+                match how {
+                    Ended::Whole => queue.done(&window),
+                    Ended::Store(error) => return Err(error.into()),
+                    Ended::Broken { left, error } => match error.verdict() {
+                        Verdict::EndsTheRun => return Err(error.into()),
+                        Verdict::Day(outcome) => {
+                            queue.done(&window);
+                            self.attempted(asked, &left.symbol, &left.dates, outcome, error.to_string()).await?;
+                        }
+                        Verdict::Refused(why) => {
+                            let now = self.context.clock.now();
+                            let refused = left.refused(why, &error, now);
+                            self.remember(asked, &refused.refusal).await?;
+                            let (dates, detail) = (refused.dates.clone(), refused.refusal.detail.clone());
+                            queue.refused(&window, refused, now);
+                            self.attempted(asked, &left.symbol, &dates, Outcome::NotEntitled, detail).await?;
+                        }
+                    },
                 }
-            },
-            Event::Store(error) => return Err(error.into()),
+                self.done += 1;
+                self.planned = self.planned.max(self.done + queue.len());
+                self.tell_progress();
+                Ok(())
+            }
         }
-        Ok(())
+    }
+
+    /// Remembers a refusal for other runs.
+    async fn remember(&mut self, asked: &Asked, refusal: &Refusal) -> Result<(), StoreError> {
+        let add = |note: Option<&str>| {
+            let mut all = Refusals::read(note);
+            all.add(refusal.clone(), refusal.at);
+            (serde_json::to_string(&all).ok(), ())
+        };
+        self.tools.notes.change_note(&Refusals::note(asked.dataset), add).await
     }
 
     /// Stores what a page brought. After an error of the database that may pass, the same again.
@@ -297,22 +290,12 @@ impl<S: SymbolSink, L: Ledger + 'static, N: Notes> Run<'_, S, L, N> {
         Ok(())
     }
 
-    /// Remembers a refusal, for this run and for others.
-    async fn remember(&mut self, asked: &Asked, refusal: &Refusal, refusals: &mut Refusals) -> Result<(), StoreError> {
-        refusals.add(refusal.clone(), refusal.at);
-        let add = |note: Option<&str>| {
-            let mut all = Refusals::read(note);
-            all.add(refusal.clone(), refusal.at);
-            (serde_json::to_string(&all).ok(), ())
-        };
-        self.tools.notes.change_note(&Refusals::note(asked.dataset), add).await
-    }
-
     /// Remembers and reports dates of which nothing came.
     async fn attempted(
         &mut self,
         asked: &Asked,
-        window: &Window,
+        symbol: &Symbol,
+        dates: &[Date],
         outcome: Outcome,
         detail: String,
     ) -> Result<(), RestRunError> {
@@ -322,26 +305,19 @@ impl<S: SymbolSink, L: Ledger + 'static, N: Notes> Run<'_, S, L, N> {
             let recorded = tokio::select! {
                 biased;
                 () = self.context.stop.cancelled() => return Ok(()),
-                recorded = self.store.record_symbol_attempt(&window.symbol, &window.dates, &attempt) => recorded,
+                recorded = self.store.record_symbol_attempt(symbol, dates, &attempt) => recorded,
             };
             match recorded {
                 Ok(()) => break,
                 Err(error) => self.outage.wait(error, &self.context).await?,
             }
         }
-        for date in &window.dates {
-            self.day(asked, &window.symbol, *date, outcome, Some(detail.clone()));
-        }
+        dates.iter().for_each(|date| self.day(asked, symbol, *date, outcome, Some(detail.clone())));
         Ok(())
     }
 
     fn day(&mut self, asked: &Asked, symbol: &Symbol, date: Date, outcome: Outcome, detail: Option<String>) {
         self.report.days.push(SymbolDayReport::new(asked.dataset, symbol.as_str(), date, outcome, detail));
-    }
-
-    fn window_done(&mut self) {
-        self.done += 1;
-        self.tell_progress();
     }
 
     fn tell_progress(&self) {
@@ -353,14 +329,13 @@ impl<S: SymbolSink, L: Ledger + 'static, N: Notes> Run<'_, S, L, N> {
 
 /// Fetches a window and tells how it went. Nobody listens any more once the run has stopped.
 async fn fetch<L: Ledger>(fetcher: Fetcher, ledger: Arc<Mutex<L>>, window: Window) {
-    let (symbol, range) = (window.symbol.clone(), window.first()..=window.last());
-    let states = ledger.lock().await.symbol_states(&symbol, range).await;
-    let last = match states {
-        Ok(states) => match fetcher.still_missing(window, &states).await {
-            Some(window) => fetcher.window(window).await,
-            None => Event::Whole,
+    let states = ledger.lock().await.symbol_states(&window.symbol, window.first()..=window.last()).await;
+    let how = match states {
+        Ok(states) => match fetcher.still_missing(window.clone(), &states).await {
+            Some(missing) => fetcher.window(missing).await,
+            None => Ended::Whole,
         },
-        Err(error) => Event::Store(error),
+        Err(error) => Ended::Store(error),
     };
-    let _ = fetcher.to.send(last).await;
+    let _ = fetcher.to.send(Event::Ended { window, how }).await;
 }

@@ -15,6 +15,14 @@ pub(super) enum Verdict {
 }
 
 impl RestError {
+    /// What a refusal says of every symbol that is asked for.
+    pub(super) fn refusal(&self) -> String {
+        match self {
+            Self::NotEntitled { why, message, .. } => format!("{} ({message})", why.words()),
+            other => other.to_string(),
+        }
+    }
+
     pub(super) fn verdict(&self) -> Verdict {
         match self {
             _ if self.is_common_cause() => Verdict::EndsTheRun,
