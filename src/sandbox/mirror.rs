@@ -84,8 +84,11 @@ impl Generation {
     }
 
     fn fingerprint(&self, id: FileId) -> String {
-        let Market { size, seed, .. } = self.market;
-        format!("generator={GENERATOR} market={} seed={seed} {}", size.as_str(), self.defects.fingerprint(id))
+        let Market { size, seed, splits } = self.market;
+        let (size, defects) = (size.as_str(), self.defects.fingerprint(id));
+        // Files of markets without such stocks, and of other datasets, are the same whether there is the option or not.
+        let splits = if splits && id.dataset == Dataset::Stocks { " splits=true" } else { "" };
+        format!("generator={GENERATOR} market={size} seed={seed} {defects}{splits}")
     }
 }
 

@@ -8,6 +8,7 @@ mod print;
 mod rng;
 mod scramble;
 mod series;
+mod splits;
 mod tickers;
 mod universe;
 mod walk;
@@ -28,6 +29,7 @@ use self::walk::Walker;
 use crate::model::Dataset;
 
 pub use self::series::{Aggregate, SymbolDay};
+pub use self::splits::{Split, adjustment, table as split_table};
 
 /// From this date the vendor prints volumes with six decimals, and this sandbox prices too.
 const FRACTIONAL_SINCE: Date = date(2026, 2, 23);

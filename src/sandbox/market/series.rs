@@ -41,8 +41,8 @@ pub struct Traded {
     pub volume: i64,
     /// Number of trades.
     pub transactions: u64,
-    /// Volume-weighted average price.
-    pub vwap: i64,
+    /// Σ price · volume.
+    pub turnover: i128,
 }
 
 /// What the vendor has of an instrument on a date.
@@ -64,7 +64,7 @@ impl Market {
         let fractional = dataset == Dataset::Stocks && date >= FRACTIONAL_SINCE;
         let story = Walker { dataset, date, seed: self.seed, version, hours: &hours, fractional }.walk(&instrument);
         let midnight_ms = hours.midnight_ns / 1_000_000;
-        let aggregate = |row: &Minute, start_ms, vwap| Aggregate {
+        let aggregate = |row: &Minute, start_ms, turnover| Aggregate {
             start_ms,
             open: row.open,
             high: row.high,
@@ -73,15 +73,24 @@ impl Market {
             traded: dataset.has_volume().then(|| Traded {
                 volume: row.volume,
                 transactions: u64::from(row.transactions),
-                vwap,
+                turnover,
             }),
         };
         let minute = |row: &Minute| {
             let start_ms = midnight_ms + i64::from(row.minute) * MINUTE_MS;
-            aggregate(row, start_ms, self.minute_vwap(&instrument, date, row))
+            let vwap = self.minute_vwap(&instrument, date, row);
+            aggregate(row, start_ms, i128::from(vwap) * i128::from(row.volume))
         };
         let minutes: Vec<_> = story.minutes.iter().map(minute).collect();
-        let day = story.day.map(|row| aggregate(&row, midnight_ms, day_vwap(&minutes).unwrap_or(row.close)));
+        // The prices of what was never in a minute are those of the minutes.
+        let traded = || minutes.iter().filter_map(|minute| minute.traded);
+        let (volume, turnover): (i128, i128) =
+            (traded().map(|traded| i128::from(traded.volume)).sum(), traded().map(|traded| traded.turnover).sum());
+        let of_day = |row: Minute| {
+            let mean = turnover.checked_div(volume).unwrap_or(0);
+            aggregate(&row, midnight_ms, turnover + mean * (i128::from(row.volume) - volume))
+        };
+        let day = story.day.map(of_day);
         Some(SymbolDay { minutes, day })
     }
 
@@ -91,27 +100,13 @@ impl Market {
         let chance =
             hash_numbers(&[self.seed, instrument.key, day_number(date), u64::from(row.minute), row.volume as u64]);
         let share = (chance >> 32) as i64;
-        let part_of = |length: i64| (i128::from(length) * i128::from(share) >> 32) as i64 / step * step;
+        let part_of = |length: i64| ((i128::from(length) * i128::from(share)) >> 32) as i64 / step * step;
         if !chance.is_multiple_of(OUTSIDE) {
             return row.low + part_of(row.high - row.low);
         }
         let beside = step + part_of(row.low.abs() / 2_000);
         if (chance / OUTSIDE).is_multiple_of(2) && row.low > beside { row.low - beside } else { row.high + beside }
     }
-}
-
-/// The volume-weighted mean of the minutes' own.
-fn day_vwap(minutes: &[Aggregate]) -> Option<i64> {
-    let traded = || minutes.iter().filter_map(|minute| minute.traded);
-    let volume: i128 = traded().map(|traded| i128::from(traded.volume)).sum();
-    let turnover: i128 = traded().map(|traded| i128::from(traded.volume) * i128::from(traded.vwap)).sum();
-    mean_vwap(turnover, volume)
-}
-
-/// With four decimals, or all of them for what costs less than a dollar.
-fn mean_vwap(turnover: i128, volume: i128) -> Option<i64> {
-    let exact = turnover.checked_div(volume)? as i64;
-    Some(if exact < UNIT { exact } else { exact / VWAP_STEP * VWAP_STEP })
 }
 
 /// The REST API's spelling of a ticker of the files: pairs have no hyphen.
@@ -126,11 +121,10 @@ impl Aggregate {
     /// This one and a later one as one.
     #[must_use]
     pub fn and(self, later: Self) -> Self {
-        let both = |a: Traded, b: Traded| {
-            let volume = a.volume + b.volume;
-            let turnover = i128::from(a.volume) * i128::from(a.vwap) + i128::from(b.volume) * i128::from(b.vwap);
-            let vwap = mean_vwap(turnover, i128::from(volume)).unwrap_or(a.vwap);
-            Traded { volume, transactions: a.transactions + b.transactions, vwap }
+        let both = |a: Traded, b: Traded| Traded {
+            volume: a.volume + b.volume,
+            transactions: a.transactions + b.transactions,
+            turnover: a.turnover + b.turnover,
         };
         Self {
             high: self.high.max(later.high),
@@ -155,7 +149,8 @@ impl Aggregate {
             let grain = if whole.volume % UNIT == 0 { UNIT } else { UNIT / 1_000_000 };
             let share = i128::from(whole.volume) * i128::from(transactions) / i128::from(whole.transactions.max(1));
             let volume = (share as i64 / grain * grain).clamp(grain.min(whole.volume), whole.volume);
-            Traded { volume, transactions, ..whole }
+            let turnover = whole.turnover / i128::from(whole.volume.max(1)) * i128::from(volume);
+            Traded { volume, transactions, turnover }
         };
         (elapsed > 0).then(|| Self { close: self.low, traded: self.traded.map(so_far), ..self })
     }
@@ -169,11 +164,7 @@ impl Aggregate {
             high: scaled(self.high, factor),
             low: scaled(self.low, factor),
             close: scaled(self.close, factor),
-            traded: self.traded.map(|traded| Traded {
-                volume: scaled(traded.volume, 1.0 / factor),
-                vwap: scaled(traded.vwap, factor),
-                ..traded
-            }),
+            traded: self.traded.map(|traded| Traded { volume: scaled(traded.volume, 1.0 / factor), ..traded }),
             ..self
         }
     }
@@ -194,9 +185,18 @@ impl Traded {
         if rarely { exponent_form(&plain) } else { plain }
     }
 
-    /// The volume-weighted price, with as many decimals as it takes.
-    pub fn vwap_text(&self) -> String {
-        text(|line| push_shortest(line, self.vwap))
+    /// The volume-weighted average price; `None` without volume.
+    pub fn vwap(&self) -> Option<i64> {
+        let volume = i128::from(self.volume);
+        let exact = self.turnover.checked_div(volume)? as i64;
+        // A minute's own is exact. Means have four decimals, or all of them for what costs less than a dollar.
+        let is_mean = self.turnover % volume != 0 && exact >= UNIT;
+        Some(if is_mean { exact / VWAP_STEP * VWAP_STEP } else { exact })
+    }
+
+    /// The volume-weighted price as printed.
+    pub fn vwap_text(&self) -> Option<String> {
+        self.vwap().map(|vwap| text(|line| push_shortest(line, vwap)))
     }
 }
 
@@ -238,12 +238,13 @@ mod tests {
         for (dataset, ticker) in [(Dataset::Stocks, "SPY"), (Dataset::Crypto, "X:BTCUSD"), (Dataset::Forex, "C:EURUSD")]
         {
             let minutes = TINY.symbol_day(dataset, ticker, DAY, 1).unwrap().minutes;
-            let is_outside = |minute: &&Aggregate| !(minute.low..=minute.high).contains(&minute.traded.unwrap().vwap);
+            let is_outside =
+                |minute: &&Aggregate| !(minute.low..=minute.high).contains(&minute.traded.unwrap().vwap().unwrap());
             let (outside, all) = (minutes.iter().filter(is_outside).count(), minutes.len());
             assert!((all / 50..all / 15).contains(&outside), "{ticker}: {outside} of {all}");
-            assert!(minutes.iter().all(|minute| minute.traded.unwrap().vwap > 0));
+            assert!(minutes.iter().all(|minute| minute.traded.unwrap().vwap() > Some(0)));
         }
-        assert!(spy(1).iter().all(|minute| minute.traded.unwrap().vwap % VWAP_STEP == 0), "four decimals");
+        assert!(spy(1).iter().all(|minute| minute.traded.unwrap().vwap().unwrap() % VWAP_STEP == 0), "four decimals");
     }
 
     #[test]

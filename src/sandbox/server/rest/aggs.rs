@@ -11,7 +11,7 @@ use super::request::Asked;
 use super::series::Series;
 use super::{RestOptions, limit_of};
 use crate::model::{Calendar, Dataset, Expectation, midnight, session_finished_at};
-use crate::sandbox::market::Aggregate;
+use crate::sandbox::market::{Aggregate, adjustment};
 use crate::sandbox::server::Plan;
 use crate::sandbox::{Aggregates, FileId};
 
@@ -216,6 +216,11 @@ impl Range {
         }
         let version = source.versions.get(&id).copied().unwrap_or(1);
         let day = source.series.day(&source.options.market, dataset, &self.ticker, date, version);
+        let factor = if self.adjusted && dataset == Dataset::Stocks && source.options.market.splits {
+            adjustment(&self.ticker, date, dataset.market().date_of(source.now))
+        } else {
+            1.0
+        };
         let end_ms = end.as_millisecond();
         let mut base: Vec<_> = match self.window {
             Window::Minutes(_) => day
@@ -228,6 +233,11 @@ impl Range {
             Window::Day if session_finished_at(dataset, date) > end => Vec::new(),
             Window::Day => day.day.into_iter().collect(),
         };
+        if factor != 1.0 {
+            for aggregate in &mut base {
+                *aggregate = aggregate.adjusted(factor);
+            }
+        }
         if self.descending {
             base.reverse();
         }
@@ -239,12 +249,11 @@ impl Range {
         let start_ms = row.start_ms;
         match &row.traded {
             None => format!(r#"{{"c":{close},"h":{high},"l":{low},"o":{open},"t":{start_ms}}}"#),
-            Some(traded) => format!(
-                r#"{{"c":{close},"h":{high},"l":{low},"n":{},"o":{open},"t":{start_ms},"v":{},"vw":{}}}"#,
-                traded.transactions,
-                traded.volume_text(),
-                traded.vwap_text(),
-            ),
+            Some(traded) => {
+                let vwap = traded.vwap_text().map(|vwap| format!(r#","vw":{vwap}"#)).unwrap_or_default();
+                let (n, volume) = (traded.transactions, traded.volume_text());
+                format!(r#"{{"c":{close},"h":{high},"l":{low},"n":{n},"o":{open},"t":{start_ms},"v":{volume}{vwap}}}"#)
+            }
         }
     }
 }

@@ -89,7 +89,7 @@ impl Listing {
         self.rows.clear();
         self.count_rows();
         if let Some(count) = self.fields.get_mut("queryCount") {
-            *count = "0".to_owned();
+            "0".clone_into(count);
         }
     }
 

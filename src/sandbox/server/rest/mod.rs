@@ -3,10 +3,12 @@
 mod aggs;
 mod fault;
 mod listing;
+mod market_status;
 mod quota;
 mod refusal;
 mod request;
 mod series;
+mod splits;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -18,14 +20,15 @@ use hyper::{HeaderMap, Uri};
 use jiff::Timestamp;
 
 use self::aggs::{Range, Source};
-use self::listing::Listing;
 use self::quota::Gate;
 use self::refusal::{Refusal, body_of, html};
 use self::request::Asked;
 use self::series::Series;
+use self::splits::Dialect;
 use super::Plan;
 use super::bucket::Bucket;
 use super::script::{Action, Strike};
+use crate::model;
 use crate::sandbox::{FileId, Market, MarketSize};
 
 pub use self::fault::{Body as FaultBody, RestFault};
@@ -130,18 +133,27 @@ impl Rest {
             Some(RestFault::Html) => said(200, FaultBody::Html, &request_id),
             _ => {
                 let asked = Asked::of(uri).ok_or_else(|| Refusal::Wrong("the cursor is not one of ours".to_owned()));
-                match asked.and_then(|asked| self.page(asked, headers, in_time, fault, strike.page_size)) {
-                    Ok((name, listing)) => {
-                        page = is_whole(strike).then_some(name);
-                        let body = listing.into_json(&origin(headers), &request_id);
-                        Answer { status: 200, content_type: JSON, body, retry_after: None }
+                let allowed = asked.and_then(|asked| {
+                    self.check_key(&asked, headers)?;
+                    in_time.map_err(Refusal::TooMany)?;
+                    Ok(asked)
+                });
+                let body = allowed.and_then(|mut asked| {
+                    page = is_whole(strike).then(|| asked.page());
+                    if fault == Some(&RestFault::Adjusted) {
+                        asked.parameters.insert("adjusted".to_owned(), "true".to_owned());
                     }
+                    self.body(&asked, &origin(headers), &request_id, fault, strike.page_size)
+                });
+                match body {
+                    Ok(body) => Answer { status: 200, content_type: JSON, body, retry_after: None },
                     Err(refusal) => self.refused(&refusal, &request_id),
                 }
             }
         };
         if let Some(RestFault::Truncate(bytes)) = fault {
-            answer.body.truncate(*bytes as usize);
+            let end = answer.body.floor_char_boundary(*bytes as usize);
+            answer.body.truncate(end);
         }
         answer.retry_after = strike.retry_after.or(answer.retry_after);
         self.gate.answered(answer.status, page);
@@ -157,34 +169,38 @@ impl Rest {
         Answer { status: refusal.status(), content_type: JSON, body: refusal.body(request_id), retry_after }
     }
 
-    /// The page asked for, and its name.
-    fn page(
+    /// What is asked for.
+    fn body(
         &self,
-        mut asked: Asked,
-        headers: &HeaderMap,
-        in_time: Result<(), Duration>,
+        asked: &Asked,
+        origin: &str,
+        request_id: &str,
         fault: Option<&RestFault>,
         page_size: Option<usize>,
-    ) -> Result<(String, Listing), Refusal> {
-        self.check_key(&asked, headers)?;
-        in_time.map_err(Refusal::TooMany)?;
-        let name = asked.page();
-        if fault == Some(&RestFault::Adjusted) {
-            asked.parameters.insert("adjusted".to_owned(), "true".to_owned());
-        }
+    ) -> Result<String, Refusal> {
         let now = self.options.now.unwrap_or_else(Timestamp::now);
-        let range = Range::of(&asked)?;
-        range.check(&self.plan, now)?;
-        let versions = self.bucket.versions();
-        let source = Source { options: &self.options, series: &self.series, versions: &versions, now };
-        let listing = range.page(&asked, &source, page_size);
-        Ok((
-            name,
-            match fault {
-                Some(fault) => listing.struck(fault),
-                None => listing,
-            },
-        ))
+        let splits = |dialect| {
+            let today = model::Market::NewYork.date_of(now);
+            splits::page(dialect, asked, today, self.options.market.splits, page_size)
+        };
+        let listing = match asked.path.as_str() {
+            "/v1/marketstatus/now" => return Ok(market_status::now(now).to_string()),
+            "/v1/marketstatus/upcoming" => return Ok(market_status::upcoming(now).to_string()),
+            "/stocks/v1/splits" => splits(Dialect::Current)?,
+            "/v3/reference/splits" => splits(Dialect::Deprecated)?,
+            _ => {
+                let range = Range::of(asked)?;
+                range.check(&self.plan, now)?;
+                let versions = self.bucket.versions();
+                let source = Source { options: &self.options, series: &self.series, versions: &versions, now };
+                range.page(asked, &source, page_size)
+            }
+        };
+        let listing = match fault {
+            Some(fault) => listing.struck(fault),
+            None => listing,
+        };
+        Ok(listing.into_json(origin, request_id))
     }
 
     fn check_key(&self, asked: &Asked, headers: &HeaderMap) -> Result<(), Refusal> {
