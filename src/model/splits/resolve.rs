@@ -65,7 +65,8 @@ impl PriceJump {
     /// The jump at a date, from day bars around it as (trading date, open, close); `None` if one side has no bar within
     /// [`JUMP_DAYS`] or no positive price.
     pub fn at(date: Date, bars: impl IntoIterator<Item = (Date, f64, f64)>) -> Option<Self> {
-        let (mut before, mut after): (Option<(Date, f64)>, Option<(Date, f64)>) = (None, None);
+        let mut before: Option<(Date, f64)> = None;
+        let mut after: Option<(Date, f64)> = None;
         for (day, open, close) in bars {
             if (day - date).get_days().abs() > JUMP_DAYS {
                 continue;

@@ -17,6 +17,7 @@ mod migrate;
 mod partitions;
 mod read;
 mod sink;
+mod splits;
 mod sql;
 mod transaction;
 mod watchlist;

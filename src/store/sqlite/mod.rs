@@ -13,6 +13,7 @@ mod ledger;
 mod read;
 mod shape;
 mod sink;
+mod splits;
 mod watchlist;
 
 use std::borrow::Cow;
@@ -30,9 +31,10 @@ use super::StoreError;
 use crate::model::Dataset;
 
 /// Migrations, in order. A migration that has been released is never edited.
-const MIGRATIONS: [(i64, &str, &str); 2] = [
+const MIGRATIONS: [(i64, &str, &str); 3] = [
     (1, "bars", include_str!("../../../migrations/sqlite/0001_bars.sql")),
     (2, "restatements", include_str!("../../../migrations/sqlite/0002_restatements.sql")),
+    (4, "splits", include_str!("../../../migrations/sqlite/0004_splits.sql")),
 ];
 
 /// Table the migrations are remembered in; its own name, as other programs may share the file.
