@@ -5,13 +5,14 @@ use std::path::PathBuf;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args as ClapArgs, Parser, Subcommand};
 use clap_complete::Shell;
+use jiff::Timestamp;
 use jiff::civil::Date;
 
 use super::dates::parse_date;
 use super::help;
 use crate::config::{Flags, Secret};
 use crate::export::Format;
-use crate::model::{Dataset, Timeframe};
+use crate::model::{Dataset, Market, Timeframe};
 
 /// Fills a table of price bars, `historical_bars`, from the vendor's bulk files, and keeps it filled.
 #[derive(Debug, Parser)]
@@ -151,6 +152,28 @@ pub struct SourceArgs {
     pub decoders: Option<u64>,
 }
 
+/// Whether bars are shown as traded.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ClapArgs)]
+#[command(next_help_heading = "Splits")]
+pub struct AdjustArgs {
+    /// Adjust prices, VWAP and volume for splits, which `backfill splits` loads. Dividends change nothing.
+    #[arg(long)]
+    pub adjusted: bool,
+    /// As traded; so it is, too, when neither is said.
+    #[arg(long, conflicts_with = "adjusted")]
+    pub raw: bool,
+    /// As they stood on this date: later splits do not count [default: today in New York].
+    #[arg(long, value_name = "DATE", value_parser = parse_date, requires = "adjusted")]
+    pub as_of: Option<Date>,
+}
+
+impl AdjustArgs {
+    /// The date to adjust to; `None` for bars as traded.
+    pub fn date(self, now: Timestamp) -> Option<Date> {
+        self.adjusted.then(|| self.as_of.unwrap_or_else(|| Market::NewYork.date_of(now)))
+    }
+}
+
 /// Flags of `bars`.
 #[derive(Debug, Clone, PartialEq, Eq, ClapArgs)]
 pub struct BarsArgs {
@@ -171,6 +194,9 @@ pub struct BarsArgs {
     /// Print only the last N of them.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub limit: Option<u64>,
+    /// As traded or adjusted.
+    #[command(flatten)]
+    pub adjust: AdjustArgs,
 }
 
 /// Flags of `export`.
@@ -206,6 +232,9 @@ pub struct ExportArgs {
     /// Lengths of bars, with commas between: 1m 5m 15m 1h 4h day day_official [default: all of them].
     #[arg(long, value_name = "LIST")]
     pub timeframes: Option<String>,
+    /// As traded or adjusted.
+    #[command(flatten)]
+    pub adjust: AdjustArgs,
 }
 
 /// Flags of `status`.

@@ -7,11 +7,11 @@ use jiff::civil::Date;
 use serde::Serialize;
 use serde_json::json;
 
-use super::{Context, store_error};
+use super::{Context, adjust_error, store_error, warn};
 use crate::cli::format::price;
 use crate::cli::{Align, BarsArgs, BarsFormat, BarsRequest, Body, CliError, Exit, Table, print_json};
 use crate::model::{VwapMethod, midnight};
-use crate::store::{BarReader, StoredBar};
+use crate::store::{Adjustments, BarReader, StoredBar};
 
 /// A bar as other programs read it: the columns of `historical_bars`.
 #[derive(Serialize)]
@@ -36,6 +36,7 @@ struct BarRow<'a> {
 /// Shows bars.
 pub(super) async fn run(args: &BarsArgs, context: &Context) -> Result<Exit, CliError> {
     let request = BarsRequest::new(args, context.json)?;
+    let as_of = args.adjust.date(context.settings.now.value);
     let nothing = || {
         let error = anyhow::anyhow!("no {} bars of {} are loaded for these dates", request.timeframe, request.symbol);
         CliError::failed(error).with_hint(format!(
@@ -44,6 +45,11 @@ pub(super) async fn run(args: &BarsArgs, context: &Context) -> Result<Exit, CliE
         ))
     };
     let Some(mut store) = context.existing_store().await? else { return Err(nothing()) };
+    let of_symbol = std::slice::from_ref(&request.symbol);
+    let adjustments = match as_of {
+        Some(as_of) => Some(Adjustments::read(&mut store, Some(of_symbol), as_of).await.map_err(adjust_error)?),
+        None => None,
+    };
     let market = request.symbol.dataset().market();
     let from = request.from.map_or(i64::MIN, |date| midnight(market, date).as_millisecond());
     let end = request.to.and_then(|date| date.tomorrow().ok());
@@ -57,17 +63,33 @@ pub(super) async fn run(args: &BarsArgs, context: &Context) -> Result<Exit, CliE
         let surplus = bars.len().saturating_sub(usize::try_from(limit).unwrap_or(usize::MAX));
         bars.drain(..surplus);
     }
+    if let Some(adjustments) = &adjustments {
+        adjustments.adjust(request.symbol.as_str(), &mut bars);
+    }
     let out = &mut io::stdout().lock();
     let rows: Vec<BarRow<'_>> = bars.iter().map(|stored| row(request.symbol.as_str(), stored)).collect();
+    let mark = as_of.map(|as_of| format!("adjusted for splits as of {as_of}"));
     match request.format {
-        BarsFormat::Table => print_table(out, &rows)?,
-        BarsFormat::Csv => print_csv(out, &rows)?,
+        BarsFormat::Table => {
+            print_table(out, &rows)?;
+            if let Some(mark) = mark {
+                writeln!(out, "{mark}")?;
+            }
+        }
+        BarsFormat::Csv => {
+            print_csv(out, &rows)?;
+            // Not among the rows, which programs read.
+            if let Some(mark) = mark.filter(|_| !context.quiet) {
+                warn(&mark);
+            }
+        }
         BarsFormat::Json => {
             let settings = json!({
                 "symbol": request.symbol.as_str(),
                 "timeframe": request.timeframe.as_str(),
                 "from": request.from,
                 "to": request.to,
+                "adjusted_as_of": as_of,
             });
             print_json(out, "bars", &settings, Body::Rows(&rows), &json!({ "bars": rows.len() }), Exit::Done)?;
         }

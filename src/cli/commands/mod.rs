@@ -16,9 +16,9 @@ use clap::Parser;
 pub(super) use self::verify::Look;
 use super::{Args, CliError, Command, Exit, Signals, finish, print_completions, print_settings};
 use crate::config::{DatabaseUrl, Inputs, PostgresUrl, Settings};
-use crate::store::AnyStore;
 use crate::store::postgres::{PostgresAddress, PostgresStore};
 use crate::store::sqlite::SqliteStore;
+use crate::store::{AdjustError, AnyStore};
 
 /// The whole of `backfill`: reads the command line, does what it says, and says how it ended.
 pub fn backfill() -> ExitCode {
@@ -125,6 +125,18 @@ fn settings(args: &Args) -> Result<Settings, CliError> {
 
 fn store_error(error: crate::store::StoreError) -> CliError {
     CliError::failed(error)
+}
+
+fn adjust_error(error: AdjustError) -> CliError {
+    let of = match &error {
+        AdjustError::NotLoaded(symbols) => match &symbols[..] {
+            [] => String::new(),
+            symbols => format!(" --symbols={}", symbols.join(",")),
+        },
+        AdjustError::Store(_) => return CliError::failed(error),
+    };
+    CliError::failed(error)
+        .with_hint(format!("load them with `backfill splits{of}`, or leave --adjusted out for bars as traded"))
 }
 
 /// A line for the person at the terminal.
