@@ -357,6 +357,7 @@ impl Args {
             cache_keep: source.cache_keep,
             downloads: source.downloads,
             decoders: source.decoders,
+            rate: None,
         }
     }
 }
@@ -417,6 +418,7 @@ mod tests {
             cache_keep: Some("1h".into()),
             downloads: Some(1),
             decoders: Some(2),
+            rate: None,
         };
         assert_eq!(flags, expected);
     }

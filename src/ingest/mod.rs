@@ -12,9 +12,11 @@ mod pipeline;
 mod plan;
 mod reload;
 mod report;
+pub mod rest;
 mod share;
 pub mod source;
 mod wanted;
+mod words;
 mod write;
 
 pub use crate::model::Outcome;
