@@ -70,6 +70,10 @@ pub enum Command {
     /// The files are a picture of one moment, whatever is loaded meanwhile, and appear when all of them are whole.
     #[command(after_help = help::EXPORT)]
     Export(ExportArgs),
+    /// Load the vendor's list of splits, check it, and say what looks wrong. Bars stay as traded; `--adjusted` and the
+    /// view historical_bars_adjusted go by the splits.
+    #[command(after_help = help::SPLITS)]
+    Splits(SplitsArgs),
     /// Keep the list of symbols that are loaded when none is named.
     #[command(after_help = help::WATCHLIST)]
     Watchlist(WatchlistArgs),
@@ -197,6 +201,29 @@ pub struct BarsArgs {
     /// As traded or adjusted.
     #[command(flatten)]
     pub adjust: AdjustArgs,
+}
+
+/// Flags of `splits`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, ClapArgs)]
+pub struct SplitsArgs {
+    /// Only those of this symbol; may be given several times. Case matters (BACpA) [default: all stocks].
+    #[arg(long, value_name = "S")]
+    pub symbol: Vec<String>,
+    /// Symbols with commas between, or @ and the name of a file that lists them.
+    #[arg(long, value_name = "A,B,C|@FILE")]
+    pub symbols: Vec<String>,
+    /// Show what is stored, used or not, and fetch nothing.
+    #[arg(long, conflicts_with_all = ["dry_run", "overrides", "rate"])]
+    pub list: bool,
+    /// Fetch and check the list, say what would be stored, and store nothing.
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Your own word on splits, a CSV file [default: barkeep/splits.csv beside the settings file, if it is there].
+    #[arg(long, value_name = "FILE")]
+    pub overrides: Option<PathBuf>,
+    /// Most requests in a time, such as 5/min or 100/s, or auto [default: auto].
+    #[arg(long, value_name = "RATE")]
+    pub rate: Option<String>,
 }
 
 /// Flags of `export`.
@@ -349,6 +376,10 @@ impl Args {
             Some(Command::Verify(verify)) => verify.source.clone(),
             _ => SourceArgs::default(),
         };
+        let splits = match &self.command {
+            Some(Command::Splits(splits)) => splits.clone(),
+            _ => SplitsArgs::default(),
+        };
         Flags {
             database_url: self.global.database_url.clone(),
             config: self.global.config.clone(),
@@ -357,7 +388,8 @@ impl Args {
             cache_keep: source.cache_keep,
             downloads: source.downloads,
             decoders: source.decoders,
-            rate: None,
+            rate: splits.rate,
+            split_overrides: splits.overrides,
         }
     }
 }
@@ -419,8 +451,11 @@ mod tests {
             downloads: Some(1),
             decoders: Some(2),
             rate: None,
+            split_overrides: None,
         };
         assert_eq!(flags, expected);
+        let flags = parse("backfill splits --overrides=o --rate=5/min").unwrap().flags();
+        assert_eq!((flags.split_overrides, flags.rate.as_deref()), (Some("o".into()), Some("5/min")));
     }
 
     #[test]

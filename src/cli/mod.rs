@@ -20,7 +20,8 @@ mod verify;
 
 pub use args::{
     AdjustArgs, Args, BarsArgs, Command, CompletionsArgs, ExportArgs, GlobalArgs, IngestArgs, SelectionArgs,
-    SourceArgs, StatusArgs, VerifyArgs, WatchlistAddArgs, WatchlistArgs, WatchlistCommand, WatchlistRemoveArgs,
+    SourceArgs, SplitsArgs, StatusArgs, VerifyArgs, WatchlistAddArgs, WatchlistArgs, WatchlistCommand,
+    WatchlistRemoveArgs,
 };
 pub use commands::backfill;
 pub use dates::{DateError, DateRule};
@@ -29,7 +30,7 @@ pub use output::{Body, effective_settings, print_completions, print_json, print_
 pub use progress::{ExportProgress, PlainReporter, TerminalReporter, reporter};
 pub use request::{
     Accept, BarsFormat, BarsRequest, ExportRequest, Named, Request, RequestError, STARTER_SET, Selection,
-    StatusRequest, Wanted, watchlist_symbols,
+    StatusRequest, Wanted, split_symbols, watchlist_symbols,
 };
 pub use signals::Signals;
 pub use summary::{exit_code, gaps, summary};

@@ -15,6 +15,7 @@ mod report;
 pub mod rest;
 mod share;
 pub mod source;
+mod splits;
 mod wanted;
 mod words;
 mod write;
@@ -25,4 +26,5 @@ pub use plan::{Accept, DayJob, DayPlan, ListedDay, Listing, Request, plan, plan_
 pub use reload::{Reload, Reloads, forget_day};
 pub use report::{DayReport, ObjectReport, RejectReason, RejectedRow, Rejects, Reporter, RunReport, SilentReporter};
 pub use share::Sharing;
+pub use splits::{SplitsError, SplitsReport, SplitsRequest, load_splits};
 pub use wanted::Wanted;

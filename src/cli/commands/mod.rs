@@ -1,9 +1,11 @@
 //! The commands: settings in, library called, results out.
 
+mod api;
 mod bars;
 mod export;
 mod restatements;
 mod s3;
+mod splits;
 mod status;
 mod verify;
 mod watchlist;
@@ -60,6 +62,10 @@ async fn execute(args: &Args) -> Result<Exit, CliError> {
         Command::Export(export) => {
             let signals = Signals::listen(warn)?;
             signals.run(export::run(export, &context, &signals)).await.unwrap_or_else(Ok)
+        }
+        Command::Splits(splits) => {
+            let signals = Signals::listen(warn)?;
+            signals.run(splits::run(splits, &context)).await.unwrap_or_else(Ok)
         }
         Command::Status(status) => status::run(status, &context).await,
         Command::Watchlist(watchlist) => watchlist::run(&watchlist.command, &context).await,

@@ -7,6 +7,7 @@ mod key;
 mod list;
 mod minutes;
 mod quota;
+mod splits;
 
 pub use answer::Timeliness;
 pub use client::{RestClient, RestCounts, RestOptions};
@@ -15,3 +16,6 @@ pub use key::ApiKey;
 pub use list::List;
 pub use minutes::{Page, Pages, RawMinute};
 pub use quota::{Permit, Quota, SharedText};
+pub use splits::SplitList;
+
+pub use crate::net::RateRule;
