@@ -77,7 +77,7 @@ impl Rejects {
     }
 
     /// Counts a row, and keeps its text if it is one of the first.
-    pub(super) fn add(&mut self, reason: RejectReason, line: u64, text: impl FnOnce() -> String) {
+    pub(super) fn reject(&mut self, reason: RejectReason, line: u64, text: impl FnOnce() -> String) {
         *self.counts.entry(reason).or_default() += 1;
         if self.first.len() < Self::KEPT {
             self.first.push(RejectedRow { line, reason, text: text() });

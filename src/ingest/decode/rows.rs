@@ -151,7 +151,7 @@ impl<R: Read> Rows<R> {
     /// Counts the row read last as bad.
     #[cold]
     pub(super) fn reject(&mut self, reason: RejectReason) {
-        self.rejects.add(reason, self.lines.number(), || excerpt(self.lines.current()));
+        self.rejects.reject(reason, self.lines.number(), || excerpt(self.lines.current()));
     }
 
     /// Rows so far, bad ones included.

@@ -146,7 +146,7 @@ fn judge(
     for (row, place) in raw.iter().zip(1..) {
         match row.minute(dataset, range_ms) {
             Ok(minute) => page.rows.push(minute),
-            Err(reason) => page.rejects.add(reason, place, || row.to_string()),
+            Err(reason) => page.rejects.reject(reason, place, || row.to_string()),
         }
     }
     let rejected = page.rejects.total();
