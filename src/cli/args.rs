@@ -5,13 +5,14 @@ use std::path::PathBuf;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args as ClapArgs, Parser, Subcommand};
 use clap_complete::Shell;
+use jiff::Timestamp;
 use jiff::civil::Date;
 
 use super::dates::parse_date;
 use super::help;
 use crate::config::{Flags, Secret};
 use crate::export::Format;
-use crate::model::{Dataset, Timeframe};
+use crate::model::{Dataset, Market, Timeframe};
 
 /// Fills a table of price bars, `historical_bars`, from the vendor's bulk files, and keeps it filled.
 #[derive(Debug, Parser)]
@@ -78,6 +79,10 @@ pub enum Command {
     /// The files are a picture of one moment, whatever is loaded meanwhile, and appear when all of them are whole.
     #[command(after_help = help::EXPORT)]
     Export(ExportArgs),
+    /// Load the vendor's list of splits, check it, and say what looks wrong. Bars stay as traded; `--adjusted` and the
+    /// view historical_bars_adjusted go by the splits.
+    #[command(after_help = help::SPLITS)]
+    Splits(SplitsArgs),
     /// Keep the list of symbols that are loaded when none is named.
     #[command(after_help = help::WATCHLIST)]
     Watchlist(WatchlistArgs),
@@ -209,6 +214,28 @@ pub struct SourceArgs {
     pub decoders: Option<u64>,
 }
 
+/// Whether bars are shown as traded.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ClapArgs)]
+#[command(next_help_heading = "Splits")]
+pub struct AdjustArgs {
+    /// Adjust prices, VWAP and volume for splits, which `backfill splits` loads. Dividends change nothing.
+    #[arg(long)]
+    pub adjusted: bool,
+    /// As traded; so it is, too, when neither is said.
+    #[arg(long, conflicts_with = "adjusted")]
+    pub raw: bool,
+    /// As they stood on this date: later splits do not count [default: today in New York].
+    #[arg(long, value_name = "DATE", value_parser = parse_date, requires = "adjusted")]
+    pub as_of: Option<Date>,
+}
+
+impl AdjustArgs {
+    /// The date to adjust to; `None` for bars as traded.
+    pub fn date(self, now: Timestamp) -> Option<Date> {
+        self.adjusted.then(|| self.as_of.unwrap_or_else(|| Market::NewYork.date_of(now)))
+    }
+}
+
 /// Flags of `bars`.
 #[derive(Debug, Clone, PartialEq, Eq, ClapArgs)]
 pub struct BarsArgs {
@@ -238,6 +265,32 @@ pub struct BarsArgs {
     /// Print only the last N of them.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub limit: Option<u64>,
+    /// As traded or adjusted.
+    #[command(flatten)]
+    pub adjust: AdjustArgs,
+}
+
+/// Flags of `splits`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, ClapArgs)]
+pub struct SplitsArgs {
+    /// Only those of this symbol; may be given several times. Case matters (BACpA) [default: all stocks].
+    #[arg(long, value_name = "S")]
+    pub symbol: Vec<String>,
+    /// Symbols with commas between, or @ and the name of a file that lists them.
+    #[arg(long, value_name = "A,B,C|@FILE")]
+    pub symbols: Vec<String>,
+    /// Show what is stored, used or not, and fetch nothing.
+    #[arg(long, conflicts_with_all = ["dry_run", "overrides", "rate"])]
+    pub list: bool,
+    /// Fetch and check the list, say what would be stored, and store nothing.
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Your own word on splits, a CSV file [default: barkeep/splits.csv beside the settings file, if it is there].
+    #[arg(long, value_name = "FILE")]
+    pub overrides: Option<PathBuf>,
+    /// Most requests in a time, such as 5/min or 100/s, or auto [default: auto].
+    #[arg(long, value_name = "RATE")]
+    pub rate: Option<String>,
 }
 
 /// Flags of `export`.
@@ -273,6 +326,9 @@ pub struct ExportArgs {
     /// Lengths of bars, with commas between: 1m 5m 15m 1h 4h day day_official [default: all of them].
     #[arg(long, value_name = "LIST")]
     pub timeframes: Option<String>,
+    /// As traded or adjusted.
+    #[command(flatten)]
+    pub adjust: AdjustArgs,
 }
 
 /// Flags of `status`.
@@ -392,6 +448,11 @@ impl Args {
             Some(Command::Rest(rest)) => rest.api.rate.clone(),
             Some(Command::Hybrid(hybrid)) => hybrid.api.rate.clone(),
             Some(Command::Bars(bars)) => bars.rate.clone(),
+            Some(Command::Splits(splits)) => splits.rate.clone(),
+            _ => None,
+        };
+        let split_overrides = match &self.command {
+            Some(Command::Splits(splits)) => splits.overrides.clone(),
             _ => None,
         };
         Flags {
@@ -403,6 +464,7 @@ impl Args {
             downloads: source.downloads,
             decoders: source.decoders,
             rate,
+            split_overrides,
         }
     }
 }
@@ -464,8 +526,11 @@ mod tests {
             downloads: Some(1),
             decoders: Some(2),
             rate: None,
+            split_overrides: None,
         };
         assert_eq!(flags, expected);
+        let flags = parse("backfill splits --overrides=o --rate=5/min").unwrap().flags();
+        assert_eq!((flags.split_overrides, flags.rate.as_deref()), (Some("o".into()), Some("5/min")));
     }
 
     #[test]

@@ -62,6 +62,7 @@ pub(super) const BARS: &str = "\
 Examples:
   backfill bars AAPL
   backfill bars AAPL --timeframe=5m --from=2024-07-11 --to=2024-07-11
+  backfill bars AAPL --adjusted --as-of=2020-08-31     in shares of that date
   backfill bars X:BTCUSD --timeframe=1h --limit=100 --csv > btc.csv
   backfill bars MSFT --timeframe=15m --from=2024-07-01 --fetch";
 
@@ -72,10 +73,33 @@ Examples:
   backfill export --output=out --symbols=SPY,AAPL --timeframes=1h,day
   backfill export --output=july --from=2024-07-01 --to=2024-07-31
   backfill export --output=csv --format=csv --symbol=X:BTCUSD --days=30
+  backfill export --output=adjusted --adjusted      prices in today's shares
 
 Point readers at the folder bars in it, as in read_parquet('DIR/bars/**/*.parquet') of DuckDB or scan_parquet('DIR/bars') \
 of Polars. The files are bars/timeframe=1h/month=2026-10/stocks.parquet and so on, by months of trading dates; \
 _manifest.json lists them with their rows and hashes.";
+
+/// Of `splits`.
+pub(super) const SPLITS: &str = "\
+Examples:
+  backfill splits                          load or refresh the whole list
+  backfill splits --symbols=AAPL,NVDA      of some symbols only
+  backfill splits --dry-run                what would be stored
+  backfill splits --list --symbol=AAPL     what is stored, used or not
+  backfill splits --overrides=splits.csv   with your own word on some
+  backfill bars AAPL --adjusted            bars adjusted by them
+
+The list is checked: duplicates count once, pairs that undo each other cancel, of several ratios for a date one is chosen, and \
+what the stored day bars contradict is not used. Each is listed with its reason. A file of overrides decides otherwise, with a \
+header and a line per decision:
+
+  ticker,execution_date,action,split_from,split_to
+  AAPL,2020-08-31,use,1,4     use 4 for 1, whatever the vendor lists
+  XYZ,2024-05-01,use          use what is listed, though it looks wrong
+  XYZ,2024-06-03,ignore       use nothing for this date
+  META,2022-06-09,reused      another company from this date on
+
+The API key is read from MASSIVE_API_KEY, in the environment or .env.";
 
 /// Of `status`.
 pub(super) const STATUS: &str = "\
@@ -121,7 +145,8 @@ mod tests {
 
     #[test]
     fn examples_fit_a_terminal() {
-        for help in [TOP, S3, REST, HYBRID, BARS, EXPORT, STATUS, VERIFY, COMPLETIONS, WATCHLIST, WATCHLIST_ADD] {
+        for help in [TOP, S3, REST, HYBRID, BARS, EXPORT, SPLITS, STATUS, VERIFY, COMPLETIONS, WATCHLIST, WATCHLIST_ADD]
+        {
             for line in help.lines().filter(|line| line.starts_with(' ')) {
                 assert!(line.chars().count() <= 80, "{line}");
             }
@@ -132,7 +157,8 @@ mod tests {
     #[test]
     fn examples_are_valid() {
         use clap::Parser;
-        let helps = [TOP, S3, REST, HYBRID, BARS, EXPORT, STATUS, VERIFY, COMPLETIONS, WATCHLIST, WATCHLIST_ADD];
+        let helps =
+            [TOP, S3, REST, HYBRID, BARS, EXPORT, SPLITS, STATUS, VERIFY, COMPLETIONS, WATCHLIST, WATCHLIST_ADD];
         let lines = helps.into_iter().flat_map(str::lines).map(str::trim).filter(|line| line.starts_with("backfill"));
         for line in lines {
             // Two spaces begin the comment, `>` the shell's part.

@@ -15,6 +15,7 @@ fn settings() -> Settings {
         ]),
         dotenv: Variables::of([(env::DATABASE_URL, "sqlite:bars.db")]),
         file: None,
+        overrides_beside: None,
         directories: Some(Directories {
             home: "/h".into(),
             config: "/c".into(),

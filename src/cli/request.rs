@@ -6,7 +6,7 @@ use std::ops::RangeInclusive;
 use jiff::Timestamp;
 use jiff::civil::Date;
 
-use super::args::{BarsArgs, ExportArgs, FileArgs, SelectionArgs, StatusArgs};
+use super::args::{BarsArgs, ExportArgs, FileArgs, SelectionArgs, SplitsArgs, StatusArgs};
 use super::dates::{DateError, DateRule, parse_date};
 use super::symbols::{SymbolListError, read_symbols};
 use crate::export;
@@ -349,6 +349,12 @@ impl ExportRequest {
             everything_by_default: named.is_empty() && !args.all && args.dataset.is_none() && !dates_named,
         })
     }
+}
+
+/// The stocks of `splits`, sorted, each once; `None` for all.
+pub fn split_symbols(args: &SplitsArgs) -> Result<Option<Vec<Symbol>>, RequestError> {
+    let symbols = read_symbols("--symbol", &args.symbol, &args.symbols, Some(Dataset::Stocks))?;
+    Ok(Some(symbols).filter(|symbols| !symbols.is_empty()))
 }
 
 /// What `status` asks for.

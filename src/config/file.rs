@@ -34,6 +34,17 @@ pub struct FileSettings {
     /// The vendor's REST API.
     #[serde(default)]
     pub api: ApiFileSettings,
+    /// Splits.
+    #[serde(default)]
+    pub splits: SplitsFileSettings,
+}
+
+/// The table `[splits]` of a settings file.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SplitsFileSettings {
+    /// File of overrides.
+    pub overrides: Option<PathBuf>,
 }
 
 /// The table `[api]` of a settings file.
@@ -190,6 +201,8 @@ mod tests {
             bucket = "b"
             [api]
             url = "http://localhost:9001"
+            [splits]
+            overrides = "s.csv"
         "#;
         let expected = FileSettings {
             database_url: Some(Secret::new("sqlite:a.db")),
@@ -201,6 +214,7 @@ mod tests {
             rate: Some("5/min".into()),
             s3: S3FileSettings { endpoint: Some("http://localhost:9000".into()), bucket: Some("b".into()) },
             api: ApiFileSettings { url: Some("http://localhost:9001".into()) },
+            splits: SplitsFileSettings { overrides: Some("s.csv".into()) },
         };
         assert_eq!(parse(text), Ok(expected));
         assert_eq!(parse(""), Ok(FileSettings::default()));

@@ -27,6 +27,8 @@ pub struct Flags {
     pub decoders: Option<u64>,
     /// `--rate`.
     pub rate: Option<String>,
+    /// `--overrides`.
+    pub split_overrides: Option<PathBuf>,
 }
 
 /// The user's directories, by the XDG rules on every system.
@@ -66,6 +68,8 @@ pub struct Inputs {
     pub dotenv: Variables,
     /// The settings file.
     pub file: Option<SettingsFile>,
+    /// The file of split overrides beside the settings file, if there is one.
+    pub overrides_beside: Option<PathBuf>,
     /// The user's directories.
     pub directories: Option<Directories>,
     /// Processor cores.
@@ -79,14 +83,25 @@ impl Inputs {
     pub fn gather(flags: Flags, working_dir: &Path) -> Result<Self, ConfigError> {
         let directories = Directories::of_user();
         let config_dir = directories.as_ref().map(|directories| directories.config.as_path());
+        let file = SettingsFile::find(flags.config.as_deref(), working_dir, config_dir)?;
         Ok(Self {
             environment: Variables::of_process()?,
             dotenv: Variables::of_dotenv(&working_dir.join(".env"))?,
-            file: SettingsFile::find(flags.config.as_deref(), working_dir, config_dir)?,
+            overrides_beside: overrides_beside(file.as_ref(), working_dir, config_dir),
+            file,
             flags,
             directories,
             cores: thread::available_parallelism().map_or(1, usize::from),
             clock: Timestamp::now(),
         })
     }
+}
+
+/// `splits.csv` beside the settings file; without one, where a settings file would be looked for.
+fn overrides_beside(file: Option<&SettingsFile>, working_dir: &Path, config_dir: Option<&Path>) -> Option<PathBuf> {
+    let folders = match file {
+        Some(file) => vec![file.path.parent()?.to_owned()],
+        None => [Some(working_dir), config_dir].into_iter().flatten().map(|folder| folder.join("barkeep")).collect(),
+    };
+    folders.into_iter().map(|folder| folder.join("splits.csv")).find(|path| path.exists())
 }

@@ -16,7 +16,7 @@ mod variables;
 
 pub use database::{DatabaseUrl, DatabaseUrlError, PostgresUrl};
 pub use error::ConfigError;
-pub use file::{ApiFileSettings, FileSettings, S3FileSettings, SettingsFile};
+pub use file::{ApiFileSettings, FileSettings, S3FileSettings, SettingsFile, SplitsFileSettings};
 pub use layers::{Directories, Flags, Inputs};
 pub use secret::Secret;
 pub use settings::{AccessKey, ApiSettings, AwsProfile, Credentials, S3Settings, Settings};

@@ -28,6 +28,7 @@ impl Settings {
             source: source(inputs)?,
             s3: s3(inputs)?,
             api: api(inputs)?,
+            split_overrides: split_overrides(inputs)?,
             cache_dir: cache_dir(inputs)?,
             cache_keep: cache_keep(inputs)?,
             downloads: at_once(
@@ -94,7 +95,14 @@ fn database(inputs: &Inputs) -> Result<Sourced<DatabaseUrl>, ConfigError> {
 fn source(inputs: &Inputs) -> Result<Option<Sourced<PathBuf>>, ConfigError> {
     let flag = inputs.flags.source.clone().map(|dir| Sourced::new(dir, Origin::Flag("--source")));
     let named = flag.or_else(|| from_file(inputs, "source", |file| file.source.clone()));
-    named.map(|dir| folder(inputs, dir, "the folder that mirrors the bucket")).transpose()
+    named.map(|dir| checked_path(inputs, dir, "the folder that mirrors the bucket")).transpose()
+}
+
+fn split_overrides(inputs: &Inputs) -> Result<Option<Sourced<PathBuf>>, ConfigError> {
+    let flag = inputs.flags.split_overrides.clone().map(|path| Sourced::new(path, Origin::Flag("--overrides")));
+    let named = flag.or_else(|| from_file(inputs, "splits.overrides", |file| file.splits.overrides.clone()));
+    let beside = || inputs.overrides_beside.clone().map(|path| Sourced::new(path, Origin::Default));
+    named.or_else(beside).map(|path| checked_path(inputs, path, "a file of split overrides")).transpose()
 }
 
 fn cache_dir(inputs: &Inputs) -> Result<Sourced<PathBuf>, ConfigError> {
@@ -106,7 +114,7 @@ fn cache_dir(inputs: &Inputs) -> Result<Sourced<PathBuf>, ConfigError> {
         .or_else(|| variable(inputs, env::BARKEEP_CACHE_DIR).map(|dir| dir.map(PathBuf::from)))
         .or_else(|| from_file(inputs, "cache_dir", |file| file.cache_dir.clone()));
     if let Some(dir) = named {
-        return folder(inputs, dir, "a folder for fetched files");
+        return checked_path(inputs, dir, "a folder for fetched files");
     }
     let directories = inputs
         .directories
@@ -115,14 +123,14 @@ fn cache_dir(inputs: &Inputs) -> Result<Sourced<PathBuf>, ConfigError> {
     Ok(Sourced::new(directories.cache.join("barkeep"), Origin::Default))
 }
 
-fn folder(inputs: &Inputs, dir: Sourced<PathBuf>, what: &str) -> Result<Sourced<PathBuf>, ConfigError> {
-    if dir.value == Path::new("") {
+fn checked_path(inputs: &Inputs, path: Sourced<PathBuf>, what: &str) -> Result<Sourced<PathBuf>, ConfigError> {
+    if path.value == Path::new("") {
         return Err(ConfigError::Value {
-            origin: dir.origin,
+            origin: path.origin,
             problem: format!("is empty: name {what}, or leave it out"),
         });
     }
-    Ok(dir.map(|path| at_home(inputs, path)))
+    Ok(path.map(|path| at_home(inputs, path)))
 }
 
 /// A path with `~/` at its start put into the home directory: no shell has done so in a settings file, nor behind the `=` of

@@ -9,6 +9,7 @@ fn inputs() -> Inputs {
         environment: Variables::default(),
         dotenv: Variables::default(),
         file: None,
+        overrides_beside: None,
         directories: Some(Directories {
             home: "/home/u".into(),
             config: "/home/u/.config".into(),
@@ -253,4 +254,19 @@ fn no_secret_is_shown() {
     );
     assert_eq!(row("s3 session token").origin, "environment AWS_SESSION_TOKEN");
     assert!(!format!("{settings:?} {settings:#?} {rows:?} {inputs:?}").contains("hunter2"));
+}
+
+#[test]
+fn split_overrides_are_those_named_or_those_beside_the_settings() {
+    let mut inputs = inputs();
+    let overrides = |inputs: &Inputs| Settings::resolve(inputs).unwrap().split_overrides;
+    assert_eq!(overrides(&inputs), None);
+    inputs.overrides_beside = Some("/etc/splits.csv".into());
+    assert_eq!(overrides(&inputs), Some(Sourced::new("/etc/splits.csv".into(), Origin::Default)));
+    inputs.file = file("[splits]\noverrides = '~/s.csv'");
+    assert_eq!(overrides(&inputs), Some(Sourced::new("/home/u/s.csv".into(), in_file("splits.overrides"))));
+    inputs.flags.split_overrides = Some("f.csv".into());
+    assert_eq!(overrides(&inputs), Some(Sourced::new("f.csv".into(), Origin::Flag("--overrides"))));
+    inputs.flags.split_overrides = Some("".into());
+    assert!(Settings::resolve(&inputs).unwrap_err().to_string().contains("--overrides: is empty"));
 }

@@ -18,6 +18,8 @@ pub struct Settings {
     pub s3: S3Settings,
     /// The vendor's REST API.
     pub api: ApiSettings,
+    /// The user's file of split overrides.
+    pub split_overrides: Option<Sourced<PathBuf>>,
     /// Folder of fetched files.
     pub cache_dir: Sourced<PathBuf>,
     /// How long, or how many bytes of, fetched files are kept; read by the cache.

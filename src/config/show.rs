@@ -63,6 +63,10 @@ impl Settings {
                 None => SettingRow::unset("api key", "not set"),
             },
             SettingRow::of("rate", &self.api.rate, &self.api.rate.value),
+            match &self.split_overrides {
+                Some(path) => SettingRow::of("splits.overrides", path, path.value.display()),
+                None => SettingRow::unset("splits.overrides", "none"),
+            },
             SettingRow::of("cache_dir", &self.cache_dir, self.cache_dir.value.display()),
             SettingRow::of("cache_keep", &self.cache_keep, &self.cache_keep.value),
             SettingRow::of("downloads", &self.downloads, self.downloads.value),

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use ::parquet::errors::ParquetError;
 
 use crate::model::Timeframe;
-use crate::store::StoreError;
+use crate::store::{AdjustError, StoreError};
 
 /// What can go wrong with an export.
 #[derive(Debug, thiserror::Error)]
@@ -15,6 +15,9 @@ pub enum ExportError {
     /// The store cannot be read.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// Nothing is known of splits.
+    #[error(transparent)]
+    Adjust(#[from] AdjustError),
     /// A stored bar that no load could have written.
     #[error(
         "the {timeframe} bar of {symbol} at {timestamp_ms} ms is damaged: {reason}; `backfill verify` finds all such bars"

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::{fs, io};
 
 use jiff::Timestamp;
+use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -27,6 +28,10 @@ pub struct Manifest<'a> {
     database: &'a str,
     /// In what form.
     format: Format,
+    /// `raw`, as traded, or `adjusted` for splits.
+    prices: &'static str,
+    /// The date to which they are adjusted.
+    adjusted_as_of: Option<Date>,
     /// What was asked for.
     selection: &'a Value,
     /// The files, by market, month and timeframe.
@@ -75,6 +80,7 @@ impl<'a> Manifest<'a> {
         created_at: Timestamp,
         database: &'a str,
         format: Format,
+        adjusted_as_of: Option<Date>,
         selection: &'a Value,
         files: &'a [ExportedFile],
     ) -> Self {
@@ -84,7 +90,19 @@ impl<'a> Manifest<'a> {
             bytes: files.iter().map(|file| file.bytes).sum(),
         };
         let program = concat!(env!("CARGO_PKG_NAME"), " ", env!("CARGO_PKG_VERSION"));
-        Self { version: VERSION, created_at, program, database, format, selection, files, totals }
+        let prices = if adjusted_as_of.is_some() { "adjusted" } else { "raw" };
+        Self {
+            version: VERSION,
+            created_at,
+            program,
+            database,
+            format,
+            prices,
+            adjusted_as_of,
+            selection,
+            files,
+            totals,
+        }
     }
 }
 

@@ -10,8 +10,8 @@ use tokio_util::sync::CancellationToken;
 use super::check::{Check, day_ms};
 use super::file::BarFile;
 use super::{ExportError, ExportedFile, Format, Output};
-use crate::model::{Dataset, Timeframe, TimeframeSet};
-use crate::store::{Audit, Ledger, RawBar, Scan, StoredBar};
+use crate::model::{Dataset, Symbol, Timeframe, TimeframeSet};
+use crate::store::{Adjustments, Audit, Ledger, RawBar, Scan, Splits, StoredBar};
 
 /// What to export of one market.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,17 +48,21 @@ pub struct Exported {
     pub stopped: bool,
 }
 
-/// Writes what is asked for into files of the output, which is to be published then. All of it is of one moment, whatever
-/// is loaded meanwhile. At `stop` it ends early.
-pub async fn export<S: Ledger + Audit>(
+/// Writes what is asked for into files of the output, which is to be published then: as traded, or adjusted for splits as of
+/// a date. All of it is of one moment, whatever is loaded meanwhile. At `stop` it ends early.
+pub async fn export<S: Ledger + Audit + Splits>(
     store: &mut S,
     requests: &[Request],
-    format: Format,
-    output: &Output,
+    adjusted_as_of: Option<Date>,
+    (format, output): (Format, &Output),
     mut progress: impl FnMut(Progress) + Send,
     stop: &CancellationToken,
 ) -> Result<Exported, ExportError> {
     store.freeze().await?;
+    let adjustments = match adjusted_as_of {
+        Some(as_of) => Some(Adjustments::read(store, stocks(requests).as_deref(), as_of).await?),
+        None => None,
+    };
     let mut months = Vec::new();
     let mut exported = Exported::default();
     for request in requests {
@@ -76,7 +80,7 @@ pub async fn export<S: Ledger + Audit>(
             dates: Some(dates.clone()),
             range_ms: ms.start..=ms.end - 1,
         };
-        let mut month = Month::new(request.dataset, dates, format, output);
+        let mut month = Month::new(request.dataset, dates, adjustments.as_ref(), (format, output));
         let mut ended = Ok(());
         let each = |symbol: &str, bars: &[RawBar]| {
             exported.missing.remove(symbol);
@@ -97,6 +101,16 @@ pub async fn export<S: Ledger + Audit>(
     Ok(exported)
 }
 
+/// The stocks that are asked for; `None`: all. Others have no splits.
+fn stocks(requests: &[Request]) -> Option<Vec<Symbol>> {
+    let mut stocks = Vec::new();
+    for request in requests.iter().filter(|request| request.dataset == Dataset::Stocks) {
+        let symbols = request.symbols.as_ref()?.iter();
+        stocks.extend(symbols.filter_map(|symbol| Symbol::from_ticker(symbol).ok()));
+    }
+    Some(stocks)
+}
+
 /// The months of the request in which something is stored, as those of their dates that were asked for.
 async fn months_of(store: &mut impl Ledger, request: &Request) -> Result<Vec<RangeInclusive<Date>>, ExportError> {
     let days = store.day_states(request.dataset, request.dates.clone()).await?;
@@ -109,6 +123,7 @@ async fn months_of(store: &mut impl Ledger, request: &Request) -> Result<Vec<Ran
 struct Month<'a> {
     dataset: Dataset,
     name: String,
+    adjustments: Option<&'a Adjustments>,
     format: Format,
     output: &'a Output,
     check: Check,
@@ -118,10 +133,16 @@ struct Month<'a> {
 }
 
 impl<'a> Month<'a> {
-    fn new(dataset: Dataset, dates: RangeInclusive<Date>, format: Format, output: &'a Output) -> Self {
+    fn new(
+        dataset: Dataset,
+        dates: RangeInclusive<Date>,
+        adjustments: Option<&'a Adjustments>,
+        (format, output): (Format, &'a Output),
+    ) -> Self {
         Self {
             dataset,
             name: dates.start().strftime("%Y-%m").to_string(),
+            adjustments,
             format,
             output,
             check: Check::new(dataset.market(), dates),
@@ -141,6 +162,9 @@ impl<'a> Month<'a> {
                     timestamp_ms: raw.timestamp_ms,
                     reason,
                 })?);
+            }
+            if let Some(adjustments) = self.adjustments {
+                adjustments.adjust(symbol, &mut self.series);
             }
             let file = match self.files.entry(series[0].timeframe) {
                 Entry::Occupied(file) => file.into_mut(),

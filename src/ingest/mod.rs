@@ -17,6 +17,7 @@ mod report;
 pub mod rest;
 mod share;
 pub mod source;
+mod splits;
 mod wanted;
 mod words;
 mod write;
@@ -27,4 +28,5 @@ pub use plan::{Accept, DayJob, DayPlan, ListedDay, Listing, Request, plan, plan_
 pub use reload::{Reload, Reloads, forget_day};
 pub use report::{DayReport, ObjectReport, RejectReason, RejectedRow, Rejects, Reporter, RunReport, SilentReporter};
 pub use share::Sharing;
+pub use splits::{SplitsError, SplitsReport, SplitsRequest, load_splits};
 pub use wanted::Wanted;

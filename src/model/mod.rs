@@ -5,6 +5,7 @@ mod calendar;
 mod clock;
 mod dataset;
 mod outcome;
+pub mod splits;
 mod symbol;
 mod timeframe;
 

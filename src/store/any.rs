@@ -11,9 +11,10 @@ use super::postgres::{PostgresClaims, PostgresNotes, PostgresStore};
 use super::sqlite::{SqliteClaims, SqliteNotes, SqliteStore};
 use super::{
     Attempt, Audit, BarBatch, BarReader, BarSink, Claiming, Claims, DayCommit, DayState, Defect, FileVersion, Ledger,
-    LoadRate, Notes, Noting, RawBar, Replace, Restatement, Scan, SeriesStatus, StoreError, StoredBar, SymbolDayStored,
-    SymbolDays, SymbolSink, Watchlist, WatchlistEntry,
+    LoadRate, Notes, Noting, RawBar, Replace, Restatement, Scan, SeriesStatus, SplitLoads, Splits, StoreError,
+    StoredBar, SymbolDayStored, SymbolDays, SymbolSink, Watchlist, WatchlistEntry,
 };
+use crate::model::splits::{PriceJump, SplitRecord};
 use crate::model::{Dataset, FileKind, Symbol, Timeframe};
 
 /// One of the stores. Both do what the traits say, each in its own way; this only hands on.
@@ -213,6 +214,32 @@ impl Watchlist for AnyStore {
 
     async fn unwatch(&mut self, symbols: &[Symbol]) -> Result<Vec<Symbol>, StoreError> {
         on!(self, store => store.unwatch(symbols))
+    }
+}
+
+impl Splits for AnyStore {
+    async fn splits(&mut self, symbols: Option<&[Symbol]>) -> Result<Vec<SplitRecord>, StoreError> {
+        on!(self, store => store.splits(symbols))
+    }
+
+    async fn split_loads(&mut self) -> Result<SplitLoads, StoreError> {
+        on!(self, store => store.split_loads())
+    }
+
+    async fn replace_splits(
+        &mut self,
+        of: Option<&[Symbol]>,
+        records: &[SplitRecord],
+        at: Timestamp,
+    ) -> Result<(), StoreError> {
+        on!(self, store => store.replace_splits(of, records, at))
+    }
+
+    async fn price_jumps(
+        &mut self,
+        around: &[(String, Date)],
+    ) -> Result<BTreeMap<(String, Date), PriceJump>, StoreError> {
+        on!(self, store => store.price_jumps(around))
     }
 }
 

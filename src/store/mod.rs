@@ -6,6 +6,7 @@ mod claimant;
 mod error;
 pub mod postgres;
 mod rest;
+mod splits;
 pub mod sqlite;
 mod types;
 mod values;
@@ -20,12 +21,14 @@ use jiff::civil::Date;
 
 pub use any::{AnyClaims, AnyNotes, AnyStore};
 pub use error::StoreError;
+pub use splits::{AdjustError, Adjustments, SplitLoads};
 pub use types::{
     Attempt, BarBatch, BarChange, ContentHash, DayCommit, DayState, Defect, FileState, FileVersion, LoadRate,
     LoadedFile, RawBar, Replace, RestState, Restatement, Scan, SeriesStatus, StoredBar, SymbolDay, SymbolDayStored,
     SymbolDays, WatchlistEntry, Word,
 };
 
+use crate::model::splits::{PriceJump, SplitRecord};
 use crate::model::{Dataset, FileKind, Symbol, Timeframe};
 
 /// What is known of each day: which version of its files is loaded, for whom, and how the last attempt ended.
@@ -224,4 +227,31 @@ pub trait Watchlist: Send {
 
     /// Takes symbols off the list; says which were on it. Their bars stay.
     fn unwatch(&mut self, symbols: &[Symbol]) -> impl Future<Output = Result<Vec<Symbol>, StoreError>> + Send;
+}
+
+/// What is known of splits. They adjust bars where these are read; what is stored stays as traded.
+pub trait Splits: Send {
+    /// The rows of some symbols, or of all (`None`), by ticker and date; used or not.
+    fn splits(
+        &mut self,
+        symbols: Option<&[Symbol]>,
+    ) -> impl Future<Output = Result<Vec<SplitRecord>, StoreError>> + Send;
+
+    /// For whom splits were fetched, and when.
+    fn split_loads(&mut self) -> impl Future<Output = Result<SplitLoads, StoreError>> + Send;
+
+    /// Puts rows, sorted by ticker, in the place of those of some symbols, or of all (`None`), and makes the view
+    /// `historical_bars_adjusted` go by them; all of it, or nothing.
+    fn replace_splits(
+        &mut self,
+        of: Option<&[Symbol]>,
+        records: &[SplitRecord],
+        at: Timestamp,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// How the raw prices of stored day bars moved into dates of tickers; left out where there are no bars on one side.
+    fn price_jumps(
+        &mut self,
+        around: &[(String, Date)],
+    ) -> impl Future<Output = Result<BTreeMap<(String, Date), PriceJump>, StoreError>> + Send;
 }

@@ -17,15 +17,16 @@ mod notes;
 mod rest;
 mod restatements;
 mod scan;
+mod splits;
 mod watchlist;
 
 use std::future::Future;
 
-use barkeep::store::{Audit, BarReader, BarSink, Claiming, Ledger, Noting, SymbolSink, Watchlist};
+use barkeep::store::{Audit, BarReader, BarSink, Claiming, Ledger, Noting, Splits, SymbolSink, Watchlist};
 
 /// A store under test: an empty database that can be opened several times, and read with plain SQL.
 trait Bench: Sized + Send + Sync + 'static {
-    type Store: Ledger + BarSink + SymbolSink + BarReader + Audit + Claiming + Noting + Watchlist + 'static;
+    type Store: Ledger + BarSink + SymbolSink + BarReader + Audit + Claiming + Noting + Splits + Watchlist + 'static;
 
     /// `None`, said aloud, where there is nothing to test with.
     async fn new() -> Option<Self>;
@@ -122,6 +123,14 @@ macro_rules! conformance {
                 a_scan_stays_within_its_dataset
                 a_scan_can_end_early
                 a_frozen_store_reads_one_moment;
+            splits:
+                splits_come_back_as_they_went_in
+                splits_are_replaced_by_symbol_or_all_together
+                a_failed_replacement_leaves_the_splits_as_they_were
+                the_view_computes_what_the_function_computes
+                an_announced_split_takes_effect_on_its_day
+                splits_that_were_never_loaded_are_no_splits
+                price_jumps_are_those_of_stored_day_bars;
             watchlist:
                 the_watchlist_is_a_set_of_symbols;
         }

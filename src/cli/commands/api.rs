@@ -6,7 +6,7 @@ use super::{Context, store_error};
 use crate::cli::CliError;
 use crate::history::History;
 use crate::ingest::Reporter;
-use crate::ingest::rest::{ApiKey, Quota, QuotaNote, RestClient, RestOptions, SharedText};
+use crate::ingest::rest::{ApiKey, Quota, QuotaNote, RestClient, RestError, RestOptions, SharedText};
 use crate::store::{AnyNotes, AnyStore, Noting};
 
 /// What it takes to ask the vendor.
@@ -26,7 +26,7 @@ impl Api {
         let settings = &context.settings.api;
         let rate = settings.rate.value.parse();
         let rate = rate.map_err(|error| CliError::usage(anyhow::anyhow!("{}: {error}", settings.rate.origin)))?;
-        let key = settings.key.as_ref().map(|key| ApiKey::new(key.value.expose())).transpose();
+        let key = key(context)?;
         let (mut notes, mut shared): (_, Option<Box<dyn SharedText>>) = (None, None);
         if let Some(store) = store {
             notes = Some(store.notes().await.map_err(store_error)?);
@@ -35,7 +35,7 @@ impl Api {
         let quota = Quota::open(rate, shared, Arc::clone(reporter)).await;
         let options = RestOptions {
             base_url: settings.url.value.clone(),
-            key: key.map_err(CliError::failed)?,
+            key: Some(key),
             reporter: Arc::clone(reporter),
             ..RestOptions::default()
         };
@@ -44,6 +44,12 @@ impl Api {
         let client = RestClient::new(options, quota).map_err(CliError::failed)?;
         Ok(Self { client: Arc::new(client), notes })
     }
+}
+
+/// The key that the settings name. Asked for before a database is opened, a missing one leaves no empty one behind.
+pub(super) fn key(context: &Context) -> Result<ApiKey, CliError> {
+    let key = context.settings.api.key.as_ref().ok_or_else(RestError::no_key);
+    key.and_then(|key| ApiKey::new(key.value.expose())).map_err(CliError::failed)
 }
 
 /// The same with the waits that a test has set.

@@ -8,12 +8,12 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::api::history;
-use super::{Context, store_error, warn};
+use super::{Context, adjust_error, store_error, warn};
 use crate::cli::format::{counted, price, printable};
 use crate::cli::{Align, BarsArgs, BarsFormat, BarsRequest, Body, CliError, Exit, Fetch, Table, print_json, reporter};
-use crate::history::{self, Answer, Origin, Part};
+use crate::history::{self, Origin, Part};
 use crate::model::{VwapMethod, midnight};
-use crate::store::{BarReader, StoredBar};
+use crate::store::{AdjustError, Adjustments, AnyStore, BarReader, StoredBar};
 
 /// A bar as other programs read it: the columns of `historical_bars`.
 #[derive(Serialize)]
@@ -38,19 +38,26 @@ struct BarRow<'a> {
 /// Shows bars.
 pub(super) async fn run(args: &BarsArgs, context: &Context) -> Result<Exit, CliError> {
     let request = BarsRequest::new(args, context.json, context.settings.now.value)?;
-    let (mut bars, parts) = match &request.fetch {
-        None => (stored(&request, context).await?, None),
-        Some(fetch) => {
-            let answer = fetched(&request, fetch, context).await?;
-            let parts = answer.parts();
-            (answer.bars, Some(parts))
-        }
+    let as_of = args.adjust.date(context.settings.now.value);
+    let Found { mut bars, parts, store } = match &request.fetch {
+        None => stored(&request, context).await?,
+        Some(fetch) => fetched(&request, fetch, context).await?,
     };
     let has_gaps = parts.iter().flatten().any(|part| part.origin == Origin::Missing);
     if !context.quiet {
         for part in parts.iter().flatten() {
             warn(&part_line(part));
         }
+    }
+    if let Some(mut store) = store {
+        if let Some(as_of) = as_of.filter(|_| !bars.is_empty()) {
+            let of_symbol = std::slice::from_ref(&request.symbol);
+            let adjustments = Adjustments::read(&mut store, Some(of_symbol), as_of).await.map_err(adjust_error)?;
+            adjustments.adjust(request.symbol.as_str(), &mut bars);
+        }
+        store.close().await.map_err(store_error)?;
+    } else if as_of.is_some() && !bars.is_empty() {
+        return Err(adjust_error(AdjustError::NotLoaded(Vec::new())));
     }
     if bars.is_empty() {
         let error = anyhow::anyhow!("there are no {} bars of {} of these dates", request.timeframe, request.symbol);
@@ -66,15 +73,28 @@ pub(super) async fn run(args: &BarsArgs, context: &Context) -> Result<Exit, CliE
     let exit = if has_gaps { Exit::Gaps } else { Exit::Done };
     let out = &mut io::stdout().lock();
     let rows: Vec<BarRow<'_>> = bars.iter().map(|stored| row(request.symbol.as_str(), stored)).collect();
+    let mark = as_of.map(|as_of| format!("adjusted for splits as of {as_of}"));
     match request.format {
-        BarsFormat::Table => print_table(out, &rows)?,
-        BarsFormat::Csv => print_csv(out, &rows)?,
+        BarsFormat::Table => {
+            print_table(out, &rows)?;
+            if let Some(mark) = mark {
+                writeln!(out, "{mark}")?;
+            }
+        }
+        BarsFormat::Csv => {
+            print_csv(out, &rows)?;
+            // Not among the rows, which programs read.
+            if let Some(mark) = mark.filter(|_| !context.quiet) {
+                warn(&mark);
+            }
+        }
         BarsFormat::Json => {
             let settings = json!({
                 "symbol": request.symbol.as_str(),
                 "timeframe": request.timeframe.as_str(),
                 "from": request.from,
                 "to": request.to,
+                "adjusted_as_of": as_of,
             });
             let totals = json!({ "bars": rows.len(), "parts": parts });
             print_json(out, "bars", &settings, Body::Rows(&rows), &totals, exit)?;
@@ -83,28 +103,33 @@ pub(super) async fn run(args: &BarsArgs, context: &Context) -> Result<Exit, CliE
     Ok(exit)
 }
 
+/// Bars as they were traded, where each day came from if that was asked, and the database they are of.
+struct Found {
+    bars: Vec<StoredBar>,
+    parts: Option<Vec<Part>>,
+    store: Option<AnyStore>,
+}
+
 /// What is loaded.
-async fn stored(request: &BarsRequest, context: &Context) -> Result<Vec<StoredBar>, CliError> {
-    let Some(mut store) = context.existing_store().await? else { return Ok(Vec::new()) };
+async fn stored(request: &BarsRequest, context: &Context) -> Result<Found, CliError> {
+    let Some(mut store) = context.existing_store().await? else {
+        return Ok(Found { bars: Vec::new(), parts: None, store: None });
+    };
     let market = request.symbol.dataset().market();
     let from = request.from.map_or(i64::MIN, |date| midnight(market, date).as_millisecond());
     let end = request.to.and_then(|date| date.tomorrow().ok());
     let to = end.map_or(i64::MAX, |date| midnight(market, date).as_millisecond() - 1);
     let bars = store.bars(request.symbol.as_str(), request.timeframe, from..=to).await.map_err(store_error)?;
-    store.close().await.map_err(store_error)?;
-    Ok(bars)
+    Ok(Found { bars, parts: None, store: Some(store) })
 }
 
 /// What is loaded, and what can be fetched of the rest.
-async fn fetched(request: &BarsRequest, fetch: &Fetch, context: &Context) -> Result<Answer, CliError> {
+async fn fetched(request: &BarsRequest, fetch: &Fetch, context: &Context) -> Result<Found, CliError> {
     let reporter = reporter(context.quiet, context.json, Context::has_terminal(), context.settings.color.value);
     let mut history = history(fetch.keeps, context, reporter).await?;
     let (symbol, dates, now) = (request.symbol.clone(), fetch.dates.clone(), context.settings.now.value);
     let answer = history.bars(&history::Request { symbol, timeframe: request.timeframe, dates, now }).await;
-    if let Some(store) = history.into_store() {
-        store.close().await.map_err(store_error)?;
-    }
-    Ok(answer)
+    Ok(Found { parts: Some(answer.parts()), bars: answer.bars, store: history.into_store() })
 }
 
 fn part_line(part: &Part) -> String {

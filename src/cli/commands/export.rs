@@ -10,7 +10,7 @@ use jiff::civil::Date;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::{Context, store_error, warn};
+use super::{Context, adjust_error, store_error, warn};
 use crate::cli::format::{bytes, count, counted, duration};
 use crate::cli::{Align, Body, CliError, Exit, ExportArgs, ExportProgress, ExportRequest, Signals, Table, print_json};
 use crate::export::{self, ExportError, Exported, ExportedFile, Manifest, Output};
@@ -31,6 +31,7 @@ pub(super) async fn run(args: &ExportArgs, context: &Context, signals: &Signals)
     let started = Instant::now();
     let settings = &context.settings;
     let request = ExportRequest::new(args, settings.now.value)?;
+    let as_of = args.adjust.date(settings.now.value);
     let nothing = || {
         CliError::failed(anyhow::anyhow!(
             "nothing is stored of what was asked for; {} is as it was",
@@ -45,7 +46,7 @@ pub(super) async fn run(args: &ExportArgs, context: &Context, signals: &Signals)
     }
     let mut progress = ExportProgress::new(context.quiet, context.json, Context::has_terminal(), settings.color.value);
     let tell = |now| progress.tell(now);
-    let exported = export::export(&mut store, &request.markets, args.format, &output, tell, signals.stop())
+    let exported = export::export(&mut store, &request.markets, as_of, (args.format, &output), tell, signals.stop())
         .await
         .map_err(export_error)?;
     drop(progress);
@@ -66,7 +67,7 @@ pub(super) async fn run(args: &ExportArgs, context: &Context, signals: &Signals)
         let address = settings.database.value.to_string();
         // The kind of database; the rest of the address may be private.
         let database = address.split(':').next().unwrap_or_default();
-        let manifest = Manifest::new(settings.now.value, database, args.format, &selection, &files);
+        let manifest = Manifest::new(settings.now.value, database, args.format, as_of, &selection, &files);
         output.publish(&manifest).map_err(export_error)?;
     }
     let elapsed = started.elapsed();
@@ -83,6 +84,7 @@ pub(super) async fn run(args: &ExportArgs, context: &Context, signals: &Signals)
             "database_url": settings.database.value.to_string(),
             "output": args.output,
             "format": args.format,
+            "adjusted_as_of": as_of,
             "selection": selection,
         });
         print_json(&mut io::stdout().lock(), "export", &effective, Body::Rows(&files), &totals, exit)?;
@@ -91,7 +93,7 @@ pub(super) async fn run(args: &ExportArgs, context: &Context, signals: &Signals)
     if stopped {
         warn(&format!("interrupted: {} is as it was", args.output.display()));
     } else if !context.quiet {
-        print(&mut io::stdout().lock(), &files, &totals, &args.output, duration(elapsed))?;
+        print(&mut io::stdout().lock(), &files, &totals, &args.output, as_of, duration(elapsed))?;
     }
     if !missing.is_empty() && !stopped {
         warn(&format!("no bars of: {}", totals.missing_symbols.join(" ")));
@@ -130,6 +132,7 @@ fn print(
     files: &[ExportedFile],
     totals: &Totals<'_>,
     folder: &Path,
+    as_of: Option<Date>,
     lasted: String,
 ) -> io::Result<()> {
     let mut sums: BTreeMap<Timeframe, Sum> = BTreeMap::new();
@@ -160,14 +163,18 @@ fn print(
     write!(out, "{table}")?;
     writeln!(
         out,
-        "{} in {}, {}, in {lasted}: {}",
+        "{} in {}, {}{}, in {lasted}: {}",
         counted(totals.bars, "bar"),
         counted(totals.files as u64, "file"),
         bytes(totals.bytes),
+        as_of.map_or_else(String::new, |as_of| format!(", adjusted for splits as of {as_of}")),
         folder.join("bars").display(),
     )
 }
 
 fn export_error(error: ExportError) -> CliError {
-    CliError::failed(error)
+    match error {
+        ExportError::Adjust(error) => adjust_error(error),
+        other => CliError::failed(other),
+    }
 }

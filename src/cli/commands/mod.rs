@@ -7,6 +7,7 @@ mod hybrid;
 mod rest;
 mod restatements;
 mod s3;
+mod splits;
 mod status;
 mod verify;
 mod watchlist;
@@ -19,9 +20,9 @@ use clap::Parser;
 pub(super) use self::verify::Look;
 use super::{Args, CliError, Command, Exit, Signals, finish, print_completions, print_settings};
 use crate::config::{DatabaseUrl, Inputs, PostgresUrl, Settings};
-use crate::store::AnyStore;
 use crate::store::postgres::{PostgresAddress, PostgresStore};
 use crate::store::sqlite::SqliteStore;
+use crate::store::{AdjustError, AnyStore};
 
 /// The whole of `backfill`: reads the command line, does what it says, and says how it ended.
 pub fn backfill() -> ExitCode {
@@ -71,6 +72,10 @@ async fn execute(args: &Args) -> Result<Exit, CliError> {
         Command::Export(export) => {
             let signals = Signals::listen(warn)?;
             signals.run(export::run(export, &context, &signals)).await.unwrap_or_else(Ok)
+        }
+        Command::Splits(splits) => {
+            let signals = Signals::listen(warn)?;
+            signals.run(splits::run(splits, &context)).await.unwrap_or_else(Ok)
         }
         Command::Status(status) => status::run(status, &context).await,
         Command::Watchlist(watchlist) => watchlist::run(&watchlist.command, &context).await,
@@ -136,6 +141,18 @@ fn settings(args: &Args) -> Result<Settings, CliError> {
 
 fn store_error(error: crate::store::StoreError) -> CliError {
     CliError::failed(error)
+}
+
+fn adjust_error(error: AdjustError) -> CliError {
+    let of = match &error {
+        AdjustError::NotLoaded(symbols) => match &symbols[..] {
+            [] => String::new(),
+            symbols => format!(" --symbols={}", symbols.join(",")),
+        },
+        AdjustError::Store(_) => return CliError::failed(error),
+    };
+    CliError::failed(error)
+        .with_hint(format!("load them with `backfill splits{of}`, or leave --adjusted out for bars as traded"))
 }
 
 /// A line for the person at the terminal.

@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use tokio::sync::Mutex;
 
-use super::api::Api;
+use super::api::{Api, key};
 use super::{Context, store_error, warn};
 use crate::cli::format::{counted, duration_of};
 use crate::cli::rest::{RestTotals, rest_exit_code, rest_gaps, rest_summary};
@@ -29,6 +29,7 @@ pub(super) async fn run(args: &RestArgs, context: &Context, signals: &Signals) -
     if let Named::All(_) = request.named {
         return Err(RequestError::RestOfAll.into());
     }
+    key(context)?;
     let mut store = if request.dry_run { context.existing_store().await? } else { Some(context.store().await?) };
     let watched = match &mut store {
         Some(store) => store.watchlist().await.map_err(store_error)?.into_iter().map(|entry| entry.symbol).collect(),

@@ -108,8 +108,7 @@ impl RestClient {
     /// Prepares requests; none is made yet.
     pub fn new(options: RestOptions, quota: Quota) -> Result<Self, RestError> {
         let base = checked_base(&options.base_url)?;
-        let nobody = || RestError::Key { detail: "there is no API key".to_owned() };
-        let key = options.key.ok_or_else(nobody)?;
+        let key = options.key.ok_or_else(RestError::no_key)?;
         let mut bearer = HeaderValue::from_str(&format!("Bearer {}", key.expose()))
             .expect("Invariant: a key has visible ASCII characters only");
         bearer.set_sensitive(true);

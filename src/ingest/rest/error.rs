@@ -149,6 +149,11 @@ impl RestError {
         matches!(self, Self::Key { .. } | Self::Untrusted { .. } | Self::BadAddress { .. })
     }
 
+    /// Nobody asks.
+    pub fn no_key() -> Self {
+        Self::Key { detail: "there is no API key".to_owned() }
+    }
+
     /// A transient failure that has not been retried yet.
     pub(super) fn unreachable(what: &str, detail: impl Into<String>) -> Self {
         Self::Unreachable { what: what.to_owned(), detail: detail.into(), retry_after: None, tried: None }

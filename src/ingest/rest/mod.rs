@@ -17,6 +17,7 @@ mod quota_note;
 mod refusals;
 mod report;
 mod run;
+mod splits;
 mod verdict;
 
 pub use answer::Timeliness;
@@ -33,3 +34,6 @@ pub use quota_note::QuotaNote;
 pub use refusals::{Refusal, Refusals};
 pub use report::{RestReport, SymbolDayReport};
 pub use run::{DatasetPlan, RestRunError, Tools, make_plan, run};
+pub use splits::SplitList;
+
+pub use crate::net::RateRule;

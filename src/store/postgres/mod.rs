@@ -19,6 +19,7 @@ mod partitions;
 mod read;
 mod rest;
 mod sink;
+mod splits;
 mod sql;
 mod transaction;
 mod watchlist;

@@ -16,6 +16,7 @@ mod rest;
 mod shape;
 mod sidecar;
 mod sink;
+mod splits;
 mod watchlist;
 
 use std::borrow::Cow;
@@ -34,10 +35,11 @@ use super::StoreError;
 use crate::model::Dataset;
 
 /// Migrations, in order. A migration that has been released is never edited.
-const MIGRATIONS: [(i64, &str, &str); 3] = [
+const MIGRATIONS: [(i64, &str, &str); 4] = [
     (1, "bars", include_str!("../../../migrations/sqlite/0001_bars.sql")),
     (2, "restatements", include_str!("../../../migrations/sqlite/0002_restatements.sql")),
     (3, "rest", include_str!("../../../migrations/sqlite/0003_rest.sql")),
+    (4, "splits", include_str!("../../../migrations/sqlite/0004_splits.sql")),
 ];
 
 /// Table the migrations are remembered in; its own name, as other programs may share the file.

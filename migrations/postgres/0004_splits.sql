@@ -1,0 +1,61 @@
+-- Everything the vendor lists and the user has decided about splits, used or not: `status` says what became of a row, `flags`
+-- and `reason` why. A row `used` with a later `execution_date` is announced. `reused` is no split: from that date on the ticker
+-- is another company's.
+CREATE TABLE splits (
+    symbol          TEXT COLLATE "C" NOT NULL,
+    execution_date  DATE   NOT NULL,
+    split_from      DOUBLE PRECISION,
+    split_to        DOUBLE PRECISION,
+    adjustment_type TEXT,
+    vendor_factor   DOUBLE PRECISION,
+    source          TEXT   NOT NULL CHECK (source IN ('vendor', 'override')),
+    status          TEXT   NOT NULL CHECK (status IN ('used', 'unused', 'reused')),
+    flags           TEXT   NOT NULL,
+    reason          TEXT,
+    fetched_at      BIGINT NOT NULL
+);
+
+CREATE INDEX splits_by_symbol ON splits (symbol, execution_date);
+
+-- For which symbols splits were fetched, and when ('*': for every one): without a row no split is known, which is not the
+-- same as none.
+CREATE TABLE split_loads (
+    symbol    TEXT COLLATE "C" NOT NULL PRIMARY KEY,
+    loaded_at BIGINT NOT NULL
+);
+
+-- What the used splits do together: prices of bars from `from_date` to `to_date` are multiplied by `split_from` and divided by
+-- `split_to`, volumes the other way round, from `effective_from` until before `effective_to`. The two times are midnights in
+-- New York, so that an announced split takes effect on its day without any program running.
+CREATE TABLE split_factors (
+    symbol         TEXT COLLATE "C" NOT NULL,
+    effective_from TIMESTAMPTZ      NOT NULL,
+    effective_to   TIMESTAMPTZ      NOT NULL,
+    from_date      DATE             NOT NULL,
+    to_date        DATE             NOT NULL,
+    split_from     DOUBLE PRECISION NOT NULL,
+    split_to       DOUBLE PRECISION NOT NULL,
+    PRIMARY KEY (symbol, effective_from, from_date)
+);
+
+-- The bars as of today. At most one row of `split_factors` fits a bar; a bar without one is as it was traded.
+CREATE VIEW historical_bars_adjusted AS
+SELECT b.symbol                                              AS symbol,
+       b.timeframe                                           AS timeframe,
+       b.timestamp                                           AS timestamp,
+       COALESCE(b.open * f.split_from / f.split_to, b.open)  AS open,
+       COALESCE(b.high * f.split_from / f.split_to, b.high)  AS high,
+       COALESCE(b.low * f.split_from / f.split_to, b.low)    AS low,
+       COALESCE(b.close * f.split_from / f.split_to, b.close) AS close,
+       COALESCE(b.volume * f.split_to / f.split_from, b.volume) AS volume,
+       COALESCE(b.vwap * f.split_from / f.split_to, b.vwap)  AS vwap,
+       b.trades                                              AS trades,
+       b.session                                             AS session,
+       b.vwap_method                                         AS vwap_method,
+       b.session_date                                        AS session_date,
+       b.end_timestamp                                       AS end_timestamp,
+       b.minutes                                             AS minutes
+FROM historical_bars b
+LEFT JOIN split_factors f
+       ON f.symbol = b.symbol AND b.session_date BETWEEN f.from_date AND f.to_date
+      AND f.effective_from <= CURRENT_TIMESTAMP AND CURRENT_TIMESTAMP < f.effective_to;
