@@ -30,9 +30,6 @@ use crate::store::{AnyStore, Ledger, LoadRate, Watchlist};
 const USUAL_BUCKET_BYTES: f64 = 10e6;
 const USUAL_FOLDER_BYTES: f64 = 50e6;
 
-/// Seconds from a request to its rows in the database, with several under way.
-const USUAL_REQUEST_SECONDS: f64 = 0.05;
-
 /// So many requests show the pace that a quota allows in the long run.
 const PACED_REQUESTS: u64 = 1000;
 
@@ -131,10 +128,9 @@ impl Hybrid<'_> {
     fn rates(&self, measured: Option<LoadRate>, client: &RestClient) -> Rates {
         let usual = if self.context.settings.source.is_some() { USUAL_FOLDER_BYTES } else { USUAL_BUCKET_BYTES };
         let measured = measured.filter(|rate| rate.seconds > 0.0).map(|rate| rate.file_bytes as f64 / rate.seconds);
-        let paced = client.quota().seconds_for(PACED_REQUESTS) / PACED_REQUESTS as f64;
         Rates {
             file_bytes_per_second: measured.unwrap_or(usual),
-            seconds_per_request: paced.max(USUAL_REQUEST_SECONDS),
+            seconds_per_request: client.seconds_for(PACED_REQUESTS) / PACED_REQUESTS as f64,
         }
     }
 

@@ -118,13 +118,12 @@ pub(super) async fn carry_out(
 pub(super) fn forecast(plans: &[DatasetPlan], client: &RestClient) -> String {
     let requests: u64 = plans.iter().map(DatasetPlan::requests).sum();
     let symbols = plans.iter().flat_map(|plan| &plan.symbols).filter(|symbol| !symbol.windows.is_empty()).count();
-    let quota = client.quota();
     format!(
         "{} for {}, about {} at {}",
         counted(requests, "request"),
         counted(symbols as u64, "symbol"),
-        duration_of(quota.seconds_for(requests)),
-        quota.describe()
+        duration_of(client.seconds_for(requests)),
+        client.quota().describe()
     )
 }
 

@@ -22,6 +22,9 @@ use crate::net::{Refused, Retry, parse_retry_after};
 /// Longest refusal read; the rest of it is words.
 const MOST_REFUSAL_BYTES: usize = 64 << 10;
 
+/// Seconds from a request to its rows in the database, with several under way.
+const USUAL_SECONDS: f64 = 0.05;
+
 /// How the TLS library begins its words about a certificate it refuses.
 const CERTIFICATE_WORDS: &str = "invalid peer certificate";
 
@@ -147,6 +150,12 @@ impl RestClient {
     /// The quota it keeps to.
     pub const fn quota(&self) -> &Quota {
         &self.quota
+    }
+
+    /// How many seconds so many requests take from now: as long as the quota makes them wait, but not less than they usually
+    /// take with several under way.
+    pub fn seconds_for(&self, requests: u64) -> f64 {
+        self.quota.seconds_for(requests).max(requests as f64 * USUAL_SECONDS)
     }
 
     /// What was asked so far.

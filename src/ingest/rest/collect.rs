@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use jiff::Timestamp;
 use jiff::civil::Date;
 use tokio::sync::mpsc;
 
@@ -39,7 +38,7 @@ pub async fn collect(
     let clock = Clock::starting(asked.now);
     loop {
         let mut refused = Vec::new();
-        let next = queue.next(clock.now(), Timestamp::MIN, &mut refused);
+        let next = queue.next(clock.now(), &mut refused);
         let refused = refused.into_iter().map(|(_, date, detail)| (date, Outcome::NotEntitled, detail));
         collected.broken.extend(refused);
         let Some(window) = next else { break };

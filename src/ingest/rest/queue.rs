@@ -32,15 +32,15 @@ impl Queue {
     }
 
     /// The next window to fetch; those days of it that were refused meanwhile go to `refused`. None while the others have to
-    /// wait, or if there is none. Refusals from before `since` do not count.
-    pub(super) fn next(&mut self, now: Timestamp, since: Timestamp, refused: &mut Vec<RefusedDay>) -> Option<Window> {
+    /// wait, or if there is none.
+    pub(super) fn next(&mut self, now: Timestamp, refused: &mut Vec<RefusedDay>) -> Option<Window> {
         while self.searching.is_none() {
             let (mut window, is_search) = match self.search.pop_front() {
                 Some(window) => (window, true),
                 None => (self.waiting.pop_front()?, false),
             };
             let symbol = window.symbol.clone();
-            window.dates.retain(|date| match self.refusals.of(*date, now).filter(|refusal| refusal.at >= since) {
+            window.dates.retain(|date| match self.refusals.of(*date, now) {
                 Some(refusal) => {
                     refused.push((symbol.clone(), *date, refusal.detail.clone()));
                     false

@@ -123,7 +123,7 @@ pub async fn run<S: SymbolSink, L: Ledger + 'static, N: Notes>(
     let report = RestReport { requests_planned: planned, ..RestReport::default() };
     let outage = Outage::new(tools.outage_patience);
     let before = tools.client.counts();
-    let mut run = Run { store, tools, context, outage, report, done: 0, planned, failure: None };
+    let mut run = Run { store, tools, context, outage, report, began, done: 0, planned, failure: None };
     for plan in plans {
         run.dataset(plan).await;
         if run.failure.is_some() || run.context.stop.is_cancelled() {
@@ -147,6 +147,7 @@ struct Run<'s, S, L, N> {
     context: Context,
     outage: Outage,
     report: RestReport,
+    began: Instant,
     /// Windows that are done, and all there are as far as is known.
     done: u64,
     planned: u64,
@@ -163,7 +164,8 @@ impl<S: SymbolSink, L: Ledger + 'static, N: Notes> Run<'_, S, L, N> {
             }
             windows.extend(symbol.windows);
         }
-        let mut queue = Queue::new(windows, refusals);
+        // Who forces asks again for what was refused before.
+        let mut queue = Queue::new(windows, if asked.force { Refusals::default() } else { refusals });
         let (events, mut arriving) = mpsc::channel(self.tools.concurrency.max(1));
         // Owned by this set: they end with the run, whichever way that ends.
         let mut fetching = JoinSet::new();
@@ -172,7 +174,7 @@ impl<S: SymbolSink, L: Ledger + 'static, N: Notes> Run<'_, S, L, N> {
         loop {
             while under_way < self.tools.concurrency.max(1) {
                 let mut refused = Vec::new();
-                let next = queue.next(self.context.clock.now(), self.since(&asked), &mut refused);
+                let next = queue.next(self.context.clock.now(), &mut refused);
                 for (symbol, date, detail) in refused {
                     self.day(&asked, &symbol, date, Outcome::NotEntitled, Some(detail));
                 }
@@ -202,11 +204,6 @@ impl<S: SymbolSink, L: Ledger + 'static, N: Notes> Run<'_, S, L, N> {
             }
         }
         fetching.shutdown().await;
-    }
-
-    /// Refusals from before this do not count.
-    fn since(&self, asked: &Asked) -> Timestamp {
-        if asked.force { asked.now } else { Timestamp::MIN }
     }
 
     async fn take(&mut self, asked: &Asked, event: Event, queue: &mut Queue) -> Result<(), RestRunError> {
@@ -321,8 +318,16 @@ impl<S: SymbolSink, L: Ledger + 'static, N: Notes> Run<'_, S, L, N> {
     }
 
     fn tell_progress(&self) {
-        let left = self.tools.client.quota().seconds_for(self.planned - self.done);
-        let left = Duration::try_from_secs_f64(left).unwrap_or(Duration::MAX);
+        let left = self.planned - self.done;
+        // The quota, unless the vendor or the database is slower than it.
+        let at_this_pace = match self.done {
+            0 => 0.0,
+            done => self.began.elapsed().as_secs_f64() * left as f64 / done as f64,
+        };
+        let by_quota = self.tools.client.seconds_for(left);
+        // What the quota makes wait for comes in bursts: the pace so far says nothing of it.
+        let seconds = if by_quota > left as f64 { by_quota } else { by_quota.max(at_this_pace) };
+        let left = Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX);
         self.context.reporter.requests(self.done, self.planned, left);
     }
 }
