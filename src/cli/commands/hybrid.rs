@@ -11,7 +11,7 @@ use super::api::Api;
 use super::rest::{carry_out, forecast, plan_all, totals_of};
 use super::s3::{Beside, asked, open_source, run_error};
 use super::{Context, store_error, warn};
-use crate::cli::format::{bytes, counted, duration_of};
+use crate::cli::format::{about, bytes, counted};
 use crate::cli::hybrid::HybridReport;
 use crate::cli::plan::{Forecast, plan_text};
 use crate::cli::rest::RestTotals;
@@ -275,5 +275,5 @@ fn way(cost: &Cost) -> String {
     } else {
         format!("{} of files", bytes(cost.file_bytes))
     };
-    format!("{what} (about {})", duration_of(cost.seconds))
+    format!("{what} (about {})", about(cost.seconds))
 }

@@ -10,7 +10,7 @@ use tokio::sync::Mutex;
 
 use super::api::{Api, key};
 use super::{Context, store_error, warn};
-use crate::cli::format::{counted, duration_of};
+use crate::cli::format::{about, counted};
 use crate::cli::rest::{RestTotals, rest_exit_code, rest_gaps, rest_summary};
 use crate::cli::{
     Align, Body, CliError, Exit, FileArgs, Named, Request, RequestError, RestArgs, Selection, Signals, Table, Wanted,
@@ -122,7 +122,7 @@ pub(super) fn forecast(plans: &[DatasetPlan], client: &RestClient) -> String {
         "{} for {}, about {} at {}",
         counted(requests, "request"),
         counted(symbols as u64, "symbol"),
-        duration_of(client.seconds_for(requests)),
+        about(client.seconds_for(requests)),
         client.quota().describe()
     )
 }

@@ -216,7 +216,11 @@ impl<S: SymbolSink, L: Ledger + 'static, N: Notes> Run<'_, S, L, N> {
             Event::Ended { window, how } => {
                 match how {
                     Ended::Whole => queue.done(&window),
-                    Ended::Store(error) => return Err(error.into()),
+                    Ended::Store(error) => {
+                        self.outage.wait(error, &self.context).await?;
+                        queue.again(window);
+                        return Ok(());
+                    }
                     Ended::Broken { left, error } => match error.verdict() {
                         Verdict::EndsTheRun => return Err(error.into()),
                         Verdict::Day(outcome) => {
