@@ -54,7 +54,7 @@ fn watchlist() -> Wanted {
 /// A day file of the default market: 400 stocks, some 70,000 minutes.
 fn packed_day(folder: &Path) -> Vec<u8> {
     let generation = Generation {
-        market: Market { size: MarketSize::Default, seed: 1 },
+        market: Market { size: MarketSize::Default, seed: 1, splits: false },
         datasets: vec![Dataset::Stocks],
         dates: Dates::Range(DAY..=DAY),
         now: "2026-10-05T12:00:00Z".parse().expect("an instant"),

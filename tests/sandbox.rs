@@ -23,7 +23,7 @@ const BUCKET: &str = "flatfiles";
 
 fn generation(datasets: &[Dataset], from: &str, to: &str) -> Generation {
     Generation {
-        market: Market { size: MarketSize::Tiny, seed: 1 },
+        market: Market { size: MarketSize::Tiny, seed: 1, splits: false },
         datasets: datasets.to_vec(),
         dates: Dates::Range(from.parse().unwrap()..=to.parse().unwrap()),
         now: "2026-10-05T12:00:00Z".parse().unwrap(),

@@ -26,18 +26,20 @@ fn runtime() -> Result<tokio::runtime::Runtime> {
     tokio::runtime::Runtime::new().context("cannot start the runtime")
 }
 
-/// `BARKEEP_NOW`, or the clock.
-fn now() -> Result<Timestamp> {
-    match std::env::var("BARKEEP_NOW") {
-        Ok(text) => {
-            text.parse().with_context(|| format!("BARKEEP_NOW={text} is not an instant like 2026-10-02T12:00:00Z"))
-        }
-        Err(_) => Ok(Timestamp::now()),
+/// The instant that counts as now, if `--now` or `BARKEEP_NOW` names one.
+fn fixed_now(args: &GenerateArgs) -> Result<Option<Timestamp>> {
+    match (args.now(), std::env::var("BARKEEP_NOW")) {
+        (Some(now), _) => Ok(Some(now)),
+        (None, Ok(text)) => text
+            .parse()
+            .map(Some)
+            .with_context(|| format!("BARKEEP_NOW={text} is not an instant like 2026-10-02T12:00:00Z")),
+        (None, Err(_)) => Ok(None),
     }
 }
 
 fn make(args: &GenerateArgs) -> Result<()> {
-    let generation = args.generation(now()?);
+    let generation = args.generation(fixed_now(args)?.unwrap_or_else(Timestamp::now));
     let files = generation.files();
     ensure!(!files.is_empty(), "the vendor has no file of these datasets on these dates");
     for file in generation.defects.files().iter().filter(|file| !files.contains(file)) {
@@ -81,7 +83,7 @@ async fn pass_on(args: &ProxyArgs) -> Result<()> {
 
 async fn serve(args: &ServeArgs) -> Result<()> {
     let stop = told_to_stop()?;
-    let server = Server::start(args.options()?).await?;
+    let server = Server::start(args.options(fixed_now(&args.generate)?)?).await?;
     say_address(server.url())?;
     if let Some(path) = &args.port_file {
         // Whoever waits for the file must never read half of it.
@@ -95,7 +97,11 @@ async fn serve(args: &ServeArgs) -> Result<()> {
     if struck > 0 {
         eprintln!("{struck} faults struck");
     }
+    let rest = server.rest_counts();
     let counts = server.stop().await;
     eprintln!("served {counts}");
+    if rest.total() > 0 {
+        eprintln!("served {rest}");
+    }
     Ok(())
 }

@@ -36,7 +36,7 @@ fn text(print: impl FnOnce(&mut Vec<u8>) -> io::Result<()>) -> String {
 fn effective(line: &str) -> Value {
     let args = Args::try_parse_from(line.split_whitespace()).unwrap();
     let Some(Command::S3(ingest)) = args.command else { panic!("s3") };
-    let request = Request::new(&ingest.selection, settings().now.value).unwrap();
+    let request = Request::new(&ingest.selection, &ingest.files, settings().now.value).unwrap();
     let (selections, _) = request.selections(&[]).unwrap();
     effective_settings(&request, &selections, &settings())
 }

@@ -7,6 +7,10 @@ pub const DATABASE_URL: &str = "DATABASE_URL";
 pub const MASSIVE_S3_ENDPOINT: &str = "MASSIVE_S3_ENDPOINT";
 /// The vendor's bucket. Settings file `s3.bucket`.
 pub const MASSIVE_S3_BUCKET: &str = "MASSIVE_S3_BUCKET";
+/// Key of the vendor's REST API (not one of the S3 pair). Never in the settings file.
+pub const MASSIVE_API_KEY: &str = "MASSIVE_API_KEY";
+/// Address of the vendor's REST API. Settings file `api.url`.
+pub const MASSIVE_API_URL: &str = "MASSIVE_API_URL";
 /// Access key id of the vendor's S3 service (not the REST API key). Never in the settings file.
 pub const MASSIVE_S3_ACCESS_KEY_ID: &str = "MASSIVE_S3_ACCESS_KEY_ID";
 /// Secret that belongs to [`MASSIVE_S3_ACCESS_KEY_ID`]. Never in the settings file.
@@ -19,7 +23,7 @@ pub const BARKEEP_NOW: &str = "BARKEEP_NOW";
 /// Bytes of a part of a large object, for tests with small ones.
 #[cfg(feature = "sandbox")]
 pub const BARKEEP_PART_SIZE: &str = "BARKEEP_PART_SIZE";
-/// Milliseconds to wait for a connection, an answer, or the next byte of an object, for tests that cannot wait long.
+/// Milliseconds to wait for a connection, an answer, or its next byte, for tests that cannot wait long.
 #[cfg(feature = "sandbox")]
 pub const BARKEEP_PATIENCE_MS: &str = "BARKEEP_PATIENCE_MS";
 /// For how many seconds a day stays claimed by a process that has died, for tests.
@@ -47,6 +51,8 @@ pub const ALL: &[&str] = &[
     MASSIVE_S3_BUCKET,
     MASSIVE_S3_ACCESS_KEY_ID,
     MASSIVE_S3_SECRET_ACCESS_KEY,
+    MASSIVE_API_KEY,
+    MASSIVE_API_URL,
     BARKEEP_CACHE_DIR,
     #[cfg(feature = "sandbox")]
     BARKEEP_NOW,

@@ -26,9 +26,22 @@ pub struct FileSettings {
     pub downloads: Option<u64>,
     /// Threads that decode files.
     pub decoders: Option<u64>,
+    /// Most requests to the REST API, or `auto`.
+    pub rate: Option<String>,
     /// The vendor's bucket.
     #[serde(default)]
     pub s3: S3FileSettings,
+    /// The vendor's REST API.
+    #[serde(default)]
+    pub api: ApiFileSettings,
+}
+
+/// The table `[api]` of a settings file.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ApiFileSettings {
+    /// Its address.
+    pub url: Option<String>,
 }
 
 /// The table `[s3]` of a settings file.
@@ -138,6 +151,8 @@ fn instead_of(key: &str) -> String {
     let plain = key.to_ascii_lowercase();
     let name = if plain.contains("session") {
         env::AWS_SESSION_TOKEN
+    } else if plain.contains("api") {
+        env::MASSIVE_API_KEY
     } else if plain.contains("secret") {
         env::MASSIVE_S3_SECRET_ACCESS_KEY
     } else if plain.contains("access") {
@@ -169,9 +184,12 @@ mod tests {
             cache_keep = "20GB"
             downloads = 4
             decoders = 2
+            rate = "5/min"
             [s3]
             endpoint = "http://localhost:9000"
             bucket = "b"
+            [api]
+            url = "http://localhost:9001"
         "#;
         let expected = FileSettings {
             database_url: Some(Secret::new("sqlite:a.db")),
@@ -180,7 +198,9 @@ mod tests {
             cache_keep: Some("20GB".into()),
             downloads: Some(4),
             decoders: Some(2),
+            rate: Some("5/min".into()),
             s3: S3FileSettings { endpoint: Some("http://localhost:9000".into()), bucket: Some("b".into()) },
+            api: ApiFileSettings { url: Some("http://localhost:9001".into()) },
         };
         assert_eq!(parse(text), Ok(expected));
         assert_eq!(parse(""), Ok(FileSettings::default()));
@@ -208,6 +228,11 @@ mod tests {
                  file: remove the line and set MASSIVE_S3_SECRET_ACCESS_KEY in the environment or in .env",
             ),
             ("\naccess-key-id = \"hunter2\"\n", "c.toml, line 2: `access-key-id` looks like"),
+            (
+                "[api]\nkey = \"hunter2\"\n",
+                "c.toml, line 2: `api.key` looks like a secret, and secrets are not read from the settings file: remove the \
+                 line and set MASSIVE_API_KEY in the environment or in .env",
+            ),
             ("API_KEY = \"hunter2\"\n", "c.toml, line 1: `API_KEY` looks like"),
             ("[[x]]\ndb.Password = \"hunter2\"\n", "c.toml, line 2: `x.db.Password` looks like"),
         ] {

@@ -25,6 +25,8 @@ pub struct Flags {
     pub downloads: Option<u64>,
     /// `--decoders`.
     pub decoders: Option<u64>,
+    /// `--rate`.
+    pub rate: Option<String>,
 }
 
 /// The user's directories, by the XDG rules on every system.

@@ -16,10 +16,10 @@ mod variables;
 
 pub use database::{DatabaseUrl, DatabaseUrlError, PostgresUrl};
 pub use error::ConfigError;
-pub use file::{FileSettings, S3FileSettings, SettingsFile};
+pub use file::{ApiFileSettings, FileSettings, S3FileSettings, SettingsFile};
 pub use layers::{Directories, Flags, Inputs};
 pub use secret::Secret;
-pub use settings::{AccessKey, AwsProfile, Credentials, S3Settings, Settings};
+pub use settings::{AccessKey, ApiSettings, AwsProfile, Credentials, S3Settings, Settings};
 pub use show::SettingRow;
 pub use sourced::{Origin, Sourced};
 pub use variables::Variables;

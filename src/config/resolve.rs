@@ -6,12 +6,14 @@ use std::time::Duration;
 use url::Url;
 
 use super::{
-    AccessKey, AwsProfile, ConfigError, Credentials, DatabaseUrl, FileSettings, Inputs, Origin, S3Settings, Secret,
-    Settings, Sourced, env,
+    AccessKey, ApiSettings, AwsProfile, ConfigError, Credentials, DatabaseUrl, FileSettings, Inputs, Origin,
+    S3Settings, Secret, Settings, Sourced, env,
 };
 
 const DEFAULT_ENDPOINT: &str = "https://files.massive.com";
 const DEFAULT_BUCKET: &str = "flatfiles";
+const DEFAULT_API_URL: &str = "https://api.massive.com";
+const DEFAULT_RATE: &str = "auto";
 const DEFAULT_CACHE_KEEP: &str = "24h";
 const DEFAULT_DOWNLOADS: usize = 12;
 const DEFAULT_LEASE: Duration = Duration::from_mins(1);
@@ -25,6 +27,7 @@ impl Settings {
             database: database(inputs)?,
             source: source(inputs)?,
             s3: s3(inputs)?,
+            api: api(inputs)?,
             cache_dir: cache_dir(inputs)?,
             cache_keep: cache_keep(inputs)?,
             downloads: at_once(
@@ -44,6 +47,8 @@ impl Settings {
             },
             now: now(inputs)?,
             lease: lease(inputs)?,
+            #[cfg(feature = "sandbox")]
+            patience: test_number(inputs, env::BARKEEP_PATIENCE_MS)?.map(Duration::from_millis),
         })
     }
 }
@@ -166,13 +171,15 @@ fn s3(inputs: &Inputs) -> Result<S3Settings, ConfigError> {
         return Err(ConfigError::Value { origin: bucket.origin, problem });
     }
     Ok(S3Settings {
-        endpoint: checked_endpoint(endpoint)?,
+        endpoint: checked_address(
+            endpoint,
+            ("the S3 endpoint", DEFAULT_ENDPOINT),
+            "MASSIVE_S3_ACCESS_KEY_ID and MASSIVE_S3_SECRET_ACCESS_KEY",
+        )?,
         bucket,
         credentials: credentials(inputs)?,
         #[cfg(feature = "sandbox")]
         part_size_bytes: test_number(inputs, env::BARKEEP_PART_SIZE)?,
-        #[cfg(feature = "sandbox")]
-        patience: test_number(inputs, env::BARKEEP_PATIENCE_MS)?.map(std::time::Duration::from_millis),
     })
 }
 
@@ -184,20 +191,39 @@ fn test_number(inputs: &Inputs, name: &'static str) -> Result<Option<u64>, Confi
     number.map(Some).ok_or_else(|| ConfigError::Value { origin, problem: problem() })
 }
 
-/// The address is never repeated in a message: a user name and password may be in it.
-fn checked_endpoint(endpoint: Sourced<String>) -> Result<Sourced<String>, ConfigError> {
-    let problem = match Url::parse(&endpoint.value) {
-        Ok(url) if !matches!(url.scheme(), "http" | "https") => "is not an http or https address",
+fn api(inputs: &Inputs) -> Result<ApiSettings, ConfigError> {
+    let url = variable(inputs, env::MASSIVE_API_URL)
+        .or_else(|| from_file(inputs, "api.url", |file| file.api.url.clone()))
+        .unwrap_or_else(|| Sourced::new(DEFAULT_API_URL.to_owned(), Origin::Default));
+    let flag = inputs.flags.rate.clone().map(|rate| Sourced::new(rate, Origin::Flag("--rate")));
+    let rate = flag.or_else(|| from_file(inputs, "rate", |file| file.rate.clone()));
+    Ok(ApiSettings {
+        url: checked_address(url, ("the REST API's address", DEFAULT_API_URL), "MASSIVE_API_KEY")?,
+        key: variable(inputs, env::MASSIVE_API_KEY).map(|key| key.map(Secret::new)),
+        rate: rate.unwrap_or_else(|| Sourced::new(DEFAULT_RATE.to_owned(), Origin::Default)),
+    })
+}
+
+/// An address of the vendor's, of which `what` says which and what it usually is. It is never repeated in a message: a user
+/// name and password may be in it.
+fn checked_address(
+    address: Sourced<String>,
+    (what, usual): (&str, &str),
+    key: &str,
+) -> Result<Sourced<String>, ConfigError> {
+    let problem = match Url::parse(&address.value) {
+        Ok(url) if !matches!(url.scheme(), "http" | "https") => "is not an http or https address".to_owned(),
         Ok(url) if !url.username().is_empty() || url.password().is_some() => {
-            "has a user name or password in it: keys belong into MASSIVE_S3_ACCESS_KEY_ID and \
-             MASSIVE_S3_SECRET_ACCESS_KEY"
+            format!("has a user name or password in it: keys belong into {key}")
         }
-        Ok(url) if url.query().is_some() || url.fragment().is_some() => "has a `?` or `#` part, which S3 cannot have",
-        Ok(_) => return Ok(endpoint.map(|text| text.trim_end_matches('/').to_owned())),
-        Err(_) => "is not an http or https address",
+        Ok(url) if url.query().is_some() || url.fragment().is_some() => {
+            "has a `?` or `#` part, which it cannot have".to_owned()
+        }
+        Ok(_) => return Ok(address.map(|text| text.trim_end_matches('/').to_owned())),
+        Err(_) => "is not an http or https address".to_owned(),
     };
-    let problem = format!("the S3 endpoint {problem} (the vendor's is {DEFAULT_ENDPOINT})");
-    Err(ConfigError::Value { origin: endpoint.origin, problem })
+    let problem = format!("{what} {problem} (the vendor's is {usual})");
+    Err(ConfigError::Value { origin: address.origin, problem })
 }
 
 fn credentials(inputs: &Inputs) -> Result<Option<Credentials>, ConfigError> {

@@ -36,6 +36,8 @@ fn defaults_are_enough() {
     assert_eq!(settings.s3.endpoint.value, "https://files.massive.com");
     assert_eq!(settings.s3.bucket.value, "flatfiles");
     assert_eq!(settings.s3.credentials, None);
+    assert_eq!((settings.api.url.value.as_str(), settings.api.key), ("https://api.massive.com", None));
+    assert_eq!(settings.api.rate, Sourced::new("auto".into(), Origin::Default));
     assert_eq!((settings.downloads.value, settings.decoders.value), (12, 4));
     assert_eq!((settings.cache_keep.value.as_str(), settings.source), ("24h", None));
     assert_eq!(settings.now.value, inputs().clock);
@@ -73,7 +75,7 @@ fn every_flag_and_key_reaches_its_setting() {
     let mut inputs = inputs();
     inputs.file = file(
         "source = 'm'\ncache_dir = 'c'\ncache_keep = '1h'\ndownloads = 1\ndecoders = 2\n\
-         s3.endpoint = 'http://h:1/'\ns3.bucket = 'b'",
+         s3.endpoint = 'http://h:1/'\ns3.bucket = 'b'\napi.url = 'http://h:2/'\nrate = '5/min'",
     );
     let settings = Settings::resolve(&inputs).unwrap();
     assert_eq!(settings.source, Some(Sourced::new("m".into(), in_file("source"))));
@@ -83,12 +85,15 @@ fn every_flag_and_key_reaches_its_setting() {
     assert_eq!(settings.decoders, Sourced::new(2, in_file("decoders")));
     assert_eq!(settings.s3.endpoint, Sourced::new("http://h:1".into(), in_file("s3.endpoint")));
     assert_eq!(settings.s3.bucket, Sourced::new("b".into(), in_file("s3.bucket")));
+    assert_eq!(settings.api.url, Sourced::new("http://h:2".into(), in_file("api.url")));
+    assert_eq!(settings.api.rate, Sourced::new("5/min".into(), in_file("rate")));
     inputs.flags = Flags {
         source: Some("fm".into()),
         cache_dir: Some("fc".into()),
         cache_keep: Some("2h".into()),
         downloads: Some(5),
         decoders: Some(6),
+        rate: Some("100/s".into()),
         ..Flags::default()
     };
     let settings = Settings::resolve(&inputs).unwrap();
@@ -96,6 +101,7 @@ fn every_flag_and_key_reaches_its_setting() {
     assert_eq!(settings.cache_dir, Sourced::new("fc".into(), Origin::Flag("--cache-dir")));
     assert_eq!(settings.cache_keep, Sourced::new("2h".into(), Origin::Flag("--cache-keep")));
     assert_eq!((settings.downloads.value, settings.decoders.value), (5, 6));
+    assert_eq!(settings.api.rate, Sourced::new("100/s".into(), Origin::Flag("--rate")));
 }
 
 #[test]
@@ -145,8 +151,13 @@ fn what_cannot_be_is_refused_by_name() {
         ),
         (
             |i| i.environment = Variables::of([(env::MASSIVE_S3_ENDPOINT, "https://h/?key=hunter2")]),
-            "environment MASSIVE_S3_ENDPOINT: the S3 endpoint has a `?` or `#` part, which S3 cannot have (the \
+            "environment MASSIVE_S3_ENDPOINT: the S3 endpoint has a `?` or `#` part, which it cannot have (the \
              vendor's is https://files.massive.com)",
+        ),
+        (
+            |i| i.environment = Variables::of([(env::MASSIVE_API_URL, "https://h/?apiKey=hunter2")]),
+            "environment MASSIVE_API_URL: the REST API's address has a `?` or `#` part, which it cannot have (the vendor's \
+             is https://api.massive.com)",
         ),
         (
             |i| i.file = file("s3.bucket = 'flatfiles/us'"),
@@ -229,12 +240,17 @@ fn no_secret_is_shown() {
         (env::AWS_ACCESS_KEY_ID, "AKID"),
         (env::AWS_SECRET_ACCESS_KEY, "hunter2"),
         (env::AWS_SESSION_TOKEN, "hunter2-token"),
+        (env::MASSIVE_API_KEY, "hunter2-api"),
     ]);
     let settings = Settings::resolve(&inputs).unwrap();
     let rows = settings.rows();
     let row = |name| rows.iter().find(|row| row.name == name).unwrap();
     assert_eq!(row("s3 access key id").value, "AKID");
     assert_eq!(row("s3 secret access key").value, "set, not shown");
+    assert_eq!(
+        (row("api key").value.as_str(), row("api key").origin.as_str()),
+        ("set, not shown", "environment MASSIVE_API_KEY")
+    );
     assert_eq!(row("s3 session token").origin, "environment AWS_SESSION_TOKEN");
     assert!(!format!("{settings:?} {settings:#?} {rows:?} {inputs:?}").contains("hunter2"));
 }

@@ -16,6 +16,8 @@ pub struct Settings {
     pub source: Option<Sourced<PathBuf>>,
     /// The vendor's bucket.
     pub s3: S3Settings,
+    /// The vendor's REST API.
+    pub api: ApiSettings,
     /// Folder of fetched files.
     pub cache_dir: Sourced<PathBuf>,
     /// How long, or how many bytes of, fetched files are kept; read by the cache.
@@ -30,6 +32,9 @@ pub struct Settings {
     pub now: Sourced<Timestamp>,
     /// How long a day stays claimed by a process that has died.
     pub lease: Sourced<Duration>,
+    /// How long the vendor is waited for, where a test sets it.
+    #[cfg(feature = "sandbox")]
+    pub patience: Option<Duration>,
 }
 
 /// Where the vendor's bucket is and who asks.
@@ -44,9 +49,17 @@ pub struct S3Settings {
     /// Bytes of a part of a large object, where a test sets them.
     #[cfg(feature = "sandbox")]
     pub part_size_bytes: Option<u64>,
-    /// How long the service is waited for, where a test sets it.
-    #[cfg(feature = "sandbox")]
-    pub patience: Option<std::time::Duration>,
+}
+
+/// Where the vendor's REST API is, who asks, and how often.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ApiSettings {
+    /// Its address: `http` or `https`, no slash at the end.
+    pub url: Sourced<String>,
+    /// Who asks; `None` when nobody is named.
+    pub key: Option<Sourced<Secret>>,
+    /// Most requests in a time (`5/min`, `100/s`), or `auto`; read by the quota.
+    pub rate: Sourced<String>,
 }
 
 /// Who asks for files. Instance metadata is never asked for credentials.

@@ -57,6 +57,12 @@ impl Settings {
             None => rows.push(SettingRow::unset("s3 access key id", "not set")),
         }
         rows.extend([
+            SettingRow::of("api.url", &self.api.url, &self.api.url.value),
+            match &self.api.key {
+                Some(key) => SettingRow::of("api key", key, NOT_SHOWN),
+                None => SettingRow::unset("api key", "not set"),
+            },
+            SettingRow::of("rate", &self.api.rate, &self.api.rate.value),
             SettingRow::of("cache_dir", &self.cache_dir, self.cache_dir.value.display()),
             SettingRow::of("cache_keep", &self.cache_keep, &self.cache_keep.value),
             SettingRow::of("downloads", &self.downloads, self.downloads.value),

@@ -6,6 +6,7 @@ mod check;
 mod context;
 pub mod decode;
 mod feed;
+pub mod hybrid;
 mod load;
 mod minutes;
 mod outage;
@@ -17,6 +18,7 @@ pub mod rest;
 mod share;
 pub mod source;
 mod wanted;
+mod words;
 mod write;
 
 pub use crate::model::Outcome;

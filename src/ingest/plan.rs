@@ -156,6 +156,15 @@ impl DayJob {
         self
     }
 
+    /// The same day without its minutes: what is left to do if they come from elsewhere.
+    pub(super) fn only_day_file(&self) -> Option<Self> {
+        let request = Arc::new(Request { timeframes: TimeframeSet::EMPTY, ..Request::clone(&self.request) });
+        match plan_listed(&request, self.date, &self.listed, &self.state) {
+            DayPlan::Load(job) => Some(*job),
+            DayPlan::Settled { .. } => None,
+        }
+    }
+
     /// Packed bytes to read.
     pub fn bytes(&self) -> u64 {
         self.minute.iter().chain(&self.day).map(|file| file.size_bytes).sum()

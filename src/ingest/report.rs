@@ -12,15 +12,16 @@ use crate::model::{Dataset, Outcome};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RejectReason {
-    /// Another number of fields than the header.
+    /// Another number of fields than the header; from the REST API, without a field that every bar has.
     FieldCount,
     /// Empty, not UTF-8, too long, or of another market than the file.
     Ticker,
-    /// The start of the window is not 19 digits (nanoseconds since 2001), so its unit is unknown.
+    /// The start of the window is not 19 digits (nanoseconds since 2001; from the REST API 13, milliseconds), so its unit is
+    /// unknown.
     StampMagnitude,
     /// The start of the window is not a whole minute.
     StampOffMinute,
-    /// The start of the window lies on another date than the file's.
+    /// The start of the window lies on another date than the file's, or outside what the REST API was asked for.
     StampOtherDate,
     /// A price, volume or count that is no finite number or larger than any can be, or a volume or count below zero.
     Number,
@@ -49,7 +50,7 @@ impl RejectReason {
 /// A rejected row.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct RejectedRow {
-    /// Line of the unpacked file, the header being 1.
+    /// Line of the unpacked file, the header being 1; from the REST API, place in its page, the first row being 1.
     pub line: u64,
     /// Why.
     pub reason: RejectReason,
@@ -70,9 +71,34 @@ impl Rejects {
     /// Rejected rows kept for the report.
     pub const KEPT: usize = 10;
 
+    /// Adds those of another file or page.
+    pub fn merge(&mut self, other: Self) {
+        for (reason, rows) in other.counts {
+            *self.counts.entry(reason).or_default() += rows;
+        }
+        let room = Self::KEPT.saturating_sub(self.first.len());
+        self.first.extend(other.first.into_iter().take(room));
+    }
+
     /// All rejected rows.
     pub fn total(&self) -> u64 {
         self.counts.values().sum()
+    }
+
+    /// Counts a row, and keeps its text if it is one of the first.
+    pub(super) fn reject(&mut self, reason: RejectReason, line: u64, text: impl FnOnce() -> String) {
+        *self.counts.entry(reason).or_default() += 1;
+        if self.first.len() < Self::KEPT {
+            self.first.push(RejectedRow { line, reason, text: text() });
+        }
+    }
+
+    /// Counts by reason and the first row, for people; `line` is what its number counts.
+    pub(super) fn in_words(&self, line: &str) -> String {
+        let reasons: Vec<_> = self.counts.iter().map(|(why, n)| format!("{n} {}", why.as_str())).collect();
+        let first = self.first.first();
+        let first = first.map_or(String::new(), |row| format!("; the first is {line} {}: {}", row.line, row.text));
+        reasons.join(", ") + &first
     }
 }
 
@@ -178,6 +204,8 @@ pub trait Reporter: Send + Sync + fmt::Debug {
     fn decoded(&self, rows: u64);
     /// A day ended, one way or the other.
     fn day_done(&self, day: &DayReport);
+    /// So many requests of the REST API are done of so many, and at the rate that is allowed the others take so long.
+    fn requests(&self, done: u64, of: u64, left: Duration);
     /// Something a person would want to know now: waiting for another process, trying again.
     fn note(&self, message: &str);
 }
@@ -191,5 +219,6 @@ impl Reporter for SilentReporter {
     fn fetched(&self, _bytes: u64) {}
     fn decoded(&self, _rows: u64) {}
     fn day_done(&self, _day: &DayReport) {}
+    fn requests(&self, _done: u64, _of: u64, _left: Duration) {}
     fn note(&self, _message: &str) {}
 }

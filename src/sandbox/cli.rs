@@ -3,21 +3,22 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
-use jiff::Timestamp;
 use jiff::civil::Date;
+use jiff::{SignedDuration, Timestamp};
 
 use super::{
-    Action, Dates, Defects, FileId, Generation, Market, MarketSize, Plan, ProxyScript, RowCut, Rule, SandboxError,
-    Script, ScriptError, ServeOptions, at, proxy, server,
+    Action, Dates, Defects, FileId, Generation, Market, MarketSize, Plan, ProxyScript, Quota, RestOptions, RowCut,
+    Rule, SandboxError, Script, ScriptError, ServeOptions, at, proxy, server,
 };
 use crate::model::Dataset;
 
 /// The data vendor on your own machine, with made-up markets.
 ///
-/// Makes day files in the vendor's formats and serves them by its S3 protocol, so that backfills can be tried and tested
-/// without an account. ALL DATA IS SYNTHETIC: the tickers are real names, the prices are random and mean nothing. The
+/// Makes day files in the vendor's formats and serves them by its S3 protocol, and the same markets by its REST API, so
+/// that backfills can be tried and tested without an account. ALL DATA IS SYNTHETIC: the tickers are real names, the prices are random and mean nothing. The
 /// same settings always give the same bytes.
 #[derive(Debug, Parser)]
 #[command(name = "vendor-sandbox", max_term_width = 100, after_help = EXAMPLE)]
@@ -35,6 +36,10 @@ Example session:
   # Terminal 2: any S3 client, with the keys `sandbox` and `sandbox-secret`
   AWS_ACCESS_KEY_ID=sandbox AWS_SECRET_ACCESS_KEY=sandbox-secret AWS_REGION=us-east-1 \\
       aws --endpoint-url=http://127.0.0.1:9000 s3 ls --recursive s3://flatfiles/us_stocks_sip/
+  # The same market by REST, and what the server has been asked
+  curl -H 'Authorization: Bearer sandbox-api-key' \\
+      'http://127.0.0.1:9000/v2/aggs/ticker/SPY/range/1/minute/2026-10-01/2026-10-01?adjusted=false&limit=50000'
+  curl http://127.0.0.1:9000/sandbox/stats
 
 FILE in the options about defects is a date (2026-10-01: the stocks' minute file) or dataset/kind/date
 (options/day/2026-10-01). Several are separated by commas; the options can be repeated and combined.";
@@ -45,8 +50,8 @@ pub enum Command {
     /// Make synthetic day files in a directory that looks like the vendor's bucket
     #[command(after_help = EXAMPLE)]
     Generate(Box<GenerateArgs>),
-    /// Make what is missing of the synthetic files, then serve the directory by S3 until stopped
-    #[command(after_help = format!("{EXAMPLE}\n\n{}", server::LANGUAGE))]
+    /// Make what is missing of the synthetic files, then serve the directory by S3, and the market by REST, until stopped
+    #[command(after_help = format!("{EXAMPLE}\n\n{}", server::language()))]
     Serve(Box<ServeArgs>),
     /// Pass TCP connections on to another address, as badly as a script says
     #[command(after_help = proxy::LANGUAGE)]
@@ -77,6 +82,9 @@ pub struct GenerateArgs {
     /// Another number, other prices
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
+    /// Add stocks that split, month by month, so that their prices really jump
+    #[arg(long)]
+    splits: bool,
     /// Instant that counts as now, like 2026-10-02T12:00:00Z [default: BARKEEP_NOW, or the clock]
     #[arg(long, value_name = "INSTANT")]
     now: Option<Timestamp>,
@@ -104,7 +112,16 @@ pub struct GenerateArgs {
 }
 
 impl GenerateArgs {
-    /// What to make; `now` counts where the command line names no instant.
+    fn market(&self) -> Market {
+        Market { size: self.market, seed: self.seed, splits: self.splits }
+    }
+
+    /// The instant that counts as now, if one is named.
+    pub const fn now(&self) -> Option<Timestamp> {
+        self.now
+    }
+
+    /// What to make at an instant.
     pub fn generation(&self, now: Timestamp) -> Generation {
         let dates = match (self.from, self.to) {
             (Some(from), Some(to)) => Dates::Range(from..=to),
@@ -113,10 +130,10 @@ impl GenerateArgs {
         };
         let set = |files: &[FileId]| files.iter().copied().collect();
         Generation {
-            market: Market { size: self.market, seed: self.seed },
+            market: self.market(),
             datasets: self.dataset.clone(),
             dates,
-            now: self.now.unwrap_or(now),
+            now,
             defects: Defects {
                 absent: self.late.iter().chain(&self.missing).copied().collect(),
                 replaced: set(&self.replace),
@@ -153,12 +170,33 @@ pub struct ServeArgs {
     /// Datasets of the customer's plan; others are listed and answered 403 [default: all]
     #[arg(long, value_name = "DATASET,…", value_delimiter = ',')]
     entitled: Vec<Dataset>,
-    /// First date of the customer's plan; older files are listed and answered 403
+    /// First date of the customer's plan; older files are listed and answered 403, as are REST requests for more
     #[arg(long, value_name = "DATE")]
     plan_from: Option<Date>,
     /// Write one line per request to standard error: method, key, range, status
     #[arg(long)]
     log_requests: bool,
+    /// REST key of the only customer
+    #[arg(long, value_name = "KEY", default_value = "sandbox-api-key", help_heading = "REST API")]
+    api_key: String,
+    /// Answer 429 to what is more than this in any window, refused requests counted: 5/min, 100/s [default: no limit]
+    #[arg(long, value_name = "REQUESTS/UNIT", help_heading = "REST API")]
+    quota: Option<Quota>,
+    /// Say in Retry-After when to come again after 429
+    #[arg(long, help_heading = "REST API")]
+    retry_after: bool,
+    /// Data end so long before now, and answers say DELAYED, as on the vendor's delayed plans: 15m
+    #[arg(long, value_name = "TIME", help_heading = "REST API", value_parser = time_span)]
+    rest_delay: Option<Duration>,
+    /// Files whose data REST lacks; late and missing files do not lack there unless named here
+    #[arg(long, value_name = "FILE,…", value_delimiter = ',', help_heading = "REST API")]
+    rest_missing: Vec<FileId>,
+    /// Datasets of the customer's REST plan [default: those of --entitled]
+    #[arg(long, value_name = "DATASET,…", value_delimiter = ',', help_heading = "REST API")]
+    rest_entitled: Vec<Dataset>,
+    /// First date of the customer's REST plan [default: that of --plan-from]
+    #[arg(long, value_name = "DATE", help_heading = "REST API")]
+    rest_plan_from: Option<Date>,
     /// Script of faults, a rule per line; see below
     #[arg(long, value_name = "FILE", help_heading = "Faults of the service")]
     faults: Option<PathBuf>,
@@ -183,17 +221,30 @@ pub struct ServeArgs {
 }
 
 impl ServeArgs {
-    /// How to serve.
-    pub fn options(&self) -> Result<ServeOptions, SandboxError> {
+    /// How to serve; `now` is the instant that counts as now, unless the clock does.
+    pub fn options(&self, now: Option<Timestamp>) -> Result<ServeOptions, SandboxError> {
         let entitled = if self.entitled.is_empty() { Dataset::ALL.to_vec() } else { self.entitled.clone() };
+        let plan = Plan { datasets: entitled, from: self.plan_from };
+        let rest_entitled = if self.rest_entitled.is_empty() { &plan.datasets } else { &self.rest_entitled };
+        let rest = RestOptions {
+            market: self.generate.market(),
+            api_key: self.api_key.clone(),
+            plan: Some(Plan { datasets: rest_entitled.clone(), from: self.rest_plan_from.or(self.plan_from) }),
+            quota: self.quota,
+            retry_after: self.retry_after,
+            delay: self.rest_delay.unwrap_or_default(),
+            missing: self.rest_missing.iter().copied().collect(),
+            now,
+        };
         let hidden = self.generate.late.iter().chain(&self.generate.missing).copied().collect();
         Ok(ServeOptions {
             listen: self.listen,
             access_key: self.access_key.clone(),
             secret_key: self.secret_key.clone(),
             bucket: self.bucket.clone(),
-            plan: Plan { datasets: entitled, from: self.plan_from },
+            plan,
             hidden,
+            rest,
             faults: self.script()?,
             log_requests: self.log_requests,
             ..ServeOptions::new(&self.generate.data_dir)
@@ -244,6 +295,12 @@ impl ProxyArgs {
 /// Where `--stall` stops: behind the first bytes of any object.
 const STALLS_AFTER_BYTES: u64 = 100;
 
+/// A time like `15m`.
+fn time_span(text: &str) -> Result<Duration, String> {
+    let span: SignedDuration = text.parse().map_err(|_| format!("`{text}` is not a time like 15m or 90s"))?;
+    Duration::try_from(span).map_err(|_| format!("`{text}` is less than nothing"))
+}
+
 /// After how many bytes to reset, and how often: `100000:2`, or `100000` for once.
 #[derive(Debug, Clone)]
 struct ResetAfter {
@@ -269,7 +326,7 @@ mod tests {
     fn generation(flags: &[&str]) -> Generation {
         let line = ["vendor-sandbox", "generate", "--data-dir=/tmp/x"].iter().chain(flags);
         match Cli::try_parse_from(line).unwrap().command {
-            Command::Generate(args) => args.generation(Timestamp::UNIX_EPOCH),
+            Command::Generate(args) => args.generation(args.now().unwrap_or(Timestamp::UNIX_EPOCH)),
             Command::Serve(_) | Command::Proxy(_) => unreachable!("the line says generate"),
         }
     }

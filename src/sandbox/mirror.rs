@@ -84,8 +84,11 @@ impl Generation {
     }
 
     fn fingerprint(&self, id: FileId) -> String {
-        let Market { size, seed } = self.market;
-        format!("generator={GENERATOR} market={} seed={seed} {}", size.as_str(), self.defects.fingerprint(id))
+        let Market { size, seed, splits } = self.market;
+        let (size, defects) = (size.as_str(), self.defects.fingerprint(id));
+        // Files of markets without such stocks, and of other datasets, are the same whether there is the option or not.
+        let splits = if splits && id.dataset == Dataset::Stocks { " splits=true" } else { "" };
+        format!("generator={GENERATOR} market={size} seed={seed} {defects}{splits}")
     }
 }
 
@@ -183,6 +186,18 @@ impl Manifest {
     }
 }
 
+/// Versions of the files that were made again as others, as a directory's manifest tells them; none if it has no manifest.
+pub(super) fn republished(directory: &Path) -> HashMap<FileId, u8> {
+    let text = fs::read_to_string(directory.join(MANIFEST)).unwrap_or_default();
+    let entry = |line: &str| {
+        let id = FileId::of_key(line.split('\t').next()?)?;
+        let version = line.split_whitespace().find_map(|word| word.strip_prefix("version=")?.parse().ok())?;
+        Some((id, version))
+    };
+    // The last line of a file counts, and may have brought the first version back.
+    text.lines().filter_map(entry).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use jiff::civil::date;
@@ -192,7 +207,7 @@ mod tests {
 
     fn generation(dates: Dates) -> Generation {
         Generation {
-            market: Market { size: MarketSize::Tiny, seed: 1 },
+            market: Market { size: MarketSize::Tiny, seed: 1, splits: false },
             datasets: vec![Dataset::Stocks],
             dates,
             now: "2026-10-05T12:00:00Z".parse().unwrap(),

@@ -21,7 +21,10 @@ pub use market::{Aggregates, Content, FileId, FileIdError, Market, MarketFile, M
 pub use mirror::{Dates, Generation, Made, generate};
 pub use proxy::{Proxy, ProxyScript};
 pub use rules::ScriptError;
-pub use server::{Action, Counts, Plan, Rule, Script, ServeOptions, Server};
+pub use server::{
+    Action, Counts, FaultBody, Plan, Quota, QuotaError, RestCounts, RestFault, RestOptions, Rule, Script, ServeOptions,
+    Server,
+};
 
 /// Why the sandbox cannot do what was asked.
 #[derive(Debug, thiserror::Error)]

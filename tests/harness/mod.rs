@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use barkeep::model::Dataset;
 use barkeep::sandbox::{
-    Counts, Dates, Defects, FileId, Generation, Market, MarketSize, ServeOptions, Server, generate,
+    Counts, Dates, Defects, FileId, Generation, Market, MarketSize, RestCounts, ServeOptions, Server, generate,
 };
 use serde_json::Value;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteRow};
@@ -28,7 +28,7 @@ pub const NOW: &str = "2026-10-05T16:00:00Z";
 /// What synthetic markets are made with: tiny, one day or some.
 pub fn generation(datasets: &[Dataset], from: &str, to: &str) -> Generation {
     Generation {
-        market: Market { size: MarketSize::Tiny, seed: 1 },
+        market: Market { size: MarketSize::Tiny, seed: 1, splits: false },
         datasets: datasets.to_vec(),
         dates: Dates::Range(from.parse().unwrap()..=to.parse().unwrap()),
         now: NOW.parse().unwrap(),
@@ -140,7 +140,9 @@ impl Place {
         command
             .env("MASSIVE_S3_ENDPOINT", url)
             .env("MASSIVE_S3_ACCESS_KEY_ID", "sandbox")
-            .env("MASSIVE_S3_SECRET_ACCESS_KEY", "sandbox-secret");
+            .env("MASSIVE_S3_SECRET_ACCESS_KEY", "sandbox-secret")
+            .env("MASSIVE_API_URL", url)
+            .env("MASSIVE_API_KEY", "sandbox-api-key");
         command
     }
 
@@ -279,6 +281,15 @@ impl Dump {
         self.bars.iter().map(String::as_str).filter(|bar| bar.starts_with(&start)).collect()
     }
 
+    /// The bars without their VWAPs.
+    pub fn without_vwap(&self) -> Vec<String> {
+        let less = |bar: &String| {
+            let fields = bar.split('|').enumerate().filter(|(at, _)| !matches!(at, 8 | 11));
+            fields.map(|(_, field)| field).collect::<Vec<_>>().join("|")
+        };
+        self.bars.iter().map(less).collect()
+    }
+
     /// Bars whose text does not hold something.
     pub fn bars_without(&self, part: &str) -> Vec<&str> {
         self.bars.iter().map(String::as_str).filter(|bar| !bar.contains(part)).collect()
@@ -336,6 +347,7 @@ impl Vendor {
     pub fn serve_with(folder: &Path, change: impl FnOnce(&mut ServeOptions)) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
         let mut options = ServeOptions::new(folder);
+        options.rest.now = Some(NOW.parse().unwrap());
         change(&mut options);
         let server = runtime.block_on(Server::start(options)).unwrap();
         Self { runtime, server: Some(server) }
@@ -347,6 +359,11 @@ impl Vendor {
 
     pub fn counts(&self) -> Counts {
         self.server.as_ref().unwrap().counts()
+    }
+
+    /// What its REST endpoints were asked so far.
+    pub fn rest_counts(&self) -> RestCounts {
+        self.server.as_ref().unwrap().rest_counts()
     }
 
     /// How often each rule of the faults has struck.

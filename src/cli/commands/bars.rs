@@ -7,9 +7,11 @@ use jiff::civil::Date;
 use serde::Serialize;
 use serde_json::json;
 
-use super::{Context, store_error};
-use crate::cli::format::price;
-use crate::cli::{Align, BarsArgs, BarsFormat, BarsRequest, Body, CliError, Exit, Table, print_json};
+use super::api::history;
+use super::{Context, store_error, warn};
+use crate::cli::format::{counted, price, printable};
+use crate::cli::{Align, BarsArgs, BarsFormat, BarsRequest, Body, CliError, Exit, Fetch, Table, print_json, reporter};
+use crate::history::{self, Answer, Origin, Part};
 use crate::model::{VwapMethod, midnight};
 use crate::store::{BarReader, StoredBar};
 
@@ -35,28 +37,33 @@ struct BarRow<'a> {
 
 /// Shows bars.
 pub(super) async fn run(args: &BarsArgs, context: &Context) -> Result<Exit, CliError> {
-    let request = BarsRequest::new(args, context.json)?;
-    let nothing = || {
-        let error = anyhow::anyhow!("no {} bars of {} are loaded for these dates", request.timeframe, request.symbol);
-        CliError::failed(error).with_hint(format!(
-            "`backfill status --symbol={0}` shows what is there, `backfill s3 --symbol={0}` loads it",
-            request.symbol
-        ))
+    let request = BarsRequest::new(args, context.json, context.settings.now.value)?;
+    let (mut bars, parts) = match &request.fetch {
+        None => (stored(&request, context).await?, None),
+        Some(fetch) => {
+            let answer = fetched(&request, fetch, context).await?;
+            let parts = answer.parts();
+            (answer.bars, Some(parts))
+        }
     };
-    let Some(mut store) = context.existing_store().await? else { return Err(nothing()) };
-    let market = request.symbol.dataset().market();
-    let from = request.from.map_or(i64::MIN, |date| midnight(market, date).as_millisecond());
-    let end = request.to.and_then(|date| date.tomorrow().ok());
-    let to = end.map_or(i64::MAX, |date| midnight(market, date).as_millisecond() - 1);
-    let mut bars = store.bars(request.symbol.as_str(), request.timeframe, from..=to).await.map_err(store_error)?;
-    store.close().await.map_err(store_error)?;
+    let has_gaps = parts.iter().flatten().any(|part| part.origin == Origin::Missing);
+    if !context.quiet {
+        for part in parts.iter().flatten() {
+            warn(&part_line(part));
+        }
+    }
     if bars.is_empty() {
-        return Err(nothing());
+        let error = anyhow::anyhow!("there are no {} bars of {} of these dates", request.timeframe, request.symbol);
+        return Err(CliError::failed(error).with_hint(format!(
+            "`backfill status --symbol={0}` shows what is loaded, `backfill hybrid --symbol={0}` loads it",
+            request.symbol
+        )));
     }
     if let Some(limit) = request.limit {
         let surplus = bars.len().saturating_sub(usize::try_from(limit).unwrap_or(usize::MAX));
         bars.drain(..surplus);
     }
+    let exit = if has_gaps { Exit::Gaps } else { Exit::Done };
     let out = &mut io::stdout().lock();
     let rows: Vec<BarRow<'_>> = bars.iter().map(|stored| row(request.symbol.as_str(), stored)).collect();
     match request.format {
@@ -69,10 +76,41 @@ pub(super) async fn run(args: &BarsArgs, context: &Context) -> Result<Exit, CliE
                 "from": request.from,
                 "to": request.to,
             });
-            print_json(out, "bars", &settings, Body::Rows(&rows), &json!({ "bars": rows.len() }), Exit::Done)?;
+            let totals = json!({ "bars": rows.len(), "parts": parts });
+            print_json(out, "bars", &settings, Body::Rows(&rows), &totals, exit)?;
         }
     }
-    Ok(Exit::Done)
+    Ok(exit)
+}
+
+/// What is loaded.
+async fn stored(request: &BarsRequest, context: &Context) -> Result<Vec<StoredBar>, CliError> {
+    let Some(mut store) = context.existing_store().await? else { return Ok(Vec::new()) };
+    let market = request.symbol.dataset().market();
+    let from = request.from.map_or(i64::MIN, |date| midnight(market, date).as_millisecond());
+    let end = request.to.and_then(|date| date.tomorrow().ok());
+    let to = end.map_or(i64::MAX, |date| midnight(market, date).as_millisecond() - 1);
+    let bars = store.bars(request.symbol.as_str(), request.timeframe, from..=to).await.map_err(store_error)?;
+    store.close().await.map_err(store_error)?;
+    Ok(bars)
+}
+
+/// What is loaded, and what can be fetched of the rest.
+async fn fetched(request: &BarsRequest, fetch: &Fetch, context: &Context) -> Result<Answer, CliError> {
+    let reporter = reporter(context.quiet, context.json, Context::has_terminal(), context.settings.color.value);
+    let mut history = history(fetch.keeps, context, reporter).await?;
+    let (symbol, dates, now) = (request.symbol.clone(), fetch.dates.clone(), context.settings.now.value);
+    let answer = history.bars(&history::Request { symbol, timeframe: request.timeframe, dates, now }).await;
+    if let Some(store) = history.into_store() {
+        store.close().await.map_err(store_error)?;
+    }
+    Ok(answer)
+}
+
+fn part_line(part: &Part) -> String {
+    let dates = if part.days == 1 { part.from.to_string() } else { format!("{} to {}", part.from, part.to) };
+    let detail = part.detail.as_deref().map(|detail| format!(": {}", printable(detail))).unwrap_or_default();
+    format!("{dates} ({}) {}{detail}", counted(part.days, "day"), part.origin.as_str())
 }
 
 fn row<'a>(symbol: &'a str, StoredBar { bar, session_date }: &StoredBar) -> BarRow<'a> {

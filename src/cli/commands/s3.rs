@@ -23,7 +23,7 @@ use crate::store::{AnyClaims, AnyStore, BarReader, Claiming, Ledger, Watchlist};
 /// Loads day files.
 pub(super) async fn run(args: &IngestArgs, context: &Context, signals: &Signals) -> Result<Exit, CliError> {
     let settings = &context.settings;
-    let request = Request::new(&args.selection, settings.now.value)?;
+    let request = Request::new(&args.selection, &args.files, settings.now.value)?;
     let dataset = args.selection.dataset.unwrap_or(Dataset::Stocks);
     // Before the database, so that a wrong folder or missing keys leave no empty one behind.
     let source = open_source(settings, dataset).await?;
@@ -160,7 +160,7 @@ async fn open(settings: &Settings, dataset: Dataset, keep: CacheKeep) -> Result<
     let (endpoint, bucket) = (s3.endpoint.value.clone(), s3.bucket.value.clone());
     let options = S3Options { endpoint, bucket, credentials, ..S3Options::default() };
     #[cfg(feature = "sandbox")]
-    let options = as_tested(options, s3);
+    let options = as_tested(options, settings);
     let bucket = S3Source::connect(options)?;
     let cache = Cache::open(&settings.cache_dir.value, keep)?;
     cache.sweep()?;
@@ -169,8 +169,8 @@ async fn open(settings: &Settings, dataset: Dataset, keep: CacheKeep) -> Result<
 
 /// The same with the sizes and waits that a test has set.
 #[cfg(feature = "sandbox")]
-fn as_tested(options: S3Options, settings: &crate::config::S3Settings) -> S3Options {
-    let part_size = settings.part_size_bytes.unwrap_or(options.part_size);
+fn as_tested(options: S3Options, settings: &Settings) -> S3Options {
+    let part_size = settings.s3.part_size_bytes.unwrap_or(options.part_size);
     let wait = |usual| settings.patience.unwrap_or(usual);
     S3Options {
         part_size,
@@ -200,7 +200,7 @@ async fn credentials(named: &Credentials) -> Result<S3Credentials, SourceError> 
     }
 }
 
-fn asked(request: &Request, selection: &Selection) -> ingest::Request {
+pub(super) fn asked(request: &Request, selection: &Selection) -> ingest::Request {
     let symbols = match &selection.wanted {
         Wanted::All => None,
         Wanted::Symbols(symbols) => Some(symbols.iter().map(|symbol| symbol.as_str().to_owned()).collect()),

@@ -24,7 +24,9 @@ pub use error::DecodeError;
 pub use header::HeaderError;
 pub use lines::{MAX_LINE_BYTES, MAX_UNPACKED_BYTES};
 pub use minute::{Grouping, MinuteRows, SymbolMinutes, decode_minutes};
+pub(super) use number::whole;
 pub use rows::MAX_REJECTED_SHARE;
+pub(super) use rows::{checked_prices, checked_volume};
 
 /// The content of a gzip file of one or more members.
 pub fn gunzip<R: Read>(packed: R) -> impl Read {

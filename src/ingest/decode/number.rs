@@ -67,12 +67,14 @@ fn by_the_book(text: &[u8]) -> Option<f64> {
 pub(crate) fn count(text: &[u8]) -> Option<u64> {
     if text.is_empty() || text.len() > 15 || !text.iter().all(u8::is_ascii_digit) {
         // `1234.000000` and `1.2e3` are whole numbers too.
-        #[expect(clippy::cast_precision_loss, reason = "2^53 is exact")]
-        let whole = decimal(text).filter(|v| v.fract() == 0.0 && (0.0..=EXACT_INTEGER as f64).contains(v))?;
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "checked the line before")]
-        return Some(whole as u64);
+        return decimal(text).and_then(whole);
     }
     Some(text.iter().fold(0, |sum, byte| sum * 10 + u64::from(byte - b'0')))
+}
+
+/// The whole number from 0 to 2⁵³ that a number is, if it is one.
+pub(crate) fn whole(number: f64) -> Option<u64> {
+    (number.fract() == 0.0 && (0.0..=EXACT_INTEGER as f64).contains(&number)).then_some(number as u64)
 }
 
 /// A time stamp in nanoseconds since the Unix epoch: exactly 19 digits, which is the unit's signature from 2001 to 2286.

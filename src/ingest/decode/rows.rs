@@ -10,7 +10,7 @@ use super::content::Hashing;
 use super::header::Columns;
 use super::lines::Lines;
 use super::number::{count, decimal};
-use crate::ingest::report::{RejectReason, RejectedRow, Rejects};
+use crate::ingest::report::{RejectReason, Rejects};
 use crate::model::{Dataset, Prices, Symbol};
 use crate::store::ContentHash;
 
@@ -39,27 +39,45 @@ impl<'a> Row<'a> {
     /// Prices, volume and transactions of the row. Volume and transactions are 0 in files without them.
     #[inline]
     pub(super) fn values(&self, columns: &Columns, dataset: Dataset) -> Result<Values, RejectReason> {
-        let price = |column| {
-            decimal(self.field(column)).filter(|price| price.abs() <= LARGEST_PRICE).ok_or(RejectReason::Number)
-        };
+        let price = |column| decimal(self.field(column)).ok_or(RejectReason::Number);
         let (open, high) = (price(columns.open)?, price(columns.high)?);
         let (low, close) = (price(columns.low)?, price(columns.close)?);
         let (volume, trades) = match columns.traded {
             Some((volume, transactions)) => (
-                decimal(self.field(volume))
-                    .filter(|volume| (0.0..=LARGEST_VOLUME).contains(volume))
-                    .ok_or(RejectReason::Number)?,
+                checked_volume(decimal(self.field(volume)).ok_or(RejectReason::Number)?)?,
                 count(self.field(transactions)).ok_or(RejectReason::Number)?,
             ),
             None => (0.0, 0),
         };
-        let prices = Prices::checked(open, high, low, close).map_err(|_| RejectReason::PriceOrder)?;
-        if dataset.prices_are_positive() && prices.low <= 0.0 {
-            return Err(RejectReason::PriceNotPositive);
-        }
-        // `-0` reads as zero below zero; stored volumes have one zero only.
-        Ok(Values { prices, volume: volume.abs(), trades })
+        let prices = checked_prices(dataset, open, high, low, close)?;
+        Ok(Values { prices, volume, trades })
     }
+}
+
+/// Four prices, if they can be those of a bar.
+#[inline]
+pub(crate) fn checked_prices(
+    dataset: Dataset,
+    open: f64,
+    high: f64,
+    low: f64,
+    close: f64,
+) -> Result<Prices, RejectReason> {
+    if ![open, high, low, close].iter().all(|price| price.abs() <= LARGEST_PRICE) {
+        return Err(RejectReason::Number);
+    }
+    let prices = Prices::checked(open, high, low, close).map_err(|_| RejectReason::PriceOrder)?;
+    if dataset.prices_are_positive() && prices.low <= 0.0 {
+        return Err(RejectReason::PriceNotPositive);
+    }
+    Ok(prices)
+}
+
+/// A volume, if it can be one.
+#[inline]
+pub(crate) fn checked_volume(volume: f64) -> Result<f64, RejectReason> {
+    // `-0` reads as zero below zero; stored volumes have one zero only.
+    if (0.0..=LARGEST_VOLUME).contains(&volume) { Ok(volume.abs()) } else { Err(RejectReason::Number) }
 }
 
 /// What a row says beside its ticker and time.
@@ -133,11 +151,7 @@ impl<R: Read> Rows<R> {
     /// Counts the row read last as bad.
     #[cold]
     pub(super) fn reject(&mut self, reason: RejectReason) {
-        *self.rejects.counts.entry(reason).or_default() += 1;
-        if self.rejects.first.len() < Rejects::KEPT {
-            let text = excerpt(self.lines.current());
-            self.rejects.first.push(RejectedRow { line: self.lines.number(), reason, text });
-        }
+        self.rejects.reject(reason, self.lines.number(), || excerpt(self.lines.current()));
     }
 
     /// Rows so far, bad ones included.
@@ -152,10 +166,7 @@ impl<R: Read> Rows<R> {
         #[expect(clippy::cast_precision_loss, reason = "a share needs no more than 53 bits")]
         let share = rejected as f64 / self.count.max(1) as f64;
         if share > MAX_REJECTED_SHARE {
-            let reasons: Vec<_> = self.rejects.counts.iter().map(|(why, n)| format!("{n} {}", why.as_str())).collect();
-            let first = self.rejects.first.first();
-            let first = first.map_or(String::new(), |row| format!("; the first is line {}: {}", row.line, row.text));
-            let reasons = reasons.join(", ") + &first;
+            let reasons = self.rejects.in_words("line");
             return Err(DecodeError::TooManyRejects { rejected, rows: self.count, reasons });
         }
         Ok((self.count, self.rejects, self.lines.reader().hash()))

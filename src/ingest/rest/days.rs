@@ -3,26 +3,12 @@
 use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
 
+use super::RawMinute;
 use super::plan::{SETTLING, is_provisional};
 use crate::aggregate::{DayGrid, roll_up};
 use crate::ingest::minutes::put_in_order;
-use crate::model::{Bar, Dataset, Minute, Prices, TimeframeSet};
+use crate::model::{Bar, Dataset, Minute, TimeframeSet};
 use crate::store::SymbolDay;
-
-/// A row of an answer that can be a minute bar.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct MinuteRow {
-    /// Start, milliseconds since the Unix epoch, a whole minute.
-    pub timestamp_ms: i64,
-    /// Prices.
-    pub prices: Prices,
-    /// Traded volume; 0 where the market has none.
-    pub volume: f64,
-    /// The vendor's volume-weighted average price.
-    pub vwap: Option<f64>,
-    /// Transactions; 0 where the source has none.
-    pub trades: u64,
-}
 
 /// A day's minutes, strictly ascending.
 #[derive(Debug, Clone, PartialEq)]
@@ -54,7 +40,7 @@ impl DayCutter {
     }
 
     /// Takes the rows of a page, ascending; gives the days that are whole now.
-    pub fn add(&mut self, rows: &[MinuteRow]) -> Vec<DayMinutes> {
+    pub fn add(&mut self, rows: &[RawMinute]) -> Vec<DayMinutes> {
         let mut whole = Vec::new();
         for row in rows {
             let is_open = |open: &(DayGrid, _)| open.0.minute_at(row.timestamp_ms).is_some();
@@ -73,7 +59,8 @@ impl DayCutter {
                 && let Some(minute) = grid.minute_at(row.timestamp_ms)
             {
                 day.rows += 1;
-                let MinuteRow { prices, volume, vwap, trades, .. } = *row;
+                let RawMinute { prices, vwap, .. } = *row;
+                let (volume, trades) = (row.volume.unwrap_or(0.0), row.trades.unwrap_or(0));
                 day.minutes.push(Minute { minute, prices, volume, vwap, trades });
             }
         }

@@ -1,7 +1,7 @@
 use jiff::civil::date;
 
 use super::*;
-use crate::model::Timeframe;
+use crate::model::{Prices, Timeframe};
 
 const FRIDAY: Date = date(2026, 10, 2);
 const MONDAY: Date = date(2026, 10, 5);
@@ -11,9 +11,15 @@ fn at(text: &str) -> Timestamp {
     text.parse().unwrap()
 }
 
-fn row(start: &str, price: f64) -> MinuteRow {
+fn row(start: &str, price: f64) -> RawMinute {
     let prices = Prices::checked(price, price, price, price).unwrap();
-    MinuteRow { timestamp_ms: at(start).as_millisecond(), prices, volume: 100.0, vwap: Some(price), trades: 2 }
+    RawMinute {
+        timestamp_ms: at(start).as_millisecond(),
+        prices,
+        volume: Some(100.0),
+        vwap: Some(price),
+        trades: Some(2),
+    }
 }
 
 fn told(days: &[DayMinutes]) -> Vec<(Date, usize)> {
@@ -46,7 +52,7 @@ fn days_that_are_there_already_are_passed_over() {
 fn rows_of_a_minute_that_disagree_are_settled_as_in_files() {
     let mut cutter = DayCutter::new(Dataset::Stocks, &[FRIDAY]);
     let first = row("2026-10-02T14:00:00Z", 1.0);
-    let better = MinuteRow { trades: 9, ..row("2026-10-02T14:00:00Z", 2.0) };
+    let better = RawMinute { trades: Some(9), ..row("2026-10-02T14:00:00Z", 2.0) };
     cutter.add(&[first, first, better]);
     let days = cutter.finish();
     assert_eq!((told(&days), days[0].rows, days[0].conflicting), (vec![(FRIDAY, 1)], 3, 1));

@@ -14,6 +14,8 @@ use crate::store::{DayState, RestState};
 /// fits into one page even where trading never stops (44,640 of 50,000 rows).
 const LONGEST_WINDOW_DAYS: i64 = 31;
 
+const MINUTE_MS: i64 = 60_000;
+
 /// Trades are reported late for about as long as this, and delayed plans lag as far behind.
 pub(super) const SETTLING: SignedDuration = SignedDuration::from_mins(15);
 
@@ -54,18 +56,11 @@ impl Window {
         self.dates[self.dates.len() - 1]
     }
 
-    /// The instants it asks for, milliseconds since the Unix epoch: all of its dates.
+    /// The first and the last minute of its dates, milliseconds since the Unix epoch.
     pub fn range_ms(&self) -> RangeInclusive<i64> {
         let market = self.symbol.dataset().market();
         let end = self.last().tomorrow().map_or(i64::MAX, |next| midnight(market, next).as_millisecond());
-        midnight(market, self.first()).as_millisecond()..=end - 1
-    }
-
-    /// The older and the newer half; `None` for a window of one date.
-    pub fn halves(&self) -> Option<[Self; 2]> {
-        let (older, newer) = self.dates.split_at(self.dates.len() / 2);
-        let of = |dates: &[Date]| Self { symbol: self.symbol.clone(), dates: dates.to_vec() };
-        (!older.is_empty()).then(|| [of(older), of(newer)])
+        midnight(market, self.first()).as_millisecond()..=end - MINUTE_MS
     }
 }
 
@@ -117,6 +112,11 @@ pub fn plan_symbol(
     SymbolPlan { symbol: symbol.clone(), windows: windows(symbol, missing), settled }
 }
 
+/// Whether a day has to be asked for.
+pub fn is_missing(asked: &Asked, ticker: &str, date: Date, state: &DayState) -> bool {
+    !wanted(asked, ticker, date, state).is_empty()
+}
+
 /// The timeframes a day's minutes are to be rolled up to: those that nothing covers, and those of files whose VWAPs are to
 /// be made exact.
 pub(super) fn wanted(asked: &Asked, ticker: &str, date: Date, state: &DayState) -> TimeframeSet {
@@ -142,8 +142,8 @@ pub(super) fn is_provisional(dataset: Dataset, date: Date, now: Timestamp) -> bo
     now < session_finished_at(dataset, date).saturating_add(SETTLING).unwrap_or(Timestamp::MAX)
 }
 
-/// As few windows as cover all dates, newest first.
-fn windows(symbol: &Symbol, dates: Vec<Date>) -> Vec<Window> {
+/// As few windows as cover all dates (ascending), newest first.
+pub fn windows(symbol: &Symbol, dates: Vec<Date>) -> Vec<Window> {
     let mut windows: Vec<Window> = Vec::new();
     for date in dates.into_iter().rev() {
         match windows.last_mut() {

@@ -65,7 +65,7 @@ fn ninety_days_are_three_requests() {
     let sessions = xnys().sessions(date(2026, 7, 5)..=date(2026, 10, 2)).count();
     assert_eq!(plan.windows.iter().map(|window| window.dates.len()).sum::<usize>(), sessions);
     assert_eq!(*plan.windows[0].range_ms().start(), at("2026-09-02T04:00:00Z").as_millisecond(), "New York midnight");
-    assert_eq!(*plan.windows[0].range_ms().end(), at("2026-10-03T04:00:00Z").as_millisecond() - 1);
+    assert_eq!(*plan.windows[0].range_ms().end(), at("2026-10-03T03:59:00Z").as_millisecond());
 }
 
 #[test]

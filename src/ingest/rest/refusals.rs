@@ -4,6 +4,8 @@ use jiff::civil::Date;
 use jiff::{Timestamp, ToSpan};
 use serde::{Deserialize, Serialize};
 
+use super::{Entitlement, RestError, Window};
+
 /// How long a refusal is believed without asking again.
 const REMEMBERED_HOURS: i64 = 24;
 
@@ -23,6 +25,11 @@ pub struct Refusal {
 impl Refusal {
     fn covers(&self, date: Date) -> bool {
         self.from.is_none_or(|from| from <= date) && self.to.is_none_or(|to| date <= to)
+    }
+
+    fn includes(&self, other: &Self) -> bool {
+        let begins = self.from.is_none() || self.from <= other.from && other.from.is_some();
+        begins && (self.to.is_none() || self.to >= other.to && other.to.is_some())
     }
 
     /// What a day is told that was not asked for because of this.
@@ -53,8 +60,44 @@ impl Refusals {
 
     /// Adds one, and forgets those that are believed no longer.
     pub fn add(&mut self, refusal: Refusal, now: Timestamp) {
-        self.0.retain(|old| is_believed(old, now) && (old.from, old.to) != (refusal.from, refusal.to));
+        self.0.retain(|old| is_believed(old, now) && !refusal.includes(old));
         self.0.push(refusal);
+    }
+}
+
+/// What a refused window tells.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Refused {
+    /// What is not asked for again.
+    pub(super) refusal: Refusal,
+    /// Dates of the window that it is about.
+    pub(super) dates: Vec<Date>,
+    /// What may be had all the same.
+    pub(super) left: Option<Window>,
+}
+
+impl Window {
+    /// What it tells that this window was refused.
+    pub(super) fn refused(&self, why: Entitlement, error: &RestError, at: Timestamp) -> Refused {
+        let refusal = |from, to| Refusal { from, to, at, detail: error.refusal() };
+        let all = |refusal| Refused { refusal, dates: self.dates.clone(), left: None };
+        match why {
+            // The vendor refuses a request that begins too early, wherever it ends.
+            Entitlement::History => {
+                let dates = self.dates[1..].to_vec();
+                let left = (!dates.is_empty()).then(|| Self { symbol: self.symbol.clone(), dates });
+                Refused { refusal: refusal(None, Some(self.first())), dates: vec![self.first()], left }
+            }
+            Entitlement::Plan => all(refusal(None, None)),
+            Entitlement::Unknown => all(refusal(Some(self.first()), Some(self.last()))),
+        }
+    }
+
+    /// The newer and the older half; a window of one date is one.
+    pub(super) fn halves(&self) -> Vec<Self> {
+        let (older, newer) = self.dates.split_at(self.dates.len() / 2);
+        let halves = [newer, older].into_iter().filter(|dates| !dates.is_empty());
+        halves.map(|dates| Self { symbol: self.symbol.clone(), dates: dates.to_vec() }).collect()
     }
 }
 

@@ -7,6 +7,8 @@ mod level;
 mod print;
 mod rng;
 mod scramble;
+mod series;
+mod splits;
 mod tickers;
 mod universe;
 mod walk;
@@ -25,6 +27,9 @@ use self::scramble::{Row, Scrambler};
 use self::universe::instruments;
 use self::walk::Walker;
 use crate::model::Dataset;
+
+pub use self::series::{Aggregate, SymbolDay};
+pub use self::splits::{Split, adjustment, table as split_table};
 
 /// From this date the vendor prints volumes with six decimals, and this sandbox prices too.
 const FRACTIONAL_SINCE: Date = date(2026, 2, 23);
@@ -167,6 +172,8 @@ pub struct Market {
     pub size: MarketSize,
     /// Another seed, other prices.
     pub seed: u64,
+    /// Whether it has the stocks that split, too.
+    pub splits: bool,
 }
 
 impl Market {
@@ -182,7 +189,7 @@ impl Market {
         };
         let mut scrambler = content.defect_rows.then(|| Scrambler::new(id, self.seed));
         let mut table = Table::new(dataset, fractional)?;
-        for instrument in instruments(dataset, self.size, date, self.seed) {
+        for instrument in instruments(dataset, self, date) {
             let story = walker.walk(&instrument);
             let rows = match kind {
                 Aggregates::Minute => story.minutes,
@@ -282,9 +289,7 @@ impl Table {
     }
 
     fn push(&mut self, ticker: &str, row: &walk::Minute, stamp: &[u8]) -> io::Result<()> {
-        // Indices published in cents are printed in cents, computed ones with every digit.
-        let in_cents = [row.open, row.close, row.high, row.low].iter().all(|price| price % 1_000_000 == 0);
-        let prices = if self.all_digits && !in_cents { PriceStyle::AllDigits } else { self.prices };
+        let prices = PriceStyle::of([row.open, row.close, row.high, row.low], self.all_digits, self.prices);
         push_row(&mut self.text, ticker, row, stamp, prices, self.volume);
         self.rows += 1;
         if self.text.len() >= Self::PIECE {

@@ -16,6 +16,14 @@ pub(super) enum PriceStyle {
     AllDigits,
 }
 
+impl PriceStyle {
+    /// How the prices of a row are printed: indices published in cents in cents, computed ones with every digit.
+    pub(super) fn of(prices: [i64; 4], all_digits: bool, otherwise: Self) -> Self {
+        let in_cents = prices.iter().all(|price| price % (UNIT / 100) == 0);
+        if all_digits && !in_cents { Self::AllDigits } else { otherwise }
+    }
+}
+
 /// How volumes are printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum VolumeStyle {
@@ -55,11 +63,7 @@ pub(super) fn push_row(
         line.push(b',');
     }
     for price in [row.open, row.close, row.high, row.low] {
-        match prices {
-            PriceStyle::Shortest => push_shortest(line, price),
-            PriceStyle::SixDecimals => push_six(line, price),
-            PriceStyle::AllDigits => push_all_digits(line, price),
-        }
+        push_price(line, price, prices);
         line.push(b',');
     }
     line.extend_from_slice(stamp);
@@ -68,6 +72,14 @@ pub(super) fn push_row(
         push_whole(line, u64::from(row.transactions));
     }
     line.push(b'\n');
+}
+
+pub(super) fn push_price(line: &mut Vec<u8>, price: i64, style: PriceStyle) {
+    match style {
+        PriceStyle::Shortest => push_shortest(line, price),
+        PriceStyle::SixDecimals => push_six(line, price),
+        PriceStyle::AllDigits => push_all_digits(line, price),
+    }
 }
 
 fn push_whole(line: &mut Vec<u8>, mut value: u64) {
@@ -111,7 +123,7 @@ fn push_six(line: &mut Vec<u8>, value: i64) {
 }
 
 /// As many decimals as it takes, none for whole numbers.
-fn push_shortest(line: &mut Vec<u8>, value: i64) {
+pub(super) fn push_shortest(line: &mut Vec<u8>, value: i64) {
     let mut behind = push_front(line, value);
     if behind == 0 {
         return;

@@ -6,7 +6,7 @@ use jiff::civil::date;
 use super::*;
 
 const DAY: Date = date(2026, 10, 1);
-const TINY: Market = Market { size: MarketSize::Tiny, seed: 7 };
+const TINY: Market = Market { size: MarketSize::Tiny, seed: 7, splits: false };
 
 fn id(dataset: Dataset, kind: Aggregates, date: Date) -> FileId {
     FileId { dataset, kind, date }
@@ -130,7 +130,7 @@ fn a_day_opens_near_the_close_before() {
 
 #[test]
 fn some_names_have_a_day_row_without_trades() {
-    let market = Market { size: MarketSize::Default, seed: 7 };
+    let market = Market { size: MarketSize::Default, seed: 7, splits: false };
     let days = text(market, id(Dataset::Stocks, Aggregates::Day, DAY), Content::default());
     let minutes = text(market, id(Dataset::Stocks, Aggregates::Minute, DAY), Content::default());
     let traded: BTreeSet<_> = rows(&minutes).into_keys().map(str::to_owned).collect();

@@ -5,10 +5,9 @@ use std::collections::HashSet;
 use jiff::ToSpan;
 use jiff::civil::{Date, Weekday};
 
-use super::MarketSize;
 use super::level::{level, previous_trading_date};
 use super::rng::{hash_numbers, hash_text, signed_unit};
-use super::tickers;
+use super::{Market, MarketSize, splits, tickers};
 use crate::model::{Dataset, xnys};
 
 /// Fixed-point units per dollar, point, coin or share: prices and volumes are counted in hundred-millionths.
@@ -40,8 +39,10 @@ fn trait_of(key: u64, purpose: u64) -> f64 {
 
 /// The instruments of a market on a date, in the order of the vendor's files: by root and then suffix, so that
 /// preferreds follow their common stock (`AA`, `AApB`, `AAAP`) — which is not the order of the bytes.
-pub(super) fn instruments(dataset: Dataset, size: MarketSize, date: Date, seed: u64) -> Vec<Instrument> {
+pub(super) fn instruments(dataset: Dataset, market: &Market, date: Date) -> Vec<Instrument> {
+    let Market { size, seed, .. } = *market;
     let mut all = match dataset {
+        Dataset::Stocks if market.splits => [stocks(size), splitting_stocks(date)].concat(),
         Dataset::Stocks => stocks(size),
         Dataset::Options => options(size, date, seed),
         Dataset::Indices => indices(size),
@@ -67,22 +68,38 @@ fn stocks(size: MarketSize) -> Vec<Instrument> {
     let names = stock_names(size);
     let count = names.len() as f64;
     let stock = |(rank, (ticker, known)): (usize, (String, Option<f64>))| {
-        let key = hash_text(&ticker);
-        let base = known.unwrap_or_else(|| (0.5 + 5.3 * trait_of(key, 1)).exp());
+        let base = known.unwrap_or_else(|| (0.5 + 5.3 * trait_of(hash_text(&ticker), 1)).exp());
         // In the tiny market every name but the last should trade.
         let pace =
             if size == MarketSize::Tiny { pace_at(0.3 * rank as f64 / count) } else { pace_at(rank as f64 / count) };
-        Instrument {
-            daily_change: stock_change(key),
-            pace,
-            lot: (30_000.0 / base).clamp(40.0, 800.0),
-            tick: if base < 1.5 { UNIT / 10_000 } else { UNIT / 100 },
-            ticker,
-            key,
-            base,
-        }
+        stock_at(ticker, base, pace)
     };
     names.into_iter().enumerate().map(stock).collect()
+}
+
+/// A stock that stays around a price.
+fn stock_at(ticker: String, base: f64, pace: f64) -> Instrument {
+    let key = hash_text(&ticker);
+    Instrument {
+        daily_change: stock_change(key),
+        pace,
+        lot: (30_000.0 / base).clamp(40.0, 800.0),
+        tick: if base < 1.5 { UNIT / 10_000 } else { UNIT / 100 },
+        ticker,
+        key,
+        base,
+    }
+}
+
+/// Transactions per minute of the stocks that split: enough for a trade in every regular minute.
+const SPLITTING_PACE: f64 = 60.0;
+
+/// Stocks that split, at the prices of the date's shares.
+fn splitting_stocks(date: Date) -> Vec<Instrument> {
+    let stock = |(ticker, base): (&str, f64)| {
+        stock_at(ticker.to_owned(), base * splits::price_scale(ticker, date), SPLITTING_PACE)
+    };
+    splits::STOCKS.map(stock).into()
 }
 
 /// Typical change of a stock from day to day.
@@ -261,7 +278,10 @@ mod tests {
     use super::*;
 
     fn names(dataset: Dataset, size: MarketSize) -> Vec<String> {
-        instruments(dataset, size, date(2026, 10, 1), 1).into_iter().map(|instrument| instrument.ticker).collect()
+        instruments(dataset, &Market { size, seed: 1, splits: false }, date(2026, 10, 1))
+            .into_iter()
+            .map(|instrument| instrument.ticker)
+            .collect()
     }
 
     #[test]

@@ -176,7 +176,7 @@ impl Walker<'_> {
 }
 
 /// Days since 1970-01-01, to tell dates apart.
-fn day_number(date: Date) -> u64 {
+pub(super) fn day_number(date: Date) -> u64 {
     (date.duration_since(Date::constant(1970, 1, 1)).as_hours() / 24).unsigned_abs()
 }
 

@@ -9,6 +9,7 @@ use std::sync::{Mutex, PoisonError, RwLock};
 use std::time::SystemTime;
 
 use crate::sandbox::FileId;
+use crate::sandbox::mirror::republished;
 
 /// A file that is one version of its content, whatever happens to the directory.
 #[derive(Debug)]
@@ -88,6 +89,17 @@ impl Bucket {
     fn directory_of(&self, id: FileId) -> Option<PathBuf> {
         let elsewhere = self.elsewhere.read().unwrap_or_else(PoisonError::into_inner);
         elsewhere.get(&id).cloned().unwrap_or_else(|| Some(self.directory.clone()))
+    }
+
+    /// Versions of the files that were published more than once, as their directories' manifests tell them. A file that is
+    /// not there is as it was.
+    pub(super) fn versions(&self) -> HashMap<FileId, u8> {
+        let mut versions = republished(&self.directory);
+        let elsewhere = self.elsewhere.read().unwrap_or_else(PoisonError::into_inner);
+        for (id, directory) in elsewhere.iter().filter_map(|(id, directory)| Some((*id, directory.as_ref()?))) {
+            versions.insert(id, republished(directory).get(&id).copied().unwrap_or(1));
+        }
+        versions
     }
 
     /// Opens an object; `None` if there is none of this key.

@@ -1,9 +1,11 @@
-//! The vendor's S3 endpoint on a loopback address.
+//! The vendor's S3 and REST endpoints on a loopback address.
 
 mod bucket;
 mod faults;
+mod rest;
 mod s3;
 mod script;
+mod token;
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -15,7 +17,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use hyper::body::{Body as _, Incoming};
 use hyper::header::{HeaderName, HeaderValue};
 use hyper::service::service_fn;
-use hyper::{Method, Request, Response, header};
+use hyper::{Method, Request, Response, StatusCode, header};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use s3s::service::{S3Service, S3ServiceBuilder};
 use s3s::{Body, HttpError};
@@ -25,15 +27,17 @@ use tokio::task::{JoinHandle, JoinSet};
 
 use self::bucket::Bucket;
 use self::faults::{Connection, Delivery, Ending, deliver, refusal};
+use self::rest::{Answer, Rest};
 use self::s3::{Keys, Vendor};
 use self::script::{Asked, Running, Strike};
 use super::{FileId, SandboxError, is_loopback};
 use crate::model::Dataset;
 
+pub use self::rest::{FaultBody, Quota, QuotaError, RestCounts, RestFault, RestOptions};
 pub use self::s3::Plan;
 pub use self::script::{Action, Rule, Script};
 
-pub(super) use self::script::LANGUAGE;
+pub(super) use self::script::language;
 
 /// How the endpoint behaves.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,6 +60,8 @@ pub struct ServeOptions {
     pub faults: Script,
     /// One line per request on standard error.
     pub log_requests: bool,
+    /// How the REST endpoints behave.
+    pub rest: RestOptions,
 }
 
 impl ServeOptions {
@@ -71,11 +77,12 @@ impl ServeOptions {
             hidden: BTreeSet::new(),
             faults: Script::default(),
             log_requests: false,
+            rest: RestOptions::default(),
         }
     }
 }
 
-/// Requests answered so far, refused ones included.
+/// Requests of the S3 endpoint answered so far, refused ones included.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Counts {
     /// Listings.
@@ -100,8 +107,7 @@ pub struct Server {
     address: SocketAddr,
     stop: Option<oneshot::Sender<()>>,
     running: JoinHandle<()>,
-    tally: Arc<Tally>,
-    faults: Arc<Running>,
+    endpoint: Arc<Endpoint>,
 }
 
 #[derive(Debug, Default)]
@@ -120,10 +126,9 @@ impl Server {
         let listener = TcpListener::bind(options.listen).await.map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
         let endpoint = Arc::new(Endpoint::new(options));
-        let (tally, faults) = (endpoint.tally.clone(), endpoint.faults.clone());
         let (stop, stopped) = oneshot::channel();
-        let running = tokio::spawn(accept(listener, endpoint, stopped));
-        Ok(Self { address, stop: Some(stop), running, tally, faults })
+        let running = tokio::spawn(accept(listener, endpoint.clone(), stopped));
+        Ok(Self { address, stop: Some(stop), running, endpoint })
     }
 
     /// Where it listens.
@@ -139,13 +144,18 @@ impl Server {
     /// Requests answered so far.
     pub fn counts(&self) -> Counts {
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-        let Tally { list, get, head, bytes } = &*self.tally;
+        let Tally { list, get, head, bytes } = &*self.endpoint.tally;
         Counts { list: read(list), get: read(get), head: read(head), bytes: read(bytes) }
+    }
+
+    /// What the REST endpoints were asked so far.
+    pub fn rest_counts(&self) -> RestCounts {
+        self.endpoint.rest.counts()
     }
 
     /// How often each rule of the faults has struck.
     pub fn struck(&self) -> Vec<u64> {
-        self.faults.struck()
+        self.endpoint.faults.struck()
     }
 
     /// Ends all connections and returns the totals.
@@ -193,22 +203,31 @@ enum Kind {
 
 struct Endpoint {
     service: S3Service,
-    faults: Arc<Running>,
+    rest: Arc<Rest>,
+    faults: Running,
     objects: Arc<Bucket>,
     tally: Arc<Tally>,
     bucket: String,
     log_requests: bool,
 }
 
+impl fmt::Debug for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Endpoint").finish_non_exhaustive()
+    }
+}
+
 impl Endpoint {
     fn new(options: ServeOptions) -> Self {
         let objects = Arc::new(Bucket::new(options.data_dir, options.hidden));
+        let rest = Arc::new(Rest::new(options.rest, &options.plan, objects.clone()));
         let mut builder =
             S3ServiceBuilder::new(Vendor { name: options.bucket.clone(), bucket: objects.clone(), plan: options.plan });
         builder.set_auth(Keys { access_key: options.access_key, secret_key: options.secret_key });
         Self {
             service: builder.build(),
-            faults: Arc::new(Running::new(options.faults)),
+            rest,
+            faults: Running::new(options.faults),
             objects,
             tally: Arc::default(),
             bucket: options.bucket,
@@ -247,6 +266,9 @@ impl Endpoint {
     }
 
     async fn answer(&self, request: Request<Incoming>, reset: Arc<AtomicBool>) -> Result<Response<Body>, HttpError> {
+        if Rest::takes(request.uri().path()) {
+            return Ok(self.answer_rest(&request, reset).await);
+        }
         let (kind, key) = self.kind(&request);
         let counter = match kind {
             Kind::List => Some(&self.tally.list),
@@ -286,22 +308,44 @@ impl Endpoint {
         Ok(self.deliver(response, kind, strike, reset))
     }
 
-    /// The answer as it goes out: counted, and with what the faults say.
-    fn deliver(
-        &self,
-        mut response: Response<Body>,
-        kind: Kind,
-        strike: Strike,
-        reset: Arc<AtomicBool>,
-    ) -> Response<Body> {
-        let whole = response.body().size_hint().exact();
+    async fn answer_rest(&self, request: &Request<Incoming>, reset: Arc<AtomicBool>) -> Response<Body> {
+        let path = request.uri().path();
+        if let Some(stats) = self.rest.stats(path) {
+            return response(stats);
+        }
+        let strike = self.faults.strike(Asked::Rest, &rest::plain_path(path), false);
+        let work = {
+            let (rest, uri, headers) = (self.rest.clone(), request.uri().clone(), request.headers().clone());
+            let strike = strike.clone();
+            move || rest.answer(&uri, &headers, &strike)
+        };
+        // Markets are made as they are asked for: that keeps a processor busy.
+        let answer = match tokio::task::spawn_blocking(work).await {
+            Ok(answer) => answer,
+            Err(error) => std::panic::resume_unwind(error.into_panic()),
+        };
+        let response = response(answer);
+        if self.log_requests {
+            let fault = if strike == Strike::default() { String::new() } else { format!(" {strike:?}") };
+            eprintln!("REST {path} - {}{fault}", response.status().as_u16());
+        }
+        self.send(response, strike, reset)
+    }
+
+    /// The S3 endpoint's answer as it goes out: counted, and with what the faults say.
+    fn deliver(&self, response: Response<Body>, kind: Kind, strike: Strike, reset: Arc<AtomicBool>) -> Response<Body> {
         let is_delivered = kind == Kind::Get || (kind == Kind::List && strike != Strike::default());
         if !is_delivered || !response.status().is_success() {
             // The body of an answer to HEAD stays here.
-            let size = if kind == Kind::Head { None } else { whole };
+            let size = if kind == Kind::Head { None } else { response.body().size_hint().exact() };
             self.tally.bytes.fetch_add(size.unwrap_or(0), Ordering::Relaxed);
             return response;
         }
+        self.send(response, strike, reset)
+    }
+
+    /// A body with what the faults do to it.
+    fn send(&self, mut response: Response<Body>, strike: Strike, reset: Arc<AtomicBool>) -> Response<Body> {
         let end = match strike.action {
             Some(Action::Reset(bytes)) => Some((bytes, Ending::Reset(reset))),
             Some(Action::Short(bytes)) => Some((bytes, Ending::Close)),
@@ -315,7 +359,7 @@ impl Endpoint {
         if strike.action == Some(Action::OtherEtag) {
             response.headers_mut().insert(header::ETAG, HeaderValue::from_static("\"0123456789abcdef\""));
         }
-        if let Some(size) = whole {
+        if let Some(size) = response.body().size_hint().exact() {
             response.headers_mut().insert(header::CONTENT_LENGTH, HeaderValue::from(size));
         }
         let tally = self.tally.clone();
@@ -324,6 +368,18 @@ impl Endpoint {
         });
         response.map(|body| deliver(body, Delivery { pace: strike.pace, end, flip, sent }))
     }
+}
+
+/// An answer of the REST endpoints.
+fn response(answer: Answer) -> Response<Body> {
+    let mut response = Response::new(Body::from(answer.body));
+    *response.status_mut() = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(answer.content_type));
+    if let Some(seconds) = answer.retry_after {
+        headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+    }
+    response
 }
 
 /// The text of a header.

@@ -14,6 +14,7 @@ use s3s::{S3, S3Error, S3ErrorCode, S3Request, S3Response, S3Result, s3_error};
 
 use super::bucket::{Bucket, Object, Query};
 use super::script::{Action, Strike};
+use super::token::{opaque, plain};
 use crate::model::Dataset;
 use crate::sandbox::FileId;
 
@@ -27,7 +28,7 @@ pub struct Plan {
 }
 
 impl Plan {
-    fn covers(&self, id: FileId) -> bool {
+    pub(super) fn covers(&self, id: FileId) -> bool {
         self.datasets.contains(&id.dataset) && self.from.is_none_or(|from| id.date >= from)
     }
 }
@@ -165,7 +166,7 @@ impl S3 for Vendor {
         let max_keys = input.max_keys.unwrap_or(PAGE).clamp(0, PAGE);
         let after = match &input.continuation_token {
             Some(token) => {
-                token_key(token).ok_or_else(|| s3_error!(InvalidArgument, "The continuation token is incorrect"))?
+                plain(token).ok_or_else(|| s3_error!(InvalidArgument, "The continuation token is incorrect"))?
             }
             None => input.start_after.clone().unwrap_or_default(),
         };
@@ -204,7 +205,7 @@ impl S3 for Vendor {
             key_count: Some((objects.len() + groups.len()) as i32),
             continuation_token: input.continuation_token,
             is_truncated: Some(next.is_some()),
-            next_continuation_token: next.as_deref().map(key_token),
+            next_continuation_token: next.as_deref().map(opaque),
             contents: Some(objects),
             common_prefixes: Some(groups.into_iter().map(|group| CommonPrefix { prefix: Some(group) }).collect()),
             delimiter: input.delimiter,
@@ -212,31 +213,5 @@ impl S3 for Vendor {
             ..ListObjectsV2Output::default()
         };
         Ok(S3Response::new(output))
-    }
-}
-
-/// Continuation tokens are opaque: nobody should read a key in them.
-fn key_token(key: &str) -> String {
-    key.bytes().map(|byte| format!("{:02x}", byte ^ 0x55)).collect()
-}
-
-fn token_key(token: &str) -> Option<String> {
-    let byte = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok().map(|byte| byte ^ 0x55);
-    if !token.len().is_multiple_of(2) {
-        return None;
-    }
-    String::from_utf8(token.as_bytes().chunks(2).map(byte).collect::<Option<_>>()?).ok()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn tokens_lead_back_to_their_key() {
-        assert_eq!(token_key(&key_token("us_indices/é")).as_deref(), Some("us_indices/é"));
-        for wrong in ["abc", "zz", "é1"] {
-            assert_eq!(token_key(wrong), None, "{wrong}");
-        }
     }
 }

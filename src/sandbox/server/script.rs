@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use super::rest::{self, RestFault};
 use crate::sandbox::rules::{self, ScriptError, positive};
 
 /// What a service does wrong, rule by rule.
@@ -17,7 +18,7 @@ pub struct Script(pub Vec<Rule>);
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rule {
     asked: Asked,
-    /// Keys, or prefixes of listings, with `*` for any text; `None` for all.
+    /// Keys, prefixes of listings, or paths of REST requests, with `*` for any text; `None` for all.
     key: Option<String>,
     /// Only requests with a `Range`.
     ranged: bool,
@@ -33,6 +34,7 @@ pub struct Rule {
 pub(super) enum Asked {
     List,
     Get,
+    Rest,
 }
 
 /// What happens to a request.
@@ -64,15 +66,26 @@ pub enum Action {
     Reorder(usize),
     /// Bytes per second of the body.
     Slow(u64),
+    /// So many seconds of `Retry-After`.
+    RetryAfter(u64),
+    /// Pages of at most so many rows.
+    PageSize(usize),
+    /// What is wrong with an answer of the REST endpoints.
+    Rest(RestFault),
 }
 
 /// The language, as `--help` shows it.
-pub(in crate::sandbox) const LANGUAGE: &str = "\
+pub(in crate::sandbox) fn language() -> String {
+    format!("{LANGUAGE}\n{}", rest::LANGUAGE)
+}
+
+const LANGUAGE: &str = "\
 A script of faults has a rule per line; `#` begins a comment:
-  LIST|GET [key=GLOB] [ranged] [nth=N] [times=N|all] ACTION
-`key` takes `*` for any text (a LIST is matched by its prefix). `ranged` means GETs of a range. The N-th match is struck \
-[default: the first], and so many in all from there on [default: 1]. The first rule that strikes a request takes it; \
-`slow` and `whole` come on top. Places and sizes are bytes. Actions:
+  LIST|GET|REST [key=GLOB] [ranged] [nth=N] [times=N|all] ACTION
+`key` takes `*` for any text (a LIST is matched by its prefix, a REST request by its path). `ranged` means GETs of a range. \
+The N-th match is struck [default: the first], and so many in all from there on [default: 1]. The first rule that strikes a \
+request takes it; `slow`, `whole`, `retry-after` and `page-size` come on top. Places and sizes are bytes. Of the actions \
+before those marked (REST), `reset`, `short`, `stall` and `slow` are for REST, too. Actions:
   slow-down[:SECONDS]  503 SlowDown, with Retry-After
   internal-error       500
   clock-skew           403 RequestTimeTooSkewed
@@ -138,7 +151,8 @@ impl FromStr for Rule {
         let asked = match words.next() {
             Some("LIST") => Asked::List,
             Some("GET") => Asked::Get,
-            _ => return Err("a rule begins with LIST or GET".to_owned()),
+            Some("REST") => Asked::Rest,
+            _ => return Err("a rule begins with LIST, GET or REST".to_owned()),
         };
         let mut rule = Self { asked, ..Self::gets(1, Action::InternalError) };
         let mut action = None;
@@ -154,16 +168,25 @@ impl FromStr for Rule {
             }
         }
         rule.action = action.ok_or("what is to happen is not said")?;
-        let of_lists = matches!(rule.action, Action::Reorder(_));
-        let of_objects = matches!(
-            rule.action,
-            Action::Flip(_) | Action::Whole | Action::OtherEtag | Action::Vanish | Action::Republish(_)
-        );
-        match asked {
-            Asked::List if of_objects || rule.ranged => Err("that is for GET".to_owned()),
-            Asked::Get if of_lists => Err("that is for LIST".to_owned()),
-            _ => Ok(rule),
+        if rule.ranged && asked != Asked::Get {
+            return Err("`ranged` is for GET".to_owned());
         }
+        rule.action.check(asked)?;
+        Ok(rule)
+    }
+}
+
+impl Action {
+    /// Refuses what does not happen to such requests.
+    fn check(&self, asked: Asked) -> Result<(), String> {
+        let (of, word): (&[Asked], _) = match self {
+            Self::Reset(_) | Self::Stall(_) | Self::Short(_) | Self::Slow(_) => return Ok(()),
+            Self::SlowDown(_) | Self::InternalError | Self::ClockSkew => (&[Asked::List, Asked::Get], "LIST and GET"),
+            Self::Flip(_) | Self::Whole | Self::OtherEtag | Self::Vanish | Self::Republish(_) => (&[Asked::Get], "GET"),
+            Self::Reorder(_) => (&[Asked::List], "LIST"),
+            Self::RetryAfter(_) | Self::PageSize(_) | Self::Rest(_) => (&[Asked::Rest], "REST"),
+        };
+        if of.contains(&asked) { Ok(()) } else { Err(format!("that is for {word}")) }
     }
 }
 
@@ -189,7 +212,9 @@ impl FromStr for Action {
             ("republish", Some(folder)) => Ok(Self::Republish(folder.into())),
             ("reorder", Some(keys)) => Ok(Self::Reorder(positive(keys)? as usize)),
             ("slow", Some(pace)) => Ok(Self::Slow(positive(pace)?)),
-            _ => Err(format!("`{word}` is no fault")),
+            ("retry-after", _) => Ok(Self::RetryAfter(number()?)),
+            ("page-size", Some(rows)) => Ok(Self::PageSize(positive(rows)? as usize)),
+            _ => word.parse().map(Self::Rest),
         }
     }
 }
@@ -203,6 +228,10 @@ pub(super) struct Strike {
     pub whole: bool,
     /// Bytes per second.
     pub pace: Option<u64>,
+    /// Seconds of `Retry-After`.
+    pub retry_after: Option<u64>,
+    /// Rows of a page, at most.
+    pub page_size: Option<usize>,
 }
 
 /// A script and how far it has come.
@@ -234,6 +263,8 @@ impl Running {
             match &rule.action {
                 Action::Whole => strike.whole = true,
                 Action::Slow(pace) => strike.pace = Some(*pace),
+                Action::RetryAfter(seconds) => strike.retry_after = Some(*seconds),
+                Action::PageSize(rows) => strike.page_size = Some(*rows),
                 action => {
                     strike.action = Some(action.clone());
                     break;
@@ -281,9 +312,9 @@ mod tests {
     #[test]
     fn slowness_and_ignored_ranges_come_on_top() {
         let running = running("GET times=all slow:5\nGET ranged whole\nGET key=*b times=all reset:1");
-        let first = Strike { action: None, whole: false, pace: Some(5) };
+        let first = Strike { pace: Some(5), ..Strike::default() };
         assert_eq!(running.strike(Asked::Get, "a", false), first);
-        let both = Strike { action: Some(Action::Reset(1)), whole: true, pace: Some(5) };
+        let both = Strike { action: Some(Action::Reset(1)), whole: true, ..first.clone() };
         assert_eq!(running.strike(Asked::Get, "ab", true), both);
         assert_eq!(running.strike(Asked::Get, "ab", true), Strike { whole: false, ..both });
     }
@@ -306,7 +337,12 @@ mod tests {
     #[test]
     fn wrong_lines_are_named() {
         for (text, part) in [
-            ("PUT reset:1", "LIST or GET"),
+            ("PUT reset:1", "LIST, GET or REST"),
+            ("GET status:503", "for REST"),
+            ("REST vanish", "for GET"),
+            ("REST ranged html", "for GET"),
+            ("REST status:418", "none of the statuses"),
+            ("REST bad-rows", "`bad-rows` is no fault"),
             ("GET", "not said"),
             ("GET reset", "`reset:N`"),
             ("GET nth=0 reset:1", "positive"),

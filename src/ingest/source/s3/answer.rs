@@ -9,6 +9,7 @@ use jiff::Timestamp;
 
 use super::S3Source;
 use crate::ingest::source::SourceError;
+use crate::ingest::words::{chain, tidy};
 use crate::net::parse_retry_after;
 
 /// Codes that say the key pair is not accepted.
@@ -44,9 +45,6 @@ const LATER_CODES: [&str; 9] = [
 
 /// How the TLS library begins its words about a certificate it refuses. Its error type is out of reach behind the SDK.
 const CERTIFICATE_WORDS: &str = "invalid peer certificate";
-
-/// Longest stretch of a vendor's words repeated in an error.
-const WORDS_KEPT: usize = 200;
 
 impl S3Source {
     /// What a failed request means.
@@ -133,28 +131,6 @@ impl Refusal<'_> {
     }
 }
 
-/// An error and its causes in one line.
-pub(super) fn chain(error: &dyn Error) -> String {
-    let mut words = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let more = error.to_string();
-        if !words.ends_with(&more) {
-            words.push_str(": ");
-            words.push_str(&more);
-        }
-        cause = error.source();
-    }
-    tidy(&words)
-}
-
-/// Outside words made fit for a terminal: no control characters, not long.
-fn tidy(words: &str) -> String {
-    let mut tidy: String = words.chars().map(|c| if c.is_control() { ' ' } else { c }).take(WORDS_KEPT).collect();
-    tidy.truncate(tidy.trim_end().len());
-    tidy
-}
-
 /// A `Content-Range`: which bytes, and of how many (`None` where the server does not know).
 pub(super) fn parse_content_range(value: &str) -> Option<(Range<u64>, Option<u64>)> {
     let (span, total) = value.trim().strip_prefix("bytes")?.trim_start().split_once('/')?;
@@ -211,11 +187,5 @@ mod tests {
             assert_eq!(parse_content_range(bad), None, "{bad}");
         }
         assert_eq!(parse_content_range(&format!("bytes 0-{}/*", u64::MAX)), None);
-    }
-
-    #[test]
-    fn outside_words_are_made_harmless() {
-        assert_eq!(tidy("a\x1b[31m\nb\n"), "a [31m b");
-        assert_eq!(tidy(&"é".repeat(500)).chars().count(), WORDS_KEPT);
     }
 }

@@ -16,11 +16,12 @@ use tokio::fs::{File, OpenOptions};
 use tokio::io::{AsyncSeekExt, AsyncWriteExt, BufWriter};
 
 use super::S3Source;
-use super::answer::{chain, parse_content_range};
+use super::answer::parse_content_range;
 use super::list::unquoted;
 use crate::ingest::Reporter;
 use crate::ingest::source::temp::TempFile;
 use crate::ingest::source::{DayFile, SourceError};
+use crate::ingest::words::chain;
 use crate::net::{RetryError, Retryable};
 
 /// Bytes gathered before they go to the disk.
