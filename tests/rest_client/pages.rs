@@ -47,7 +47,9 @@ async fn pages_are_followed_to_the_end_with_the_key_in_the_header_and_nowhere_el
 #[tokio::test]
 async fn tickers_are_opaque_and_what_stands_for_the_request_has_no_key() {
     let bench = Bench::new(|_, _| Reply::new(200, r#"{"status":"OK","queryCount":0}"#)).await;
-    for (ticker, path) in [("BRK.B", "BRK.B"), ("I:SPX", "I:SPX"), ("A/B", "A%2FB"), ("NA", "NA"), ("A?%#", "A%3F%25%23")] {
+    for (ticker, path) in
+        [("BRK.B", "BRK.B"), ("I:SPX", "I:SPX"), ("A/B", "A%2FB"), ("NA", "NA"), ("A?%#", "A%3F%25%23")]
+    {
         assert_eq!(starts(&bench.pages(ticker).await.unwrap()), [Vec::<i64>::new()], "{ticker}");
         let symbol = Symbol::from_ticker(ticker).unwrap();
         let pages = bench.client.minutes(&symbol, 0..=MINUTE_MS);
@@ -88,7 +90,9 @@ async fn indices_have_no_volume_and_may_be_below_zero() {
     let pages = bench.pages("I:TICK").await.unwrap();
     assert_eq!((pages[0].rows[0].volume, pages[0].rows[0].trades, pages[0].rows[0].prices.low), (None, None, -2.0));
     let error = bench.pages("SPY").await.unwrap_err();
-    assert!(error.to_string().contains("1 of 1 rows are bad (at most 1 % may be): 1 field_count; the first is row 1: t="));
+    assert!(
+        error.to_string().contains("1 of 1 rows are bad (at most 1 % may be): 1 field_count; the first is row 1: t=")
+    );
 }
 
 #[tokio::test]
@@ -145,8 +149,12 @@ async fn a_page_of_which_too_much_is_bad_is_damaged() {
 #[tokio::test]
 async fn an_answer_about_something_else_is_not_taken() {
     for (name, value, words) in [
-        ("ticker", json!(format!("\u{1b}SPY {KEY}")), "minutes of SPY from 2026-10-02T13:30Z to 2026-10-02T14:29Z: the answer \
-             cannot be used: it is about  SPY (API key)"),
+        (
+            "ticker",
+            json!(format!("\u{1b}SPY {KEY}")),
+            "minutes of SPY from 2026-10-02T13:30Z to 2026-10-02T14:29Z: the answer \
+             cannot be used: it is about  SPY (API key)",
+        ),
         ("adjusted", json!(true), "its prices are adjusted for splits, although raw ones were asked for"),
         ("results", json!({"a": 1}), "invalid type: map, expected a sequence"),
         ("results", json!([7]), "invalid type: integer `7`, expected a row"),
@@ -190,15 +198,15 @@ async fn the_next_page_of_somebody_else_is_not_asked_for() {
 
 #[tokio::test]
 async fn pages_that_lead_nowhere_end() {
-    let again = Bench::new(|request, before| {
-        answer([row(before as i64)], Some(page_url(request, &(before % 3).to_string())))
-    })
-    .await;
+    let again =
+        Bench::new(|request, before| answer([row(before as i64)], Some(page_url(request, &(before % 3).to_string()))))
+            .await;
     assert!(again.error().await.to_string().contains("a page names one as the next that has come already"));
     assert_eq!(again.server.requests().len(), 4);
 
     let itself = Bench::new(|request, _| {
-        let query: Vec<_> = ["adjusted", "sort", "limit"].map(|name| format!("{name}={}", request.query[name])).to_vec();
+        let query: Vec<_> =
+            ["adjusted", "sort", "limit"].map(|name| format!("{name}={}", request.query[name])).to_vec();
         answer([row(0)], Some(format!("{}?{}", request.path, query.join("&"))))
     })
     .await;
@@ -206,7 +214,8 @@ async fn pages_that_lead_nowhere_end() {
     assert_eq!(itself.server.requests().len(), 1);
 
     let backward =
-        Bench::new(|request, before| answer([row(9 - before as i64)], Some(page_url(request, &before.to_string())))).await;
+        Bench::new(|request, before| answer([row(9 - before as i64)], Some(page_url(request, &before.to_string()))))
+            .await;
     assert!(backward.error().await.to_string().contains("brought nothing that lies after the pages before"));
     assert_eq!(backward.server.requests().len(), 2);
 
@@ -242,7 +251,8 @@ async fn a_full_page_without_a_next_one_is_asked_beyond() {
     })
     .await;
     assert_eq!(starts(&bench.pages("SPY").await.unwrap()), [vec![0, 1], vec![40], vec![59]]);
-    let ends: Vec<_> = bench.server.requests().iter().map(|one| one.path.rsplit('/').next().unwrap().to_owned()).collect();
+    let ends: Vec<_> =
+        bench.server.requests().iter().map(|one| one.path.rsplit('/').next().unwrap().to_owned()).collect();
     assert!(ends.iter().all(|end| *end == (OPEN_MS + 59 * MINUTE_MS).to_string()), "{ends:?}");
 }
 
@@ -265,7 +275,11 @@ async fn packed_answers_are_unpacked_and_those_that_break_are_asked_for_again() 
     .await;
     assert_eq!(starts(&bench.pages("SPY").await.unwrap()), [[0]]);
     let counts = bench.client.counts();
-    assert_eq!((counts.requests, counts.retries, counts.bytes), (2, 1, length + length / 2), "as it came over the network");
+    assert_eq!(
+        (counts.requests, counts.retries, counts.bytes),
+        (2, 1, length + length / 2),
+        "as it came over the network"
+    );
 }
 
 #[tokio::test]
@@ -308,7 +322,8 @@ async fn lists_of_anything_are_read_by_the_same_pages() {
 /// Answers of all kinds, and what is left of them when some bytes are changed, lost or doubled.
 fn mangled() -> impl Strategy<Value = Vec<u8>> {
     let whole = [
-        json!({"status": "OK", "ticker": "SPY", "adjusted": false, "queryCount": 2, "results": [row(0), row(1)]}).to_string(),
+        json!({"status": "OK", "ticker": "SPY", "adjusted": false, "queryCount": 2, "results": [row(0), row(1)]})
+            .to_string(),
         json!({"status": "OK", "results": null, "next_url": "/v2/next?cursor=c"}).to_string(),
         json!({"status": "NOT_AUTHORIZED", "message": "no"}).to_string(),
         "<html><head><title>504".to_owned(),

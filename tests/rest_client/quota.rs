@@ -55,7 +55,8 @@ async fn counting() -> (Server, Arc<Mutex<Vec<Instant>>>) {
 
 /// The most arrivals in one window, wherever it begins.
 fn most_within(arrivals: &[Instant], window: Duration) -> usize {
-    let from = |first: &Instant| arrivals.iter().filter(|one| *one >= first && one.duration_since(*first) < window).count();
+    let from =
+        |first: &Instant| arrivals.iter().filter(|one| *one >= first && one.duration_since(*first) < window).count();
     arrivals.iter().map(from).max().unwrap_or_default()
 }
 
@@ -79,7 +80,11 @@ async fn two_clients_that_share_a_quota_hold_it_together() {
     assert_eq!(arrivals.len(), 60);
     let most = most_within(&arrivals, Duration::from_secs(1));
     assert!(most <= 20, "{most} in one second");
-    assert!(began.elapsed() < Duration::from_secs(30), "and it is used, however busy the machine: {:?}", began.elapsed());
+    assert!(
+        began.elapsed() < Duration::from_secs(30),
+        "and it is used, however busy the machine: {:?}",
+        began.elapsed()
+    );
     let changes = memory.changes.load(std::sync::atomic::Ordering::Relaxed);
     assert!(changes < 200, "not for each request: {changes}");
 }

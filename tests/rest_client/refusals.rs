@@ -24,13 +24,17 @@ fn said(status: u16, body: &str) -> Reply {
 async fn refusals_that_stay_are_met_once_and_told_apart() {
     let not_authorized = |words: &str| format!(r#"{{"status":"NOT_AUTHORIZED","request_id":"R","message":"{words}"}}"#);
     let entitled = "You are not entitled to this data. Please upgrade your plan at https://polygon.io/pricing";
-    let window = "Your plan doesn't include this data timeframe. Please upgrade your plan at https://polygon.io/pricing";
+    let window =
+        "Your plan doesn't include this data timeframe. Please upgrade your plan at https://polygon.io/pricing";
     let unknown = format!(r#"{{"status":"ERROR","error":"Unknown API Key {KEY}"}}"#);
     for status in [200, 401, 403] {
         let (error, words, asked) = met(said(status, &unknown)).await;
         assert!(matches!(error, RestError::Key { .. }) && error.is_common_cause(), "{error}");
         assert!(words.starts_with("the vendor does not accept the API key ("), "{words}");
-        assert!(words.contains("Unknown API Key (API key)); set MASSIVE_API_KEY to the API key of your dashboard"), "{words}");
+        assert!(
+            words.contains("Unknown API Key (API key)); set MASSIVE_API_KEY to the API key of your dashboard"),
+            "{words}"
+        );
         assert_eq!(asked, 1);
     }
     for (reply, why) in [
@@ -81,7 +85,10 @@ async fn what_may_pass_is_tried_again_and_told_in_words() {
         (said(200, html), "the answer is an HTML page where data should be"),
         (said(200, ""), "the answer is empty"),
         (said(200, "so it goes"), "the answer is not JSON (expected value at line 1 column 1)"),
-        (said(200, r#"{"status":"OK","results":[{"t":1"#), "the answer is cut short (EOF while parsing an object at line 1"),
+        (
+            said(200, r#"{"status":"OK","results":[{"t":1"#),
+            "the answer is cut short (EOF while parsing an object at line 1",
+        ),
         (said(200, r#"{"status":"ERROR","error":"try later"}"#), "ERROR: try later"),
         (said(200, r#"{"status":"OK"}"#).closed_after(5), "the answer broke off: "),
         (said(200, r#"{"status":"OK"}"#).reset_after(5), "the answer broke off: "),
@@ -89,7 +96,10 @@ async fn what_may_pass_is_tried_again_and_told_in_words() {
         (said(503, &long), "HTTP 503: x [31mx"),
         (said(429, ""), "too many requests for this API key (HTTP 429)"),
         (said(429, html), "too many requests for this API key (HTTP 429: an HTML page)"),
-        (said(200, r#"{"status":"ERROR","error":"You've exceeded the maximum requests per minute"}"#), "too many requests"),
+        (
+            said(200, r#"{"status":"ERROR","error":"You've exceeded the maximum requests per minute"}"#),
+            "too many requests",
+        ),
     ] {
         let (error, found, asked) = met(reply).await;
         assert!(found.starts_with(words), "{found}");
@@ -140,7 +150,8 @@ async fn a_server_that_cannot_be_trusted_ends_the_run() {
 async fn without_a_key_or_an_address_nothing_is_asked() {
     let new = |options: RestOptions| async { RestClient::new(options, own_quota("5/min").await).unwrap_err() };
     let error = new(RestOptions { key: None, ..options("http://h") }).await;
-    let expected = "there is no API key; set MASSIVE_API_KEY to the API key of your dashboard (it is not the S3 key pair)";
+    let expected =
+        "there is no API key; set MASSIVE_API_KEY to the API key of your dashboard (it is not the S3 key pair)";
     assert_eq!((error.to_string().as_str(), error.is_common_cause()), (expected, true));
     for url in ["", "api.massive.com", "ftp://h", &format!("https://u:{KEY}@h"), &format!("https://h/?apiKey={KEY}")] {
         let error = new(options(url)).await;
