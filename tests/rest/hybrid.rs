@@ -54,7 +54,7 @@ fn what_files_lack_comes_by_requests() {
     let from_rest = "SELECT DISTINCT session_date FROM bar_sources WHERE source = 'rest' ORDER BY 1";
     let dates = ["2026-09-21", "2026-09-22", "2026-09-25", "2026-09-29", "2026-10-01", "2026-10-02"];
     assert_eq!(query(&world.place.database(), from_rest), dates, "the ledger knows which");
-    //WIP world.run("verify").ended(0);
+    world.run("verify").ended(0);
     let text = world.run("hybrid BUSY DATES --rate=5/min --no-official-day").ended(0).out;
     assert!(text.contains("there already"), "{text}");
 }
