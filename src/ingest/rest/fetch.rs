@@ -34,6 +34,8 @@ pub(super) enum Ended {
     Broken { left: Window, error: RestError },
     /// The ledger could not be read.
     Store(StoreError),
+    /// Nobody knows.
+    Panicked,
 }
 
 /// Days on their way to the store.
