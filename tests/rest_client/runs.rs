@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use barkeep::ingest::SilentReporter;
 use barkeep::ingest::rest::{Asked, RestClient, RestReport, Tools, make_plan, run};
-use barkeep::model::{Dataset, FileKind, Outcome, Symbol};
+use barkeep::model::{Dataset, FileKind, Market, Outcome, Symbol};
 use barkeep::store::sqlite::SqliteStore;
 use barkeep::store::{Attempt, DayState, FileVersion, Ledger, LoadRate, Noting, Restatement, StoreError};
 use jiff::Timestamp;
@@ -141,4 +142,35 @@ async fn a_minute_that_ends_while_its_answer_is_on_the_way_is_withheld() {
     })
     .await;
     assert_eq!(told(&report), [("SPY", DAY, Outcome::Provisional, 1)]);
+}
+
+/// The date that a request of minutes reaches to.
+fn reaches(request: &Request) -> Date {
+    let to = request.path.split('/').nth(9).unwrap();
+    Market::NewYork.date_of(Timestamp::from_millisecond(to.parse().unwrap()).unwrap())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_plan_without_the_session_under_way_has_the_days_before() {
+    const TODAY: Date = date(2026, 10, 5);
+    for (words, outcome) in [
+        ("Attempted to request today's data before end of day. Please upgrade your plan", Outcome::NotDue),
+        ("Your plan doesn't include this data timeframe. Please upgrade your plan", Outcome::NotDue),
+        ("You are not entitled to this data. Please upgrade your plan", Outcome::NotEntitled),
+    ] {
+        let asked = Arc::new(AtomicU64::new(0));
+        let count = Arc::clone(&asked);
+        let report = load(&["AAPL", "SPY"], DAY..=TODAY, "2026-10-05T16:00:00Z", move |request, _| {
+            count.fetch_add(1, Ordering::Relaxed);
+            if reaches(request) == TODAY {
+                return Reply::new(403, json!({"status": "NOT_AUTHORIZED", "message": words}).to_string());
+            }
+            of_symbol(request, &[0])
+        })
+        .await;
+        let expected = ["AAPL", "SPY"].map(|symbol| [(symbol, DAY, Outcome::Loaded, 1), (symbol, TODAY, outcome, 0)]);
+        assert_eq!(told(&report), expected.concat(), "{words}");
+        assert!(report.days[1].detail.as_ref().unwrap().contains(words), "{:?}", report.days[1]);
+        assert!(asked.load(Ordering::Relaxed) <= 5, "found once for all symbols, but for those under way");
+    }
 }
