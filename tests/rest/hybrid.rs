@@ -115,3 +115,14 @@ fn without_a_key_files_are_all_there_is_and_without_files_requests() {
     assert!(ran.err.contains("everything is asked of the REST API: there are no S3 credentials"), "{}", ran.err);
     assert_eq!(other.dump().without_vwap(), files.without_vwap());
 }
+
+#[test]
+fn a_whole_market_without_files_is_a_failure() {
+    let world = World::new();
+    let mut no_bucket = world.place.customer(&world.vendor.url(), "hybrid --all --from=2026-10-01 --to=2026-10-02");
+    let ran = crate::harness::ran(
+        no_bucket.env_remove("MASSIVE_S3_ACCESS_KEY_ID").env_remove("MASSIVE_S3_SECRET_ACCESS_KEY"),
+    );
+    let ran = ran.ended(1);
+    assert!(ran.err.contains("error: there are no S3 credentials"), "{}", ran.err);
+}

@@ -16,7 +16,8 @@ use crate::cli::hybrid::HybridReport;
 use crate::cli::plan::{Forecast, plan_text};
 use crate::cli::rest::RestTotals;
 use crate::cli::{
-    Body, CliError, Exit, HybridArgs, Request, Selection, Signals, Totals, effective_settings, print_json, reporter,
+    Body, CliError, Exit, HybridArgs, Named, Request, Selection, Signals, Totals, effective_settings, print_json,
+    reporter,
 };
 use crate::ingest::hybrid::{Choice, Cost, Rates, choose};
 use crate::ingest::rest::{RestClient, RestReport};
@@ -68,6 +69,8 @@ pub(super) async fn run(args: &HybridArgs, context: &Context, signals: &Signals)
             warn(&format!("everything is taken from files: {}", error.reason()));
             (files, None)
         }
+        // Only files bring everyone.
+        (Err(error), _) if matches!(hybrid.request.named, Named::All(_)) => return Err(error),
         (Err(error), Ok(api)) => {
             warn(&format!("everything is asked of the REST API: {}", error.reason()));
             (None, Some(api))
