@@ -11,7 +11,7 @@ use super::format::{bytes, count, counted, duration, printable};
 use super::summary::what_to_do;
 use super::table::{Align, Table};
 use crate::ingest::rest::{RestReport, SymbolDayReport};
-use crate::model::{Dataset, Outcome};
+use crate::model::{Dataset, Expectation, Outcome};
 
 /// Lines of a list that are printed; more are counted.
 const LINES_SHOWN: usize = 20;
@@ -39,6 +39,11 @@ pub struct RestTotals {
     pub silent_days: Vec<(Dataset, Date)>,
 }
 
+/// Whether the day is one of its market's sessions (indices have bars on some other days, too).
+fn is_due(day: &SymbolDayReport) -> bool {
+    day.dataset.expectation(day.date) == Expectation::Due
+}
+
 impl RestTotals {
     /// Adds a run up.
     pub fn of(report: &RestReport) -> Self {
@@ -50,11 +55,16 @@ impl RestTotals {
             totals.bars += day.bars;
             totals.made_exact += day.made_exact;
             totals.left_estimated += day.left_estimated;
+            // Where nothing has to be, nothing is missing.
+            if day.outcome == Outcome::Empty && !is_due(day) {
+                continue;
+            }
             *symbols.entry((day.dataset, &day.symbol)).or_default() |= day.outcome != Outcome::Empty;
         }
         let traded: BTreeSet<_> = symbols.iter().filter(|(_, traded)| **traded).map(|(symbol, _)| *symbol).collect();
         let mut days: BTreeMap<(Dataset, Date), (usize, bool)> = BTreeMap::new();
-        for day in report.days.iter().filter(|day| traded.contains(&(day.dataset, day.symbol.as_str()))) {
+        for day in report.days.iter().filter(|day| is_due(day) && traded.contains(&(day.dataset, day.symbol.as_str())))
+        {
             let (witnesses, is_silent) = days.entry((day.dataset, day.date)).or_insert((0, true));
             *witnesses += 1;
             *is_silent &= day.outcome == Outcome::Empty;
@@ -250,3 +260,7 @@ fn named(symbols: &[&str]) -> String {
 fn push(text: &mut String, arguments: std::fmt::Arguments<'_>) {
     text.write_fmt(arguments).expect("Invariant: writing to a string does not fail");
 }
+
+#[cfg(test)]
+#[path = "rest_tests.rs"]
+mod tests;
