@@ -72,3 +72,33 @@ fn a_refusal_lowers_the_rate_for_everyone_and_is_remembered() {
     let overruled = place.against(&vendor, &format!("{line} --rate=100/s --force --dry-run")).ended(0).out;
     assert!(overruled.contains(" at 100/s"), "{overruled}");
 }
+
+#[test]
+fn a_run_that_is_told_to_stop_keeps_whole_days_and_can_go_on() {
+    for (name, code, worlds) in [("INT", 130, vec![World::new()]), ("TERM", 143, World::on_both())] {
+        for world in worlds {
+            // The second page takes minutes.
+            let vendor = Vendor::serve_with(&world.place.bucket(), |options| {
+                options.faults = "REST times=all page-size:2000\nREST nth=2 slow:1000".parse().unwrap();
+            });
+            let line = crate::spelled("rest --symbol=SPY DATES --rate=100/s --json");
+            let mut command = world.place.customer(&vendor.url(), &line);
+            let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+            crate::harness::wait_until("the second page", || vendor.struck().last() == Some(&1));
+            crate::harness::wait_until("the first page's days", || !world.dump().bars.is_empty());
+            crate::harness::signal(&child, name);
+            let ran = finished(child).ended(code);
+            let loaded = ran.json()["totals"]["days_of_symbols"]["loaded"].as_u64().unwrap();
+            assert_eq!(ran.json()["totals"]["interrupted"], true);
+            let dump = world.dump();
+            let dates: std::collections::BTreeSet<&str> =
+                dump.bars.iter().map(|bar| bar.split('|').nth(12).unwrap()).collect();
+            assert!(loaded > 0 && dates.len() as u64 == loaded, "{loaded} {dates:?}");
+            world.run("verify").ended(0);
+            let rest = world.run("rest --symbol=SPY DATES --json").ended(0);
+            assert_eq!(rest.json()["totals"]["days_of_symbols"]["unchanged"], loaded);
+            let whole = by_files(&world.place.bucket(), "--symbol=SPY DATES");
+            assert_eq!(world.dump().without_vwap(), whole.without_vwap());
+        }
+    }
+}

@@ -282,7 +282,13 @@ impl<S: SymbolSink, L: Ledger + 'static, N: Notes> Run<'_, S, L, N> {
             all.add(refusal.clone(), refusal.at);
             (serde_json::to_string(&all).ok(), ())
         };
-        self.tools.notes.change_note(&Refusals::note(asked.dataset), add).await
+        while let Err(error) = self.tools.notes.change_note(&Refusals::note(asked.dataset), add).await {
+            self.outage.wait(error, &self.context).await?;
+            if self.context.stop.is_cancelled() {
+                break;
+            }
+        }
+        Ok(())
     }
 
     /// Stores what a page brought. After an error of the database that may pass, the same again.
@@ -343,6 +349,7 @@ impl<S: SymbolSink, L: Ledger + 'static, N: Notes> Run<'_, S, L, N> {
                 Err(error) => self.outage.wait(error, &self.context).await?,
             }
         }
+        self.outage.is_over();
         dates.iter().for_each(|date| self.day(asked, symbol, *date, outcome, Some(detail.clone())));
         Ok(())
     }
