@@ -21,6 +21,17 @@ need_build_tools() {
         die "there is no C compiler (SQLite is built from source). Install one (Debian, Ubuntu: \`apt-get install gcc libc6-dev\`; macOS: \`xcode-select --install\`) and run this again."
 }
 
+# Puts packages of PyPI into a virtual environment in a folder; calls the script's own `skip` where that is impossible.
+need_python() {
+    local venv="$1"
+    shift
+    command -v python3 >/dev/null 2>&1 || skip "python3 is not installed."
+    mkdir -p "$venv"
+    [ -x "$venv/bin/pip" ] || python3 -m venv "$venv" ||
+        skip "python3 has no venv (Debian, Ubuntu: \`apt-get install python3-venv\`)."
+    "$venv/bin/pip" install --quiet --disable-pip-version-check "$@" || skip "PyPI cannot be reached."
+}
+
 # Sets TEST_DATABASE_URL and what belongs to it: to a server of our own that ends with the script, where none is named.
 need_postgres() {
     [ -z "${TEST_DATABASE_URL:-}" ] || return 0

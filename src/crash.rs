@@ -27,7 +27,7 @@ mod points {
     use rustix::process::{Signal, getpid, kill_process};
 
     /// All places, in the order of a run.
-    pub const POINTS: [&str; 24] = [
+    pub const POINTS: [&str; 26] = [
         "migration-begun",
         "migrations-run",
         "migrated",
@@ -52,6 +52,8 @@ mod points {
         "attempt-recorded",
         "rate-unrecorded",
         "rate-recorded",
+        "rest-day-written",
+        "rest-committed",
     ];
 
     /// Whether a name is one of [`POINTS`].

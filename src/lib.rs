@@ -12,6 +12,7 @@ pub mod aggregate;
 pub mod cli;
 pub mod config;
 pub mod export;
+pub mod history;
 pub mod ingest;
 pub mod model;
 pub mod net;

@@ -353,6 +353,7 @@ fn any_request() -> impl Strategy<Value = Request> {
             official_day: official,
             force,
             accept: Accept::None,
+            rest_counts: false,
             ..asks(symbols.as_deref())
         },
     )

@@ -56,6 +56,15 @@ pub enum Command {
     /// you like: a day is loaded completely or not at all, and running the same command again goes on where it ended.
     #[command(after_help = help::S3)]
     S3(IngestArgs),
+    /// Load bars of named symbols from the vendor's REST API: slower than files, but up to this minute and with exact VWAPs.
+    ///
+    /// Minutes are fetched and rolled up like those of files. What files have brought stays. Stop it whenever you like:
+    /// running the same command again goes on where it ended.
+    #[command(after_help = help::REST)]
+    Rest(RestArgs),
+    /// Load bars from bulk files or the REST API, whichever is sooner done, and from the other what the one lacks.
+    #[command(after_help = help::HYBRID)]
+    Hybrid(HybridArgs),
     /// Show bars that are loaded.
     #[command(after_help = help::BARS)]
     Bars(BarsArgs),
@@ -88,6 +97,9 @@ pub struct IngestArgs {
     /// Which bars.
     #[command(flatten)]
     pub selection: SelectionArgs,
+    /// What of them.
+    #[command(flatten)]
+    pub files: FileArgs,
     /// How.
     #[command(flatten)]
     pub source: SourceArgs,
@@ -121,18 +133,64 @@ pub struct SelectionArgs {
     /// Lengths of bars to make, with commas between: 1m 5m 15m 1h 4h day [default: all of them; without 1m with --all].
     #[arg(long, value_name = "LIST")]
     pub timeframes: Option<String>,
-    /// Do not load the vendor's own day bars (day_official) beside the ones made from minutes.
-    #[arg(long)]
-    pub no_official_day: bool,
     /// Print what would be loaded (files, bytes, days, symbols) and do nothing.
     #[arg(long)]
     pub dry_run: bool,
     /// Load days again that are loaded already, and ask again for days the plan did not include.
     #[arg(long)]
     pub force: bool,
+}
+
+/// What is taken from files.
+#[derive(Debug, Clone, Default, PartialEq, Eq, ClapArgs)]
+#[command(next_help_heading = "What to take from files")]
+pub struct FileArgs {
+    /// Do not load the vendor's own day bars (day_official) beside the ones made from minutes.
+    #[arg(long)]
+    pub no_official_day: bool,
     /// Load suspect days too: those of the dates given, or all of them.
     #[arg(long, value_name = "DATE,…", num_args = 0..=1, require_equals = true, default_missing_value = "all")]
     pub accept: Option<String>,
+}
+
+/// How the REST API is asked.
+#[derive(Debug, Clone, Default, PartialEq, Eq, ClapArgs)]
+#[command(next_help_heading = "How to ask the REST API")]
+pub struct ApiArgs {
+    /// Requests that may be made: 5/min, 100/s, or auto, which starts at 10/s and keeps to 5/min once the vendor refuses one [default: auto].
+    #[arg(long, value_name = "N/min|N/s|auto")]
+    pub rate: Option<String>,
+    /// Give bars that came from files the vendor's exact VWAP, where volume and transactions agree.
+    #[arg(long)]
+    pub exact_vwap: bool,
+}
+
+/// Flags of `rest`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, ClapArgs)]
+pub struct RestArgs {
+    /// Which bars.
+    #[command(flatten)]
+    pub selection: SelectionArgs,
+    /// How.
+    #[command(flatten)]
+    pub api: ApiArgs,
+}
+
+/// Flags of `hybrid`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, ClapArgs)]
+pub struct HybridArgs {
+    /// Which bars.
+    #[command(flatten)]
+    pub selection: SelectionArgs,
+    /// What of files.
+    #[command(flatten)]
+    pub files: FileArgs,
+    /// How files are loaded.
+    #[command(flatten)]
+    pub source: SourceArgs,
+    /// How the REST API is asked.
+    #[command(flatten)]
+    pub api: ApiArgs,
 }
 
 /// Where files come from and how they are handled.
@@ -192,6 +250,15 @@ pub struct BarsArgs {
     /// Up to and with this trading date [default: the last there is].
     #[arg(long, value_name = "DATE", value_parser = parse_date)]
     pub to: Option<Date>,
+    /// Fetch from the REST API what is not loaded of these dates, and load it; says where each day came from.
+    #[arg(long, requires = "from")]
+    pub fetch: bool,
+    /// Leave the database as it is; with --fetch only.
+    #[arg(long, requires = "fetch")]
+    pub no_store: bool,
+    /// Requests that may be made: 5/min, 100/s or auto; with --fetch only.
+    #[arg(long, value_name = "N/min|N/s|auto", requires = "fetch")]
+    pub rate: Option<String>,
     /// Print CSV instead of a table.
     #[arg(long)]
     pub csv: bool,
@@ -221,8 +288,8 @@ pub struct SplitsArgs {
     /// Your own word on splits, a CSV file [default: barkeep/splits.csv beside the settings file, if it is there].
     #[arg(long, value_name = "FILE")]
     pub overrides: Option<PathBuf>,
-    /// Most requests in a time, such as 5/min or 100/s, or auto [default: auto].
-    #[arg(long, value_name = "RATE")]
+    /// Requests that may be made: 5/min, 100/s or auto [default: auto].
+    #[arg(long, value_name = "N/min|N/s|auto")]
     pub rate: Option<String>,
 }
 
@@ -373,12 +440,20 @@ impl Args {
     pub fn flags(&self) -> Flags {
         let source = match &self.command {
             Some(Command::S3(ingest)) => ingest.source.clone(),
+            Some(Command::Hybrid(hybrid)) => hybrid.source.clone(),
             Some(Command::Verify(verify)) => verify.source.clone(),
             _ => SourceArgs::default(),
         };
-        let splits = match &self.command {
-            Some(Command::Splits(splits)) => splits.clone(),
-            _ => SplitsArgs::default(),
+        let rate = match &self.command {
+            Some(Command::Rest(rest)) => rest.api.rate.clone(),
+            Some(Command::Hybrid(hybrid)) => hybrid.api.rate.clone(),
+            Some(Command::Bars(bars)) => bars.rate.clone(),
+            Some(Command::Splits(splits)) => splits.rate.clone(),
+            _ => None,
+        };
+        let split_overrides = match &self.command {
+            Some(Command::Splits(splits)) => splits.overrides.clone(),
+            _ => None,
         };
         Flags {
             database_url: self.global.database_url.clone(),
@@ -388,8 +463,8 @@ impl Args {
             cache_keep: source.cache_keep,
             downloads: source.downloads,
             decoders: source.decoders,
-            rate: splits.rate,
-            split_overrides: splits.overrides,
+            rate,
+            split_overrides,
         }
     }
 }
@@ -431,10 +506,10 @@ mod tests {
 
     #[test]
     fn accept_stands_alone_or_with_dates() {
-        assert_eq!(ingest("backfill s3").selection.accept, None);
-        assert_eq!(ingest("backfill s3 --accept").selection.accept.as_deref(), Some("all"));
+        assert_eq!(ingest("backfill s3").files.accept, None);
+        assert_eq!(ingest("backfill s3 --accept").files.accept.as_deref(), Some("all"));
         let dates = "2024-07-01,2024-07-02";
-        assert_eq!(ingest(&format!("backfill s3 --accept={dates}")).selection.accept.as_deref(), Some(dates));
+        assert_eq!(ingest(&format!("backfill s3 --accept={dates}")).files.accept.as_deref(), Some(dates));
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 use jiff::civil::Date;
 use jiff::{Timestamp, ToSpan};
 
-use crate::model::{Calendar, Dataset, last_finished_session};
+use crate::model::{Calendar, Dataset, last_finished_session, session_under_way};
 
 /// Calendar days loaded when neither `--days` nor `--from` is given.
 const DEFAULT_DAYS: u32 = 90;
@@ -96,6 +96,14 @@ impl DateRule {
             (_, Some(from), to) => Ok(Self::From { from, to }),
             (days, None, _) => Ok(Self::Days(days.unwrap_or(DEFAULT_DAYS))),
         }
+    }
+
+    /// The same with the session that is under way, unless a last date is named.
+    pub fn dates_so_far(self, dataset: Dataset, now: Timestamp) -> Result<RangeInclusive<Date>, DateError> {
+        let dates = self.dates(dataset, now)?;
+        let is_named = matches!(self, Self::From { to: Some(_), .. });
+        let today = session_under_way(dataset, now).filter(|_| !is_named);
+        Ok(*dates.start()..=today.unwrap_or(*dates.end()).max(*dates.end()))
     }
 
     /// The dates meant for a dataset, both ends included.

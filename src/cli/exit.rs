@@ -68,6 +68,11 @@ impl CliError {
         self.exit
     }
 
+    /// Why, without the words around it.
+    pub fn reason(&self) -> String {
+        printable(&self.error.to_string())
+    }
+
     /// Whether the reader of our output has gone away (`backfill bars A | head`), which is no failure.
     fn is_broken_pipe(&self) -> bool {
         self.error

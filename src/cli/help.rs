@@ -34,13 +34,37 @@ With no symbol named, the watchlist is loaded, or SPY QQQ IWM DIA when it is emp
 (I:SPX …); a stock of such a name is stock:DJI. A list file has one symbol per line, or several with commas; `#` starts a \
 comment.";
 
+/// Of `rest`.
+pub(super) const REST: &str = "\
+Examples:
+  backfill rest --days=5 --symbol=AAPL        five days, and today so far
+  backfill rest --symbols=SPY,QQQ --days=90 --rate=100/s
+  backfill rest --symbol=SPX --from=2024-07-01 --to=2024-07-31 --rate=5/min
+  backfill rest --days=90 --dry-run           requests and time it would take
+
+The key is read from MASSIVE_API_KEY. A request brings up to 31 days of one symbol. The free plan allows 5 requests a \
+minute; processes that share a database share the quota. Of a session that is not over, the bars that are known by now \
+are loaded, and fetched again until it is.";
+
+/// Of `hybrid`.
+pub(super) const HYBRID: &str = "\
+Examples:
+  backfill hybrid --days=90                   the watchlist, and today so far
+  backfill hybrid --symbols=SPY,QQQ --days=30 --dry-run
+  backfill hybrid --days=30 --exact-vwap      the vendor's exact VWAPs
+
+The plan shows how long files and how long requests would take. Files win for many symbols, requests for few. Days that \
+the files lack (not published yet, missing, damaged, outside your plan) and symbols they lack come from the REST API. \
+A file that is published after its day was fetched takes the place of what was fetched.";
+
 /// Of `bars`.
 pub(super) const BARS: &str = "\
 Examples:
   backfill bars AAPL
   backfill bars AAPL --timeframe=5m --from=2024-07-11 --to=2024-07-11
   backfill bars AAPL --adjusted --as-of=2020-08-31     in shares of that date
-  backfill bars X:BTCUSD --timeframe=1h --limit=100 --csv > btc.csv";
+  backfill bars X:BTCUSD --timeframe=1h --limit=100 --csv > btc.csv
+  backfill bars MSFT --timeframe=15m --from=2024-07-01 --fetch";
 
 /// Of `export`.
 pub(super) const EXPORT: &str = "\
@@ -121,7 +145,8 @@ mod tests {
 
     #[test]
     fn examples_fit_a_terminal() {
-        for help in [TOP, S3, BARS, EXPORT, SPLITS, STATUS, VERIFY, COMPLETIONS, WATCHLIST, WATCHLIST_ADD] {
+        for help in [TOP, S3, REST, HYBRID, BARS, EXPORT, SPLITS, STATUS, VERIFY, COMPLETIONS, WATCHLIST, WATCHLIST_ADD]
+        {
             for line in help.lines().filter(|line| line.starts_with(' ')) {
                 assert!(line.chars().count() <= 80, "{line}");
             }
@@ -132,7 +157,8 @@ mod tests {
     #[test]
     fn examples_are_valid() {
         use clap::Parser;
-        let helps = [TOP, S3, BARS, EXPORT, SPLITS, STATUS, VERIFY, COMPLETIONS, WATCHLIST, WATCHLIST_ADD];
+        let helps =
+            [TOP, S3, REST, HYBRID, BARS, EXPORT, SPLITS, STATUS, VERIFY, COMPLETIONS, WATCHLIST, WATCHLIST_ADD];
         let lines = helps.into_iter().flat_map(str::lines).map(str::trim).filter(|line| line.starts_with("backfill"));
         for line in lines {
             // Two spaces begin the comment, `>` the shell's part.

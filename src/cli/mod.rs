@@ -7,10 +7,12 @@ mod exit;
 mod findings;
 pub mod format;
 mod help;
+mod hybrid;
 mod output;
 mod plan;
 mod progress;
 mod request;
+mod rest;
 mod signals;
 mod summary;
 mod symbols;
@@ -19,9 +21,9 @@ mod totals;
 mod verify;
 
 pub use args::{
-    AdjustArgs, Args, BarsArgs, Command, CompletionsArgs, ExportArgs, GlobalArgs, IngestArgs, SelectionArgs,
-    SourceArgs, SplitsArgs, StatusArgs, VerifyArgs, WatchlistAddArgs, WatchlistArgs, WatchlistCommand,
-    WatchlistRemoveArgs,
+    AdjustArgs, ApiArgs, Args, BarsArgs, Command, CompletionsArgs, ExportArgs, FileArgs, GlobalArgs, HybridArgs,
+    IngestArgs, RestArgs, SelectionArgs, SourceArgs, SplitsArgs, StatusArgs, VerifyArgs, WatchlistAddArgs,
+    WatchlistArgs, WatchlistCommand, WatchlistRemoveArgs,
 };
 pub use commands::backfill;
 pub use dates::{DateError, DateRule};
@@ -29,11 +31,11 @@ pub use exit::{CliError, Exit, finish};
 pub use output::{Body, effective_settings, print_completions, print_json, print_run, print_settings};
 pub use progress::{ExportProgress, PlainReporter, TerminalReporter, reporter};
 pub use request::{
-    Accept, BarsFormat, BarsRequest, ExportRequest, Named, Request, RequestError, STARTER_SET, Selection,
+    Accept, BarsFormat, BarsRequest, ExportRequest, Fetch, Named, Request, RequestError, STARTER_SET, Selection,
     StatusRequest, Wanted, split_symbols, watchlist_symbols,
 };
 pub use signals::Signals;
-pub use summary::{exit_code, gaps, summary};
+pub use summary::{amounts, exit_code, gaps, summary};
 pub use symbols::SymbolListError;
 pub use table::{Align, Table};
 pub use totals::{MissingSymbol, SometimesAbsent, Totals};

@@ -12,6 +12,7 @@ fn settings() -> Settings {
         environment: Variables::of([
             (env::MASSIVE_S3_ACCESS_KEY_ID, "ID"),
             (env::MASSIVE_S3_SECRET_ACCESS_KEY, "hunter2"),
+            (env::MASSIVE_API_KEY, "hunter2-api"),
         ]),
         dotenv: Variables::of([(env::DATABASE_URL, "sqlite:bars.db")]),
         file: None,
@@ -37,7 +38,7 @@ fn text(print: impl FnOnce(&mut Vec<u8>) -> io::Result<()>) -> String {
 fn effective(line: &str) -> Value {
     let args = Args::try_parse_from(line.split_whitespace()).unwrap();
     let Some(Command::S3(ingest)) = args.command else { panic!("s3") };
-    let request = Request::new(&ingest.selection, settings().now.value).unwrap();
+    let request = Request::new(&ingest.selection, &ingest.files, settings().now.value).unwrap();
     let (selections, _) = request.selections(&[]).unwrap();
     effective_settings(&request, &selections, &settings())
 }
@@ -55,6 +56,10 @@ s3.endpoint           https://files.massive.com  default
 s3.bucket             flatfiles                  default
 s3 access key id      ID                         environment MASSIVE_S3_ACCESS_KEY_ID
 s3 secret access key  set, not shown             environment MASSIVE_S3_SECRET_ACCESS_KEY
+api.url               https://api.massive.com    default
+api key               set, not shown             environment MASSIVE_API_KEY
+rate                  auto                       default
+splits.overrides      none                       default
 cache_dir             /e/barkeep                 default
 cache_keep            24h                        default
 downloads             12                         default
@@ -65,6 +70,7 @@ now                   2024-07-12T15:00:00Z       default
     );
     let json = text(|out| print_settings(out, &settings(), true));
     assert!(json.contains(r#""s3 secret access key":{"origin":"environment MASSIVE_S3_SECRET_ACCESS_KEY""#), "{json}");
+    assert!(json.contains(r#""api key":{"origin":"environment MASSIVE_API_KEY","value":"set, not shown"}"#), "{json}");
     assert!(!json.contains("hunter2"));
 }
 

@@ -6,7 +6,7 @@ use std::ops::RangeInclusive;
 use jiff::Timestamp;
 use jiff::civil::Date;
 
-use super::args::{BarsArgs, ExportArgs, SelectionArgs, SplitsArgs, StatusArgs};
+use super::args::{BarsArgs, ExportArgs, FileArgs, SelectionArgs, SplitsArgs, StatusArgs};
 use super::dates::{DateError, DateRule, parse_date};
 use super::symbols::{SymbolListError, read_symbols};
 use crate::export;
@@ -104,6 +104,12 @@ pub enum RequestError {
          the list with `backfill watchlist add S`, or load everything with --all"
     )]
     NothingWatched(Dataset),
+    /// A whole market by requests.
+    #[error(
+        "--all: the REST API is asked symbol by symbol, which a whole market is too much for: name symbols with --symbol=S or \
+         --symbols=a,b,c, or load files with `backfill s3 --all`"
+    )]
+    RestOfAll,
     /// A sample that is none.
     #[error("--sample: {0}")]
     Sample(#[from] SampleError),
@@ -125,15 +131,15 @@ pub enum RequestError {
 
 impl Request {
     /// Checks what was typed. List files are read; nothing else is.
-    pub fn new(args: &SelectionArgs, now: Timestamp) -> Result<Self, RequestError> {
+    pub fn new(args: &SelectionArgs, files: &FileArgs, now: Timestamp) -> Result<Self, RequestError> {
         let request = Self {
             named: named(args)?,
             dates: DateRule::of(args.days, args.from, args.to)?,
             now,
             timeframes: timeframes(args.timeframes.as_deref(), args.all)?,
             force: args.force,
-            accept: accept(args.accept.as_deref())?,
-            official_day: !args.no_official_day,
+            accept: accept(files.accept.as_deref())?,
+            official_day: !files.no_official_day,
             dry_run: args.dry_run,
         };
         // Wrong dates are wrong usage and found here, before a database is opened, for all datasets known by now.
@@ -253,6 +259,17 @@ pub struct BarsRequest {
     pub limit: Option<u64>,
     /// How they are printed.
     pub format: BarsFormat,
+    /// Whether what is not loaded is fetched, and if so whether it is stored.
+    pub fetch: Option<Fetch>,
+}
+
+/// How bars that are not loaded are had.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fetch {
+    /// First and last trading date.
+    pub dates: RangeInclusive<Date>,
+    /// Whether they are stored.
+    pub keeps: bool,
 }
 
 /// How bars are printed.
@@ -268,7 +285,7 @@ pub enum BarsFormat {
 
 impl BarsRequest {
     /// Checks what was typed, `--json` included.
-    pub fn new(args: &BarsArgs, json: bool) -> Result<Self, RequestError> {
+    pub fn new(args: &BarsArgs, json: bool, now: Timestamp) -> Result<Self, RequestError> {
         let format = match (args.csv, json) {
             (true, true) => return Err(RequestError::CsvAndJson),
             (true, false) => BarsFormat::Csv,
@@ -277,7 +294,13 @@ impl BarsRequest {
         };
         in_order(args.from, args.to)?;
         let symbol = Symbol::from_command_line(&args.symbol)?;
-        Ok(Self { symbol, timeframe: args.timeframe, from: args.from, to: args.to, limit: args.limit, format })
+        let fetch = if args.fetch {
+            let dates = DateRule::of(None, args.from, args.to)?.dates_so_far(symbol.dataset(), now)?;
+            Some(Fetch { dates, keeps: !args.no_store })
+        } else {
+            None
+        };
+        Ok(Self { symbol, timeframe: args.timeframe, from: args.from, to: args.to, limit: args.limit, format, fetch })
     }
 }
 

@@ -13,7 +13,7 @@ fn command(line: &str) -> Command {
 
 fn request(flags: &str) -> Result<Request, String> {
     let Command::S3(args) = command(&format!("s3 {flags}")) else { panic!("s3") };
-    Request::new(&args.selection, NOW.parse().unwrap()).map_err(|error| error.to_string())
+    Request::new(&args.selection, &args.files, NOW.parse().unwrap()).map_err(|error| error.to_string())
 }
 
 fn symbols(names: &[&str]) -> Vec<Symbol> {
@@ -85,7 +85,7 @@ fn timeframes_depend_on_how_much_is_asked_for() {
 fn dates_without_a_symbol_are_judged_when_the_watchlist_is_known() {
     let saturday_in_london = "2024-07-13T01:00:00Z".parse().unwrap();
     let Command::S3(args) = command("s3 --from=2024-07-13") else { panic!("s3") };
-    let request = Request::new(&args.selection, saturday_in_london).unwrap();
+    let request = Request::new(&args.selection, &args.files, saturday_in_london).unwrap();
     assert!(request.selections(&symbols(&["X:BTCUSD"])).is_ok());
     assert!(request.selections(&symbols(&["AAPL"])).is_err());
 }
@@ -147,13 +147,20 @@ fn watchlist_symbols_are_those_of_the_command_line() {
 fn bars_and_status_name_what_they_show() {
     let bars = |line: &str, json| {
         let Command::Bars(args) = command(line) else { panic!("bars") };
-        BarsRequest::new(&args, json).map_err(|error| error.to_string())
+        BarsRequest::new(&args, json, NOW.parse().unwrap()).map_err(|error| error.to_string())
     };
     let shown = bars("bars SPX --from=2024-07-01 --to=2024-07-01 --limit=3", true).unwrap();
     let day = Some(date(2024, 7, 1));
     let symbol = Symbol::from_ticker("I:SPX").unwrap();
-    let expected =
-        BarsRequest { symbol, timeframe: Timeframe::Day, from: day, to: day, limit: Some(3), format: BarsFormat::Json };
+    let expected = BarsRequest {
+        symbol,
+        timeframe: Timeframe::Day,
+        from: day,
+        to: day,
+        limit: Some(3),
+        format: BarsFormat::Json,
+        fetch: None,
+    };
     assert_eq!(shown, expected);
     assert_eq!(
         bars("bars A --from=2024-07-02 --to=2024-07-01", false).unwrap_err(),

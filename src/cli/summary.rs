@@ -39,6 +39,20 @@ pub fn summary(run: &RunReport) -> String {
         }
         push(&mut text, format_args!("{table}\n"));
     }
+    text.push_str(&amounts(run).unwrap_or_default());
+    rejects(&mut text, run, &totals);
+    notes(&mut text, run, &totals);
+    text.push_str(&gaps(run));
+    text
+}
+
+/// How much was read and written; nothing where there was no day.
+pub fn amounts(run: &RunReport) -> Option<String> {
+    if run.days.is_empty() {
+        return None;
+    }
+    let totals = Totals::of(run);
+    let mut text = String::new();
     push(
         &mut text,
         format_args!(
@@ -58,10 +72,7 @@ pub fn summary(run: &RunReport) -> String {
         let rows = counted(totals.duplicates_conflicting, "row");
         push(&mut text, format_args!("{rows} lost to another row of the same symbol and minute\n"));
     }
-    rejects(&mut text, run, &totals);
-    notes(&mut text, run, &totals);
-    text.push_str(&gaps(run));
-    text
+    Some(text)
 }
 
 /// What is missing, why, and what to do; empty when nothing is.
@@ -97,7 +108,7 @@ pub fn gaps(run: &RunReport) -> String {
     text
 }
 
-fn what_to_do(outcome: Outcome) -> &'static str {
+pub(super) fn what_to_do(outcome: Outcome) -> &'static str {
     match outcome {
         Outcome::Missing => "the vendor has no file of it: run the same command again later",
         Outcome::NotEntitled => {

@@ -153,9 +153,8 @@ fn find_secret(table: &DeTable<'_>, above: &str) -> Option<(String, usize)> {
 /// Whether a key's name, written in whatever way, says secret.
 fn is_secret(key: &str) -> bool {
     let plain: String = key.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_ascii_lowercase();
-    ["secret", "accesskey", "apikey", "password", "passwd", "token", "credential"]
-        .iter()
-        .any(|word| plain.contains(word))
+    let words = ["secret", "accesskey", "apikey", "password", "passwd", "token", "credential"];
+    plain == "key" || words.iter().any(|word| plain.contains(word))
 }
 
 fn instead_of(key: &str) -> String {

@@ -11,7 +11,7 @@ use super::Wanted;
 use super::reload::Reload;
 use super::source::DayFile;
 use crate::model::{Dataset, Expectation, FileKind, Outcome, TimeframeSet, file_due_at, xnys};
-use crate::store::{ContentHash, DayState, FileVersion, Replace};
+use crate::store::{ContentHash, DayState, FileVersion, Replace, RestState};
 
 /// Which suspect days are loaded all the same.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,6 +52,9 @@ pub struct Request {
     pub force: bool,
     /// Suspect days to load.
     pub accept: Accept,
+    /// Whether what the REST API has brought is as good as what a file would bring, unless the file is newer. Otherwise files
+    /// take its place.
+    pub rest_counts: bool,
     /// The time of the run.
     pub now: Timestamp,
 }
@@ -91,6 +94,8 @@ pub struct DayJob {
     pub listed: ListedDay,
     /// What to make of them.
     pub wanted: Wanted,
+    /// Of which symbols the file takes the place of what the REST API has brought; comes before the other removals.
+    pub replace_rest: Vec<String>,
     /// What to remove first.
     pub replace: Vec<Replace>,
     /// Timeframes that will be loaded for everyone.
@@ -149,6 +154,15 @@ impl DayJob {
         self.replace.iter_mut().for_each(|replace| less(&mut replace.timeframes));
         self.replace.retain(|replace| !replace.timeframes.is_empty());
         self
+    }
+
+    /// The same day without its minutes: what is left to do if they come from elsewhere.
+    pub(super) fn only_day_file(&self) -> Option<Self> {
+        let request = Arc::new(Request { timeframes: TimeframeSet::EMPTY, ..Request::clone(&self.request) });
+        match plan_listed(&request, self.date, &self.listed, &self.state) {
+            DayPlan::Load(job) => Some(*job),
+            DayPlan::Settled { .. } => None,
+        }
     }
 
     /// Packed bytes to read.
@@ -222,15 +236,14 @@ pub fn plan(request: &Arc<Request>, listing: &Listing, states: &BTreeMap<Date, D
 pub fn plan_day(request: &Arc<Request>, date: Date, listing: &Listing, state: &DayState) -> Option<DayPlan> {
     let Some(minute) = listing.minute.get(&date) else {
         let settled = |outcome, detail| Some(DayPlan::Settled { date, outcome, detail });
-        let unloaded = need(request, state, FileKind::Minute, false, None).is_empty()
-            && request
-                .symbols
-                .iter()
-                .flatten()
-                .all(|s| need(request, state, FileKind::Minute, false, Some(s)).is_empty());
+        let tickers = request.symbols.iter().flatten().map(|ticker| Some(ticker.as_str()));
+        let wanted = request.timeframes;
+        let covered = |ticker: Option<&str>| ticker.map_or(state.everyone, |ticker| state.covered(ticker));
+        let is_there = |ticker: Option<&str>| !request.wants(ticker) || wanted.minus(covered(ticker)).is_empty();
+        let is_stored = !request.force && tickers.chain([None]).all(is_there);
         return match request.dataset.expectation(date) {
-            // Loaded once and gone since: what is stored stays.
-            Expectation::Due if unloaded => settled(Outcome::Unchanged, None),
+            // Loaded once and gone since, or come by REST: what is stored stays.
+            Expectation::Due if is_stored => settled(Outcome::Unchanged, None),
             Expectation::Due if request.now < file_due_at(date) => {
                 settled(Outcome::NotDue, Some(format!("due {}", file_due_at(date).strftime("%Y-%m-%d %H:%M UTC"))))
             }
@@ -254,13 +267,29 @@ fn plan_listed(request: &Arc<Request>, date: Date, listed: &ListedDay, state: &D
     let reload = files.map(|file| file.is_some_and(|file| reloads(request, state, file)));
     let needs = |ticker: Option<&str>| {
         let each = [FileKind::Minute, FileKind::Day].into_iter().zip(files).zip(reload);
-        each.filter(|((_, file), _)| file.is_some())
-            .fold(TimeframeSet::EMPTY, |all, ((kind, _), reload)| all.union(need(request, state, kind, reload, ticker)))
+        each.filter_map(|((kind, file), reload)| Some((kind, file?, reload)))
+            .fold(TimeframeSet::EMPTY, |all, (_, file, reload)| all.union(need(request, state, file, reload, ticker)))
     };
-    let tickers = request.symbols.iter().flatten().map(String::as_str).chain(state.named.keys().map(String::as_str));
     let others = needs(None);
+    let replaces_rest = |ticker: &str, rest: &RestState| {
+        let everything = reload[0] || !others.and(FileKind::Minute.timeframes()).is_empty();
+        everything
+            || request.force && request.wants(Some(ticker))
+            || !needs(Some(ticker)).and(rest.timeframes).is_empty()
+    };
+    let replaced: BTreeMap<&str, TimeframeSet> = state
+        .rest
+        .iter()
+        .filter(|(ticker, rest)| replaces_rest(ticker, rest))
+        .map(|(ticker, rest)| (ticker.as_str(), rest.timeframes))
+        .collect();
+    let tickers = request.symbols.iter().flatten().chain(state.named.keys()).map(String::as_str);
     let named: BTreeMap<String, TimeframeSet> = tickers
-        .map(|ticker| (ticker.to_owned(), needs(Some(ticker))))
+        .chain(replaced.keys().copied())
+        .map(|ticker| {
+            let came_by_rest = replaced.get(ticker).copied().unwrap_or_default();
+            (ticker.to_owned(), needs(Some(ticker)).union(came_by_rest))
+        })
         // Naming a symbol that is wanted like all others would say nothing.
         .filter(|(_, timeframes)| *timeframes != others)
         .collect();
@@ -288,6 +317,7 @@ fn plan_listed(request: &Arc<Request>, date: Date, listed: &ListedDay, state: &D
         listed: listed.clone(),
         minute: Some(minute.clone()).filter(|_| reads(FileKind::Minute)),
         day: day.cloned().filter(|_| reads(FileKind::Day) || reads(FileKind::Minute)),
+        replace_rest: replaced.into_keys().map(str::to_owned).collect(),
         replace: merge(replace.collect()),
         everyone: others,
         // By ticker: the same plan writes the same coverage in the same order.
@@ -308,17 +338,27 @@ fn reloads(request: &Request, state: &DayState, file: &DayFile) -> bool {
     is_restated(state, file) || request.force && request.symbols.is_none() && state.loaded(file.kind).is_some()
 }
 
-/// The timeframes to load from a kind of file for a ticker, or for all that are not named (`None`).
-fn need(request: &Request, state: &DayState, kind: FileKind, reload: bool, ticker: Option<&str>) -> TimeframeSet {
-    let only = |set: TimeframeSet| set.and(kind.timeframes());
+/// The timeframes to load from a file for a ticker, or for all that are not named (`None`).
+fn need(request: &Request, state: &DayState, file: &DayFile, reload: bool, ticker: Option<&str>) -> TimeframeSet {
+    let only = |set: TimeframeSet| set.and(file.kind.timeframes());
     let asked = request.wants(ticker);
-    let wants = match kind {
+    let wants = match file.kind {
         _ if !asked => TimeframeSet::EMPTY,
         FileKind::Minute => request.timeframes,
         FileKind::Day => FileKind::Day.timeframes(),
     };
-    let covered = only(ticker.map_or(state.everyone, |ticker| state.covered(ticker)));
-    if reload || request.force && asked { covered.union(wants) } else { wants.minus(covered) }
+    let covered = only(ticker.map_or(state.everyone, |ticker| state.covered_by_files(ticker)));
+    if reload || request.force && asked {
+        return covered.union(wants);
+    }
+    wants.minus(covered).minus(ticker.map_or(TimeframeSet::EMPTY, |ticker| rest_suffices(request, state, file, ticker)))
+}
+
+/// What need not come from a file because the REST API has brought it, later than the file was published.
+fn rest_suffices(request: &Request, state: &DayState, file: &DayFile, ticker: &str) -> TimeframeSet {
+    let rest = state.rest.get(ticker).filter(|_| request.rest_counts);
+    let is_newer = |fetched: Timestamp| file.last_modified.is_none_or(|published| published <= fetched);
+    rest.filter(|rest| rest.fetched_at.is_some_and(is_newer)).map(RestState::covered).unwrap_or_default()
 }
 
 fn refused_lately(request: &Request, state: &DayState, kind: FileKind) -> bool {

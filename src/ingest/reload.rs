@@ -32,7 +32,7 @@ pub enum Reload {
 impl Reload {
     /// Everything that is loaded of a day by its books.
     pub fn all_of(state: &DayState) -> Self {
-        Self::Day { everyone: state.everyone, named: state.named.clone() }
+        Self::Day { everyone: state.everyone, named: state.by_name() }
     }
 }
 
@@ -73,6 +73,7 @@ impl Reloads {
             official_day: true,
             force: true,
             accept: Accept::None,
+            rest_counts: false,
             now,
         };
         let listing = list(source, &request, reporter).await?;
@@ -130,14 +131,17 @@ pub(super) fn plan_reload(
         Reload::Day { everyone, named } => (*everyone, named.clone(), Vec::new(), Wanted::all(*everyone, named)),
         Reload::Symbols(_) if is_replaced => {
             let replace = Replace { timeframes: everything, symbols: None, restated: true };
-            (state.everyone, state.named.clone(), vec![replace], Wanted::all(state.everyone, &state.named))
+            let named = state.by_name();
+            (state.everyone, named.clone(), vec![replace], Wanted::all(state.everyone, &named))
         }
-        Reload::Symbols(symbols) => {
-            let named = symbols.iter().map(|symbol| (symbol.clone(), state.covered(symbol))).collect();
-            let symbols = Some(symbols.iter().cloned().collect());
+        Reload::Symbols(again) => {
+            let named = again.iter().map(|symbol| (symbol.clone(), state.covered(symbol))).collect();
+            let symbols = Some(again.iter().cloned().collect());
             let replace = Replace { timeframes: everything, symbols, restated: false };
             let wanted = Wanted { others: TimeframeSet::EMPTY, named };
-            (TimeframeSet::EMPTY, BTreeMap::new(), vec![replace], wanted)
+            let from_rest = state.rest.iter().filter(|(symbol, _)| again.contains(*symbol));
+            let from_rest = from_rest.map(|(symbol, rest)| (symbol.clone(), rest.timeframes)).collect();
+            (TimeframeSet::EMPTY, from_rest, vec![replace], wanted)
         }
     };
     let reads = |kind: FileKind| !wanted.any().and(kind.timeframes()).is_empty();
@@ -156,6 +160,7 @@ pub(super) fn plan_reload(
         minute: Some(minute.clone()).filter(|_| reads(FileKind::Minute)),
         day: day.cloned().filter(|_| reads(FileKind::Day)),
         listed: ListedDay { minute: minute.clone(), day: day.cloned(), short: listing.short(request.dataset, date) },
+        replace_rest: state.rest.keys().filter(|symbol| !wanted.of(symbol).is_empty()).cloned().collect(),
         wanted,
         replace,
         everyone,

@@ -71,6 +71,15 @@ impl Rejects {
     /// Rejected rows kept for the report.
     pub const KEPT: usize = 10;
 
+    /// Adds those of another file or page.
+    pub fn merge(&mut self, other: Self) {
+        for (reason, rows) in other.counts {
+            *self.counts.entry(reason).or_default() += rows;
+        }
+        let room = Self::KEPT.saturating_sub(self.first.len());
+        self.first.extend(other.first.into_iter().take(room));
+    }
+
     /// All rejected rows.
     pub fn total(&self) -> u64 {
         self.counts.values().sum()
@@ -127,6 +136,8 @@ pub struct DayReport {
     pub bars: u64,
     /// Bars that were replaced because the file had changed.
     pub replaced: bool,
+    /// Bars that had come by REST and whose place the file's have taken.
+    pub replaced_rest_bars: u64,
     /// Wanted symbols the file has no row of.
     pub absent_symbols: Vec<String>,
     /// The minute file.
@@ -149,6 +160,7 @@ impl DayReport {
             detail: None,
             bars: 0,
             replaced: false,
+            replaced_rest_bars: 0,
             absent_symbols: Vec::new(),
             minute_file: None,
             day_file: None,
@@ -192,6 +204,8 @@ pub trait Reporter: Send + Sync + fmt::Debug {
     fn decoded(&self, rows: u64);
     /// A day ended, one way or the other.
     fn day_done(&self, day: &DayReport);
+    /// So many requests of the REST API are done of so many, and at the rate that is allowed the others take so long.
+    fn requests(&self, done: u64, of: u64, left: Duration);
     /// Something a person would want to know now: waiting for another process, trying again.
     fn note(&self, message: &str);
 }
@@ -205,5 +219,6 @@ impl Reporter for SilentReporter {
     fn fetched(&self, _bytes: u64) {}
     fn decoded(&self, _rows: u64) {}
     fn day_done(&self, _day: &DayReport) {}
+    fn requests(&self, _done: u64, _of: u64, _left: Duration) {}
     fn note(&self, _message: &str) {}
 }

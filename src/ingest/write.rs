@@ -27,8 +27,9 @@ pub(super) struct DayWriter<'a, S> {
     job: Option<Box<DayJob>>,
     /// Whether a transaction is open, or may be.
     open: bool,
-    /// Bars removed in it.
+    /// Bars removed in it: those that came by a file, and those that came by REST.
     replaced: u64,
+    replaced_rest: u64,
     outage: Outage,
     /// What the report will say besides.
     notes: Vec<String>,
@@ -49,7 +50,18 @@ enum Next {
 impl<'a, S: Ledger + BarSink> DayWriter<'a, S> {
     pub(super) fn new(store: &'a mut S, context: &'a Context, source: &'a Source, started_at: Timestamp) -> Self {
         let outage = Outage::new(context.outage_patience);
-        Self { store, context, source, started_at, job: None, open: false, replaced: 0, outage, notes: Vec::new() }
+        Self {
+            store,
+            context,
+            source,
+            started_at,
+            job: None,
+            open: false,
+            replaced: 0,
+            replaced_rest: 0,
+            outage,
+            notes: Vec::new(),
+        }
     }
 
     /// Writes the day; nothing is reported of one that is left as it was because the run stops.
@@ -175,7 +187,7 @@ impl<'a, S: Ledger + BarSink> DayWriter<'a, S> {
             self.abandon().await?;
             return Ok(next);
         }
-        self.replaced = 0;
+        (self.replaced, self.replaced_rest) = (0, 0);
         match job.forgets() {
             None => {}
             Some(true) => self.replaced = self.store.forget_day().await?,
@@ -186,6 +198,9 @@ impl<'a, S: Ledger + BarSink> DayWriter<'a, S> {
                 self.abandon().await?;
                 return Ok(settled);
             }
+        }
+        if !job.replace_rest.is_empty() {
+            self.replaced_rest = self.store.replace_rest(&job.replace_rest).await?;
         }
         for replace in &job.replace {
             self.replaced += self.store.replace(replace).await?;
@@ -271,6 +286,7 @@ impl<'a, S: Ledger + BarSink> DayWriter<'a, S> {
         let report = DayReport {
             bars: decoded.files.iter().map(|file| file.bars_written).sum(),
             replaced: restated && self.replaced > 0,
+            replaced_rest_bars: self.replaced_rest,
             ..DayReport::new(dataset, date, outcome)
         };
         if let Some(problem) = &decoded.day_problem {

@@ -74,6 +74,17 @@ pub fn last_finished_session(dataset: Dataset, now: Timestamp) -> Date {
     date
 }
 
+/// The trading date whose session has begun and is not finished; in New York sessions begin at 04:00.
+pub fn session_under_way(dataset: Dataset, now: Timestamp) -> Option<Date> {
+    let date = dataset.market().date_of(now);
+    let begins_at = match dataset.market() {
+        Market::NewYork => Market::NewYork.instant(date, time(4, 0, 0, 0)),
+        Market::RoundTheClock => midnight(Market::RoundTheClock, date),
+    };
+    let is_open = begins_at <= now && now < session_finished_at(dataset, date);
+    (is_open && dataset.expectation(date) == Expectation::Due).then_some(date)
+}
+
 #[cfg(test)]
 mod tests {
     use jiff::civil::date;
@@ -99,6 +110,16 @@ mod tests {
         assert_eq!(session_finished_at(Dataset::Stocks, date(2024, 7, 3)), at("2024-07-03T21:00:00Z"));
         assert_eq!(last_finished_session(Dataset::Crypto, at("2024-07-12T00:00:00Z")), thursday);
         assert_eq!(last_finished_session(Dataset::Stocks, at("2024-07-07T12:00:00Z")), date(2024, 7, 5), "on a Sunday");
+    }
+
+    #[test]
+    fn a_session_is_under_way_from_its_pre_market_to_the_end_of_its_post_market() {
+        let under_way = |dataset, now| session_under_way(dataset, at(now));
+        assert_eq!(under_way(Dataset::Stocks, "2024-07-11T07:59:59Z"), None);
+        assert_eq!(under_way(Dataset::Stocks, "2024-07-11T08:00:00Z"), Some(date(2024, 7, 11)));
+        assert_eq!(under_way(Dataset::Stocks, "2024-07-12T00:00:00Z"), None);
+        assert_eq!(under_way(Dataset::Stocks, "2024-07-13T15:00:00Z"), None, "a Saturday");
+        assert_eq!(under_way(Dataset::Crypto, "2024-07-13T00:00:00Z"), Some(date(2024, 7, 13)));
     }
 
     #[test]

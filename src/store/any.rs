@@ -7,12 +7,12 @@ use std::time::Duration;
 use jiff::Timestamp;
 use jiff::civil::Date;
 
-use super::postgres::{PostgresClaims, PostgresStore};
-use super::sqlite::{SqliteClaims, SqliteStore};
+use super::postgres::{PostgresClaims, PostgresNotes, PostgresStore};
+use super::sqlite::{SqliteClaims, SqliteNotes, SqliteStore};
 use super::{
     Attempt, Audit, BarBatch, BarReader, BarSink, Claiming, Claims, DayCommit, DayState, Defect, FileVersion, Ledger,
-    LoadRate, RawBar, Replace, Restatement, Scan, SeriesStatus, SplitLoads, Splits, StoreError, StoredBar, Watchlist,
-    WatchlistEntry,
+    LoadRate, Notes, Noting, RawBar, Replace, Restatement, Scan, SeriesStatus, SplitLoads, Splits, StoreError,
+    StoredBar, SymbolDayStored, SymbolDays, SymbolSink, Watchlist, WatchlistEntry,
 };
 use crate::model::splits::{PriceJump, SplitRecord};
 use crate::model::{Dataset, FileKind, Symbol, Timeframe};
@@ -33,6 +33,15 @@ pub enum AnyClaims {
     Sqlite(Box<SqliteClaims>),
     /// In a PostgreSQL database.
     Postgres(Box<PostgresClaims>),
+}
+
+/// Notes of one of the stores.
+#[derive(Debug)]
+pub enum AnyNotes {
+    /// Beside a SQLite file.
+    Sqlite(Box<SqliteNotes>),
+    /// In a PostgreSQL database.
+    Postgres(Box<PostgresNotes>),
 }
 
 /// The same call on whichever it is. Boxed, because the future of either would be carried around in whatever awaits it.
@@ -59,6 +68,14 @@ impl Ledger for AnyStore {
         range: RangeInclusive<Date>,
     ) -> Result<BTreeMap<Date, DayState>, StoreError> {
         on!(self, store => store.day_states(dataset, range))
+    }
+
+    async fn symbol_states(
+        &mut self,
+        symbol: &Symbol,
+        range: RangeInclusive<Date>,
+    ) -> Result<BTreeMap<Date, DayState>, StoreError> {
+        on!(self, store => store.symbol_states(symbol, range))
     }
 
     async fn record_attempt(
@@ -109,6 +126,10 @@ impl BarSink for AnyStore {
         on!(self, store => store.replace(what))
     }
 
+    async fn replace_rest(&mut self, symbols: &[String]) -> Result<u64, StoreError> {
+        on!(self, store => store.replace_rest(symbols))
+    }
+
     async fn forget_day(&mut self) -> Result<u64, StoreError> {
         on!(self, store => store.forget_day())
     }
@@ -123,6 +144,21 @@ impl BarSink for AnyStore {
 
     async fn abandon_day(&mut self) -> Result<(), StoreError> {
         on!(self, store => store.abandon_day())
+    }
+}
+
+impl SymbolSink for AnyStore {
+    async fn store_symbol(&mut self, days: &SymbolDays) -> Result<Vec<SymbolDayStored>, StoreError> {
+        on!(self, store => store.store_symbol(days))
+    }
+
+    async fn record_symbol_attempt(
+        &mut self,
+        symbol: &Symbol,
+        dates: &[Date],
+        attempt: &Attempt,
+    ) -> Result<(), StoreError> {
+        on!(self, store => store.record_symbol_attempt(symbol, dates, attempt))
     }
 }
 
@@ -229,5 +265,26 @@ impl Claims for AnyClaims {
 
     async fn release(&mut self, dataset: Dataset, date: Date) -> Result<(), StoreError> {
         on!(self, claims => claims.release(dataset, date))
+    }
+}
+
+impl Noting for AnyStore {
+    type Notes = AnyNotes;
+
+    async fn notes(&self) -> Result<AnyNotes, StoreError> {
+        Ok(match self {
+            Self::Sqlite(store) => AnyNotes::Sqlite(Box::new(store.notes().await?)),
+            Self::Postgres(store) => AnyNotes::Postgres(Box::new(store.notes().await?)),
+        })
+    }
+}
+
+impl Notes for AnyNotes {
+    async fn change_note<T: Send>(
+        &mut self,
+        name: &str,
+        change: impl FnOnce(Option<&str>) -> (Option<String>, T) + Send,
+    ) -> Result<T, StoreError> {
+        on!(self, notes => notes.change_note(name, change))
     }
 }

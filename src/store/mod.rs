@@ -5,6 +5,7 @@ mod books;
 mod claimant;
 mod error;
 pub mod postgres;
+mod rest;
 mod splits;
 pub mod sqlite;
 mod types;
@@ -18,12 +19,13 @@ use std::time::Duration;
 use jiff::Timestamp;
 use jiff::civil::Date;
 
-pub use any::{AnyClaims, AnyStore};
+pub use any::{AnyClaims, AnyNotes, AnyStore};
 pub use error::StoreError;
 pub use splits::{AdjustError, Adjustments, SplitLoads};
 pub use types::{
     Attempt, BarBatch, BarChange, ContentHash, DayCommit, DayState, Defect, FileState, FileVersion, LoadRate,
-    LoadedFile, RawBar, Replace, Restatement, Scan, SeriesStatus, StoredBar, WatchlistEntry, Word,
+    LoadedFile, RawBar, Replace, RestState, Restatement, Scan, SeriesStatus, StoredBar, SymbolDay, SymbolDayStored,
+    SymbolDays, WatchlistEntry, Word,
 };
 
 use crate::model::splits::{PriceJump, SplitRecord};
@@ -35,6 +37,13 @@ pub trait Ledger: Send {
     fn day_states(
         &mut self,
         dataset: Dataset,
+        range: RangeInclusive<Date>,
+    ) -> impl Future<Output = Result<BTreeMap<Date, DayState>, StoreError>> + Send;
+
+    /// The same for one symbol: of what is loaded by name, only what is loaded of it.
+    fn symbol_states(
+        &mut self,
+        symbol: &Symbol,
         range: RangeInclusive<Date>,
     ) -> impl Future<Output = Result<BTreeMap<Date, DayState>, StoreError>> + Send;
 
@@ -88,6 +97,10 @@ pub trait BarSink: Send {
     /// Removes bars of the day that are about to be replaced; says how many.
     fn replace(&mut self, what: &Replace) -> impl Future<Output = Result<u64, StoreError>> + Send;
 
+    /// Removes whatever the REST API has brought of symbols, bars and ledger rows, and forgets which of their VWAPs it made
+    /// exact: a file takes its place. Says how many bars that were. Comes before any other removal of the day.
+    fn replace_rest(&mut self, symbols: &[String]) -> impl Future<Output = Result<u64, StoreError>> + Send;
+
     /// Removes everything that is stored of the day, ledger and coverage included, as if it had never been loaded; says how
     /// many bars that were. What is committed after is all there is.
     fn forget_day(&mut self) -> impl Future<Output = Result<u64, StoreError>> + Send;
@@ -100,6 +113,44 @@ pub trait BarSink: Send {
 
     /// Leaves the day as it was.
     fn abandon_day(&mut self) -> impl Future<Output = Result<(), StoreError>> + Send;
+}
+
+/// Takes what the REST API brings: days of one symbol at a time, all of them visible with their ledger rows, or none.
+pub trait SymbolSink: Send {
+    /// Stores days of a symbol in one transaction, in place of what the REST API brought of them before. What files have
+    /// brought stays, but for estimated VWAPs if exact ones are to take their place. Says what became of each day.
+    fn store_symbol(
+        &mut self,
+        days: &SymbolDays,
+    ) -> impl Future<Output = Result<Vec<SymbolDayStored>, StoreError>> + Send;
+
+    /// Remembers an attempt that brought nothing of some days of a symbol. What is stored stays as it is.
+    fn record_symbol_attempt(
+        &mut self,
+        symbol: &Symbol,
+        dates: &[Date],
+        attempt: &Attempt,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send;
+}
+
+/// Small texts by which processes that share a database agree, such as how much of a quota is spent. They are kept beside
+/// the bars, so that nobody who reads or changes one waits for who writes bars; and they are disposable.
+pub trait Notes: Send {
+    /// Replaces a text by what is made of it, alone; says what was made beside it. `None` is no text.
+    fn change_note<T: Send>(
+        &mut self,
+        name: &str,
+        change: impl FnOnce(Option<&str>) -> (Option<String>, T) + Send,
+    ) -> impl Future<Output = Result<T, StoreError>> + Send;
+}
+
+/// Makes [`Notes`] beside a store, on a connection of their own.
+pub trait Noting {
+    /// The notes.
+    type Notes: Notes + 'static;
+
+    /// The notes of everyone who uses this database.
+    fn notes(&self) -> impl Future<Output = Result<Self::Notes, StoreError>> + Send;
 }
 
 /// Reads bars and what there is of them.

@@ -72,6 +72,34 @@ impl FileState {
     }
 }
 
+/// What the ledger says of what the REST API brought of a symbol's day.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RestState {
+    /// Timeframes whose bars came this way, "looked for and not there" included. None of them came by a file.
+    pub timeframes: TimeframeSet,
+    /// How many bars of them are stored.
+    pub bars: u64,
+    /// Whether they were fetched before the session was over. Then they cover nothing.
+    pub is_provisional: bool,
+    /// Timeframes whose bars came by a file and whose VWAPs were made exact, where volume and transactions agree.
+    pub exact_vwap: TimeframeSet,
+    /// When what is stored was fetched; none if nothing is.
+    pub fetched_at: Option<Timestamp>,
+    /// How the last attempt ended.
+    pub outcome: Outcome,
+    /// Why.
+    pub detail: Option<String>,
+    /// When.
+    pub attempted_at: Timestamp,
+}
+
+impl RestState {
+    /// Timeframes that need not be fetched again.
+    pub fn covered(&self) -> TimeframeSet {
+        if self.is_provisional { TimeframeSet::EMPTY } else { self.timeframes }
+    }
+}
+
 /// What is stored of one day.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct DayState {
@@ -79,22 +107,49 @@ pub struct DayState {
     pub minute: Option<FileState>,
     /// The vendor's day file.
     pub day: Option<FileState>,
-    /// Timeframes loaded for every symbol of the files.
+    /// Timeframes loaded from files for every symbol they have.
     pub everyone: TimeframeSet,
-    /// Timeframes loaded for single symbols, beyond those for everyone.
+    /// Timeframes loaded from files for single symbols, beyond those for everyone.
     pub named: BTreeMap<String, TimeframeSet>,
+    /// What the REST API brought, by ticker.
+    pub rest: BTreeMap<String, RestState>,
 }
 
 impl DayState {
-    /// What is loaded of a symbol.
+    /// What is loaded of a symbol, wherever it came from.
     pub fn covered(&self, ticker: &str) -> TimeframeSet {
+        self.covered_by_files(ticker).union(self.covered_by_rest(ticker))
+    }
+
+    /// What files have brought of a symbol.
+    pub fn covered_by_files(&self, ticker: &str) -> TimeframeSet {
         self.everyone.union(self.named.get(ticker).copied().unwrap_or_default())
+    }
+
+    /// What the REST API has brought of a symbol.
+    pub fn covered_by_rest(&self, ticker: &str) -> TimeframeSet {
+        self.rest.get(ticker).map(RestState::covered).unwrap_or_default()
+    }
+
+    /// What is loaded of single symbols beyond what is loaded for everyone, wherever it came from.
+    pub fn by_name(&self) -> BTreeMap<String, TimeframeSet> {
+        let mut named = self.named.clone();
+        for (ticker, rest) in self.rest.iter().filter(|(_, rest)| !rest.timeframes.is_empty()) {
+            let timeframes = named.entry(ticker.clone()).or_default();
+            *timeframes = timeframes.union(rest.timeframes);
+        }
+        named
     }
 
     /// Whether the same is stored, whatever was attempted meanwhile.
     pub fn is_same_content(&self, other: &Self) -> bool {
+        let rest = |state: &Self| -> Vec<_> {
+            let stored = state.rest.iter().filter(|(_, rest)| rest.fetched_at.is_some());
+            stored.map(|(ticker, rest)| (ticker.clone(), rest.timeframes, rest.exact_vwap, rest.fetched_at)).collect()
+        };
         self.everyone == other.everyone
             && self.named == other.named
+            && rest(self) == rest(other)
             && FileKind::ALL.iter().all(|kind| self.loaded(*kind) == other.loaded(*kind))
     }
 
@@ -167,6 +222,58 @@ pub struct DayCommit {
     pub started_at: Timestamp,
     /// Now.
     pub finished_at: Timestamp,
+}
+
+/// Days of one symbol, as one page of the REST API brings them.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SymbolDays {
+    /// Market.
+    pub dataset: Dataset,
+    /// Ticker.
+    pub symbol: String,
+    /// The request that brought them, without its key: what stands for the object of a file.
+    pub request: String,
+    /// The days, ascending, each once.
+    pub days: Vec<SymbolDay>,
+    /// Whether bars that came by files get the exact VWAPs of these.
+    pub exact_vwap: bool,
+    /// When the request was made.
+    pub started_at: Timestamp,
+    /// Now.
+    pub finished_at: Timestamp,
+}
+
+/// One day of a symbol, as the REST API brings it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SymbolDay {
+    /// Trading date.
+    pub date: Date,
+    /// Timeframes that were rolled up of its minutes.
+    pub timeframes: TimeframeSet,
+    /// The bars: by timeframe, then ascending. None where nothing was traded.
+    pub bars: Vec<Bar>,
+    /// Whether its session was not over when it was fetched.
+    pub is_provisional: bool,
+    /// Rows read, rejected ones included.
+    pub rows_read: u64,
+    /// Rows rejected.
+    pub rows_rejected: u64,
+}
+
+/// What became of a day of a symbol when it was stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SymbolDayStored {
+    /// Trading date.
+    pub date: Date,
+    /// Timeframes that were left as files have brought them.
+    pub of_files: TimeframeSet,
+    /// Bars written.
+    pub bars: u64,
+    /// Bars of files that have the exact VWAP now.
+    pub made_exact: u64,
+    /// Bars of files that differ from those fetched in volume or transactions, or have none to compare with, and keep what
+    /// they had.
+    pub left_estimated: u64,
 }
 
 /// An attempt that brought no bars.

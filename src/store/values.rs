@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use jiff::civil::Date;
 
-use super::{StoreError, Word};
+use super::{RestState, StoreError, Word};
 
 /// A count as tables hold it.
 pub(super) fn stored(count: u64) -> i64 {
@@ -38,4 +38,24 @@ pub(super) fn word<T>(word: &str, meaning: impl FnOnce(&str) -> Option<T>) -> Wo
 /// A stored word that must mean something; `what` it is, for the message.
 pub(super) fn known<T>(word: &str, what: &str, meaning: impl FnOnce(&str) -> Option<T>) -> Result<T, StoreError> {
     meaning(word).ok_or_else(|| StoreError::Unknown(format!("`{word}` as a {what}")))
+}
+
+/// A row of the table of what the REST API brought, less its dataset: date, symbol, timeframes, whether it is provisional,
+/// timeframes with exact VWAPs, bars, when they were fetched, outcome and why, when that was.
+pub(super) type RestRow = (String, String, String, bool, String, i64, Option<i64>, String, Option<String>, i64);
+
+/// What such a row says: date, symbol, state.
+pub(super) fn rest_state(row: RestRow) -> Result<(Date, String, RestState), StoreError> {
+    let (day, symbol, timeframes, is_provisional, exact_vwap, bars, fetched_at, outcome, detail, attempted_at) = row;
+    let state = RestState {
+        timeframes: timeframes.parse().map_err(unknown)?,
+        bars: count(bars),
+        is_provisional,
+        exact_vwap: exact_vwap.parse().map_err(unknown)?,
+        fetched_at: fetched_at.map(instant).transpose()?,
+        outcome: outcome.parse().map_err(unknown)?,
+        detail,
+        attempted_at: instant(attempted_at)?,
+    };
+    Ok((date(&day)?, symbol, state))
 }

@@ -11,7 +11,7 @@ use super::audit::day_ms;
 use super::bars::is_same_sum;
 use super::finding::{Finding, Kind};
 use super::findings::Findings;
-use crate::model::{Bar, Dataset, FileKind, Timeframe, TimeframeSet};
+use crate::model::{Bar, Dataset, FileKind, Symbol, Timeframe, TimeframeSet};
 use crate::store::{
     Attempt, Audit, BarBatch, BarSink, Claims, DayCommit, DayState, FileVersion, Ledger, LoadRate, RawBar, Replace,
     Restatement, Scan, StoreError, Word,
@@ -81,6 +81,14 @@ impl<S: Ledger> Ledger for Comparison<'_, S> {
         self.store.day_states(dataset, range).await
     }
 
+    async fn symbol_states(
+        &mut self,
+        symbol: &Symbol,
+        range: RangeInclusive<Date>,
+    ) -> Result<BTreeMap<Date, DayState>, StoreError> {
+        self.store.symbol_states(symbol, range).await
+    }
+
     async fn record_attempt(
         &mut self,
         _dataset: Dataset,
@@ -129,6 +137,10 @@ impl<S: Ledger + Audit> BarSink for Comparison<'_, S> {
     }
 
     async fn replace(&mut self, _what: &Replace) -> Result<u64, StoreError> {
+        Ok(0)
+    }
+
+    async fn replace_rest(&mut self, _symbols: &[String]) -> Result<u64, StoreError> {
         Ok(0)
     }
 

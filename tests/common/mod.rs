@@ -183,6 +183,7 @@ pub fn request(dataset: Dataset, from: Date, to: Date) -> Request {
         official_day: true,
         force: false,
         accept: Accept::None,
+        rest_counts: false,
         now: "2027-06-01T00:00:00Z".parse().unwrap(),
     }
 }

@@ -140,7 +140,9 @@ impl Place {
         command
             .env("MASSIVE_S3_ENDPOINT", url)
             .env("MASSIVE_S3_ACCESS_KEY_ID", "sandbox")
-            .env("MASSIVE_S3_SECRET_ACCESS_KEY", "sandbox-secret");
+            .env("MASSIVE_S3_SECRET_ACCESS_KEY", "sandbox-secret")
+            .env("MASSIVE_API_URL", url)
+            .env("MASSIVE_API_KEY", "sandbox-api-key");
         command
     }
 
@@ -277,6 +279,15 @@ impl Dump {
     pub fn of_symbol(&self, symbol: &str) -> Vec<&str> {
         let start = format!("{symbol}|");
         self.bars.iter().map(String::as_str).filter(|bar| bar.starts_with(&start)).collect()
+    }
+
+    /// The bars without their VWAPs.
+    pub fn without_vwap(&self) -> Vec<String> {
+        let less = |bar: &String| {
+            let fields = bar.split('|').enumerate().filter(|(at, _)| !matches!(at, 8 | 11));
+            fields.map(|(_, field)| field).collect::<Vec<_>>().join("|")
+        };
+        self.bars.iter().map(less).collect()
     }
 
     /// Bars whose text does not hold something.

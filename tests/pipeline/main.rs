@@ -100,6 +100,7 @@ impl Reporter for Interrupter {
         self.reached(&At::FirstDay);
     }
 
+    fn requests(&self, _: u64, _: u64, _: std::time::Duration) {}
     fn note(&self, message: &str) {
         self.notes.lock().unwrap().push(message.to_owned());
         self.reached(&At::FirstNote);

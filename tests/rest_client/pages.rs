@@ -293,7 +293,7 @@ async fn an_answer_without_end_is_not_read_to_the_end() {
 async fn lists_of_anything_are_read_by_the_same_pages() {
     let bench = Bench::new(|request, before| match (request.path.as_str(), before) {
         ("/stocks/v1/splits", 0) => {
-            assert_eq!(request.query["ticker.gte"], "A B&C");
+            assert_eq!(request.query["ticker.gte"], "A+B&C");
             let body = json!({"status": "OK", "results": [{"id": "a"}], "next_url": page_url(request, "x")});
             Reply::new(200, body.to_string())
         }
@@ -356,7 +356,7 @@ fn any_bytes_are_an_answer_or_an_error() {
     }));
     let client: &RestClient = &bench.client;
     let symbol = Symbol::from_ticker("SPY").unwrap();
-    let statuses = proptest::sample::select(vec![200_u16, 200, 200, 403, 429, 500]);
+    let statuses = proptest::sample::select(vec![200_u16, 200, 200, 403, 500]);
     let anything = prop_oneof![mangled(), proptest::collection::vec(any::<u8>(), 0..200)];
     let mut runner = proptest::test_runner::TestRunner::new(ProptestConfig::with_cases(150));
     let result = runner.run(&(statuses, anything), |(status, bytes)| {

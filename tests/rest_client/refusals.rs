@@ -95,10 +95,11 @@ async fn what_may_pass_is_tried_again_and_told_in_words() {
         (said(200, r#"{"status":"OK"}"#).stalled_after(5), "nothing more came of the answer for 0.3 s"),
         (said(503, &long), "HTTP 503: x [31mx"),
         (said(429, ""), "too many requests for this API key (HTTP 429)"),
-        (said(429, html), "too many requests for this API key (HTTP 429: an HTML page)"),
+        (said(429, html).with("Retry-After", "0"), "too many requests for this API key (HTTP 429: an HTML page)"),
         (
-            said(200, r#"{"status":"ERROR","error":"You've exceeded the maximum requests per minute"}"#),
-            "too many requests",
+            said(200, r#"{"status":"ERROR","error":"You've exceeded the maximum requests per minute"}"#)
+                .with("Retry-After", "0"),
+            "too many requests for this API key (ERROR: You've exceeded the maximum requests per minute)",
         ),
     ] {
         let (error, found, asked) = met(reply).await;

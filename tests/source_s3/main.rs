@@ -37,6 +37,7 @@ impl Reporter for Listener {
     }
     fn decoded(&self, _rows: u64) {}
     fn day_done(&self, _day: &DayReport) {}
+    fn requests(&self, _: u64, _: u64, _: std::time::Duration) {}
     fn note(&self, message: &str) {
         self.notes.lock().unwrap().push(message.to_owned());
     }

@@ -10,8 +10,11 @@ mod claims;
 mod days;
 mod defects;
 mod fixtures;
+mod kills;
 mod ledger;
 mod meeting;
+mod notes;
+mod rest;
 mod restatements;
 mod scan;
 mod splits;
@@ -19,11 +22,11 @@ mod watchlist;
 
 use std::future::Future;
 
-use barkeep::store::{Audit, BarReader, BarSink, Claiming, Ledger, Splits, Watchlist};
+use barkeep::store::{Audit, BarReader, BarSink, Claiming, Ledger, Noting, Splits, SymbolSink, Watchlist};
 
 /// A store under test: an empty database that can be opened several times, and read with plain SQL.
 trait Bench: Sized + Send + Sync + 'static {
-    type Store: Ledger + BarSink + BarReader + Audit + Claiming + Splits + Watchlist + 'static;
+    type Store: Ledger + BarSink + SymbolSink + BarReader + Audit + Claiming + Noting + Splits + Watchlist + 'static;
 
     /// `None`, said aloud, where there is nothing to test with.
     async fn new() -> Option<Self>;
@@ -92,6 +95,22 @@ macro_rules! conformance {
             meeting:
                 a_second_writer_waits_and_sees_what_the_first_did
                 a_reader_never_sees_half_a_day;
+            notes:
+                a_note_is_what_was_made_of_it_last
+                changes_at_once_lose_nothing
+                who_changes_a_note_does_not_wait_for_who_writes_bars;
+            rest:
+                days_of_a_symbol_are_stored_with_their_ledger
+                what_is_fetched_replaces_what_was_fetched
+                a_provisional_day_makes_room_for_what_comes_after
+                what_files_have_brought_is_left_alone
+                estimates_of_files_make_room_for_exact_vwaps
+                a_file_takes_the_place_of_what_was_fetched
+                a_page_is_stored_whole_or_not_at_all
+                a_page_may_span_months
+                attempts_leave_what_was_fetched
+                the_state_of_a_symbol_tells_nothing_of_others
+                pages_and_files_take_turns;
             restatements:
                 a_restated_file_is_held_against_what_it_replaces
                 every_value_that_differs_is_a_change

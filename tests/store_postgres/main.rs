@@ -11,9 +11,13 @@ use std::ops::ControlFlow;
 use barkeep::model::Dataset::{Crypto, Stocks};
 use barkeep::model::{FileKind, Timeframe, TimeframeSet};
 use barkeep::store::postgres::PostgresStore;
-use barkeep::store::{Audit, BarReader, BarSink, Defect, Scan, StoreError};
+use barkeep::store::{
+    Audit, BarReader, BarSink, Defect, Notes, Noting, Scan, StoreError, SymbolDay, SymbolDays, SymbolSink,
+};
 use database::{Pooled, Schema};
 use fixtures::*;
+use sqlx::SqlStr;
+use sqlx::migrate::{Migration, MigrationType};
 
 async fn open(url: &str) -> PostgresStore {
     PostgresStore::open(&url.parse().unwrap()).await.unwrap()
@@ -163,5 +167,63 @@ async fn defects_are_found_and_removed_behind_a_transaction_pooler() {
     assert_eq!(store.defects().await.unwrap().len(), 2);
     assert_eq!(store.remove_orphans().await.unwrap(), 2);
     assert_eq!(store.defects().await.unwrap(), []);
+    store.close().await.unwrap();
+}
+
+/// A day of a symbol as the REST API brings it.
+fn fetched(symbol: &str, timeframes: &str, bars: Vec<barkeep::model::Bar>) -> SymbolDays {
+    let timeframes = frames(timeframes);
+    let day = SymbolDay { date: DAY, timeframes, bars, is_provisional: false, rows_read: 0, rows_rejected: 0 };
+    SymbolDays {
+        dataset: Stocks,
+        symbol: symbol.to_owned(),
+        request: "/v2/aggs/ticker".to_owned(),
+        days: vec![day],
+        exact_vwap: false,
+        started_at: at("2026-10-02T15:00:00Z"),
+        finished_at: at("2026-10-02T15:00:01Z"),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_database_of_version_2_takes_what_the_rest_api_brings() {
+    let Some(schema) = Schema::new() else { return };
+    schema.execute("CREATE TABLE barkeep_migrations (version BIGINT PRIMARY KEY, name TEXT, checksum BYTEA)");
+    let migrations = [
+        ("bars", include_str!("../../migrations/postgres/0001_bars.sql")),
+        ("restatements", include_str!("../../migrations/postgres/0002_restatements.sql")),
+    ];
+    for (version, (name, sql)) in (1..).zip(migrations) {
+        schema.execute(sql);
+        let migration = Migration::new(version, name.into(), MigrationType::Simple, SqlStr::from_static(sql), false);
+        let checksum: String = migration.checksum.iter().map(|byte| format!("{byte:02x}")).collect();
+        schema.execute(&format!("INSERT INTO barkeep_migrations VALUES ({version}, '{name}', '\\x{checksum}')"));
+    }
+    schema.execute("INSERT INTO coverage VALUES ('stocks', '2026-10-01', 'A', '1m')");
+    let mut store = open(&schema.url()).await;
+    let before = state(&mut store, DAY).await;
+    assert_eq!((before.covered("A"), before.rest.len()), (frames("1m"), 0));
+    store.store_symbol(&fetched("A", "1m,5m", vec![bar(Timeframe::M5, T, 1.0)])).await.unwrap();
+    assert_eq!(state(&mut store, DAY).await.covered("A"), frames("1m,5m"));
+    let sources = "SELECT symbol || ' ' || timeframes || ' ' || source || ' ' || COALESCE(object, '-') FROM bar_sources
+                   ORDER BY source";
+    assert_eq!(schema.query(sources), ["A 1m file -", "A 5m rest /v2/aggs/ticker"]);
+    // Migrated once.
+    open(&schema.url()).await.close().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn symbols_and_notes_are_stored_behind_a_transaction_pooler() {
+    let Some(pooled) = Pooled::new() else { return };
+    let mut store = open(&pooled.url()).await;
+    for _ in 0..3 {
+        store.store_symbol(&fetched("A", "1m", vec![bar(Timeframe::M1, T, 1.0)])).await.unwrap();
+    }
+    assert_eq!(opens(&mut store, "A", Timeframe::M1).await, [1.0]);
+    let mut notes = store.notes().await.unwrap();
+    for expected in [None, Some("1"), Some("1")] {
+        let before = notes.change_note("n", |text| (Some("1".to_owned()), text.map(str::to_owned))).await.unwrap();
+        assert_eq!(before.as_deref(), expected);
+    }
     store.close().await.unwrap();
 }

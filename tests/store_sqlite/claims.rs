@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use barkeep::model::Dataset::Stocks;
 use barkeep::store::sqlite::{SqliteClaims, SqliteStore};
-use barkeep::store::{BarSink, Claiming, Claims, StoreError};
+use barkeep::store::{BarSink, Claiming, Claims, Notes, Noting, StoreError};
 use jiff::civil::{Date, date};
 use sqlx::Executor;
 
@@ -34,6 +34,14 @@ async fn assert_works(desk: &Desk) {
     other.release(Stocks, DAY).await.unwrap();
 }
 
+/// Whether two processes can change a note, and see each other's.
+async fn assert_keeps_notes(desk: &Desk) {
+    let store = desk.store().await;
+    let (mut one, mut other) = (store.notes().await.unwrap(), store.notes().await.unwrap());
+    assert_eq!(one.change_note("n", |_| (Some("1".to_owned()), 7)).await.unwrap(), 7);
+    assert_eq!(other.change_note("n", |text| (None, text.map(str::to_owned))).await.unwrap().as_deref(), Some("1"));
+}
+
 #[tokio::test]
 async fn claims_do_not_wait_for_a_day_that_is_written() {
     let desk = Desk::new();
@@ -51,8 +59,10 @@ async fn a_file_that_is_of_no_use_is_made_anew() {
     let mut torn = whole.clone();
     torn[4096..].fill(0x5a);
     for bytes in [b"no database".repeat(1000), torn, whole[..5000].to_vec(), whole[..100].to_vec(), Vec::new()] {
-        fs::write(file(&desk), bytes).unwrap();
+        fs::write(file(&desk), &bytes).unwrap();
         assert_works(&desk).await;
+        fs::write(file(&desk), bytes).unwrap();
+        assert_keeps_notes(&desk).await;
     }
     for layout in [
         "CREATE TABLE claims (dataset TEXT, session_date TEXT, claimant TEXT, lease_until INTEGER)",
@@ -63,6 +73,9 @@ async fn a_file_that_is_of_no_use_is_made_anew() {
         connect(&file(&desk)).await.execute(layout).await.unwrap();
         assert_works(&desk).await;
     }
+    fs::write(file(&desk), "").unwrap();
+    connect(&file(&desk)).await.execute("CREATE TABLE notes (what TEXT)").await.unwrap();
+    assert_keeps_notes(&desk).await;
 }
 
 #[tokio::test]
@@ -77,6 +90,22 @@ async fn who_has_the_file_open_while_it_is_made_anew_meets_the_others() {
     early.renew().await.unwrap();
     early.release(Stocks, DAY).await.unwrap();
     assert!(late.claim(Stocks, DAY).await.unwrap());
+}
+
+#[tokio::test]
+async fn a_note_in_a_file_that_is_made_anew_is_a_new_one() {
+    let desk = Desk::new();
+    let count = |text: Option<&str>| {
+        let next = text.map_or(1, |text| text.parse::<u32>().unwrap() + 1);
+        (Some(next.to_string()), next)
+    };
+    let mut early = desk.store().await.notes().await.unwrap();
+    assert_eq!(early.change_note("n", count).await.unwrap(), 1);
+    fs::remove_file(file(&desk)).unwrap();
+    let mut late = desk.store().await.notes().await.unwrap();
+    assert_eq!(late.change_note("n", count).await.unwrap(), 1);
+    assert_eq!(early.change_note("n", count).await.unwrap(), 2, "not over what is gone");
+    assert_eq!(late.change_note("n", count).await.unwrap(), 3);
 }
 
 #[cfg(unix)]

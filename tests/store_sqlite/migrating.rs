@@ -4,11 +4,12 @@ use std::borrow::Cow;
 use std::fs;
 
 use barkeep::model::Dataset::{Crypto, Stocks};
-use barkeep::model::{FileKind, Timeframe};
-use barkeep::store::{Audit, BarReader, DayState, Ledger};
+use barkeep::model::{FileKind, Symbol, Timeframe};
+use barkeep::store::{Audit, BarReader, DayState, Ledger, SymbolDay, SymbolDays, SymbolSink};
+use jiff::Timestamp;
 use jiff::civil::{Date, date};
-use sqlx::Executor;
 use sqlx::migrate::{Migration, MigrationType, Migrator};
+use sqlx::{Executor, SqlStr, SqliteConnection};
 
 use crate::common::{Desk, connect};
 
@@ -38,16 +39,27 @@ INSERT INTO ingest_ledger (dataset, session_date, file, scope, object_key, etag,
     ('crypto', '2026-10-02', 'minute', 'all', 'key', 'etag', 7, 99, 'loaded', 0, 0);
 ";
 
+/// A new database of an earlier version.
+async fn of_version(desk: &Desk, version: usize) -> SqliteConnection {
+    let migrations = [
+        ("bars", include_str!("../../migrations/sqlite/0001_bars.sql")),
+        ("restatements", include_str!("../../migrations/sqlite/0002_restatements.sql")),
+    ];
+    let migrations = migrations.into_iter().zip(1..).take(version).map(|((name, sql), number)| {
+        Migration::new(number, Cow::Borrowed(name), MigrationType::Simple, SqlStr::from_static(sql), false)
+    });
+    let mut migrator = Migrator::with_migrations(migrations.collect());
+    migrator.dangerous_set_table_name("barkeep_migrations");
+    fs::write(desk.database(), "").unwrap();
+    let mut connection = connect(&desk.database()).await;
+    migrator.run_direct(None, &mut connection, false).await.unwrap();
+    connection
+}
+
 #[tokio::test]
 async fn a_database_of_version_1_counts_its_bars_and_goes_on() {
     let desk = Desk::new();
-    fs::write(desk.database(), "").unwrap();
-    let mut connection = connect(&desk.database()).await;
-    let sql = sqlx::SqlStr::from_static(include_str!("../../migrations/sqlite/0001_bars.sql"));
-    let first = Migration::new(1, Cow::Borrowed("bars"), MigrationType::Simple, sql, false);
-    let mut migrator = Migrator::with_migrations(vec![first]);
-    migrator.dangerous_set_table_name("barkeep_migrations");
-    migrator.run_direct(None, &mut connection, false).await.unwrap();
+    let mut connection = of_version(&desk, 1).await;
     connection.execute(ROWS).await.unwrap();
     drop(connection);
 
@@ -65,4 +77,39 @@ async fn a_database_of_version_1_counts_its_bars_and_goes_on() {
     store.close().await.unwrap();
     // Migrated once.
     desk.store().await.close().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_database_of_version_2_takes_what_the_rest_api_brings() {
+    let desk = Desk::new();
+    let mut connection = of_version(&desk, 2).await;
+    connection.execute(ROWS).await.unwrap();
+    drop(connection);
+
+    let mut store = desk.store().await;
+    let before = store.day_states(Stocks, DAY..=DAY).await.unwrap();
+    assert_eq!(before[&DAY].named["B"], "1m,day_official".parse().unwrap());
+    assert!(before[&DAY].rest.is_empty());
+    let (timeframes, fetched) = ("1m,5m".parse().unwrap(), Timestamp::UNIX_EPOCH);
+    let day = SymbolDay { date: DAY, timeframes, bars: vec![], is_provisional: false, rows_read: 0, rows_rejected: 0 };
+    let days = SymbolDays {
+        dataset: Stocks,
+        symbol: "B".to_owned(),
+        request: "/v2/aggs/ticker/B".to_owned(),
+        days: vec![day],
+        exact_vwap: false,
+        started_at: fetched,
+        finished_at: fetched,
+    };
+    let stored = store.store_symbol(&days).await.unwrap();
+    assert_eq!(stored[0].of_files, "1m".parse().unwrap());
+    let symbol = Symbol::from_ticker("B").unwrap();
+    let state = &store.symbol_states(&symbol, DAY..=DAY).await.unwrap()[&DAY];
+    assert_eq!(state.rest["B"].timeframes, "5m".parse().unwrap());
+    let sources = "SELECT symbol || ' ' || timeframes || ' ' || source || ' ' || object FROM bar_sources
+                   WHERE dataset = 'stocks' ORDER BY symbol, source";
+    let mut connection = connect(&desk.database()).await;
+    let sources: Vec<String> = sqlx::query_scalar(sources).fetch_all(&mut connection).await.unwrap();
+    let expected = ["A 1m,5m,day_official file key", "B 1m,day_official file key", "B 5m rest /v2/aggs/ticker/B"];
+    assert_eq!(sources, expected);
 }

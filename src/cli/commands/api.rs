@@ -1,38 +1,76 @@
-//! The vendor's REST API as the settings say.
+//! The REST API that the settings name.
 
 use std::sync::Arc;
 
-use super::Context;
+use super::{Context, store_error};
 use crate::cli::CliError;
-use crate::config::Settings;
+use crate::history::History;
 use crate::ingest::Reporter;
-use crate::ingest::rest::{ApiKey, Quota, RateRule, RestClient, RestOptions};
+use crate::ingest::rest::{ApiKey, Quota, QuotaNote, RestClient, RestOptions, SharedText};
+use crate::store::{AnyNotes, AnyStore, Noting};
 
-/// A client within the quota. Nothing is asked yet.
-pub(super) async fn client(context: &Context, reporter: Arc<dyn Reporter>) -> Result<RestClient, CliError> {
-    let api = &context.settings.api;
-    let key = api.key.as_ref().map(|key| ApiKey::new(key.value.expose())).transpose().map_err(CliError::failed)?;
-    let origin = &api.rate.origin;
-    let rule: RateRule =
-        api.rate.value.parse().map_err(|error| CliError::usage(anyhow::anyhow!("{origin}: {error}")))?;
-    let quota = Quota::open(rule, None, reporter.clone()).await;
-    let options = RestOptions { base_url: api.url.value.clone(), key, reporter, ..RestOptions::default() };
-    RestClient::new(as_tested(options, &context.settings), quota).map_err(CliError::failed)
+/// What it takes to ask the vendor.
+pub(super) struct Api {
+    pub(super) client: Arc<RestClient>,
+    /// What was refused lately; none without a database.
+    pub(super) notes: Option<AnyNotes>,
+}
+
+impl Api {
+    /// The API under the quota of everyone who uses the database.
+    pub(super) async fn open(
+        context: &Context,
+        store: Option<&AnyStore>,
+        reporter: &Arc<dyn Reporter>,
+    ) -> Result<Self, CliError> {
+        let settings = &context.settings.api;
+        let rate = settings.rate.value.parse();
+        let rate = rate.map_err(|error| CliError::usage(anyhow::anyhow!("{}: {error}", settings.rate.origin)))?;
+        let key = settings.key.as_ref().map(|key| ApiKey::new(key.value.expose())).transpose();
+        let (mut notes, mut shared): (_, Option<Box<dyn SharedText>>) = (None, None);
+        if let Some(store) = store {
+            notes = Some(store.notes().await.map_err(store_error)?);
+            shared = Some(Box::new(QuotaNote(store.notes().await.map_err(store_error)?)));
+        }
+        let quota = Quota::open(rate, shared, Arc::clone(reporter)).await;
+        let options = RestOptions {
+            base_url: settings.url.value.clone(),
+            key: key.map_err(CliError::failed)?,
+            reporter: Arc::clone(reporter),
+            ..RestOptions::default()
+        };
+        #[cfg(feature = "sandbox")]
+        let options = as_tested(options, context.settings.patience);
+        let client = RestClient::new(options, quota).map_err(CliError::failed)?;
+        Ok(Self { client: Arc::new(client), notes })
+    }
 }
 
 /// The same with the waits that a test has set.
 #[cfg(feature = "sandbox")]
-fn as_tested(options: RestOptions, settings: &Settings) -> RestOptions {
-    let wait = |usual| settings.patience.unwrap_or(usual);
-    RestOptions {
-        connect_timeout: wait(options.connect_timeout),
-        answer_timeout: wait(options.answer_timeout),
-        stall_timeout: wait(options.stall_timeout),
-        ..options
-    }
+fn as_tested(options: RestOptions, patience: Option<std::time::Duration>) -> RestOptions {
+    let Some(patience) = patience else { return options };
+    RestOptions { connect_timeout: patience, answer_timeout: patience, stall_timeout: patience, ..options }
 }
 
-#[cfg(not(feature = "sandbox"))]
-fn as_tested(options: RestOptions, _: &Settings) -> RestOptions {
-    options
+/// Bars from the database and the API, whichever of them can be used.
+pub(super) async fn history(
+    keeps: bool,
+    context: &Context,
+    reporter: Arc<dyn Reporter>,
+) -> Result<History<AnyStore>, CliError> {
+    // Nothing is made where nothing is to be kept.
+    let store = if keeps { context.store().await.map(Some) } else { context.existing_store().await };
+    let (store, why_not) = match store {
+        Ok(Some(store)) => (Some(store), String::new()),
+        Ok(None) => (None, "there is no database yet: bars come from the REST API".to_owned()),
+        Err(error) => (None, format!("the database cannot be used, bars come from the REST API: {}", error.reason())),
+    };
+    let api = Api::open(context, store.as_ref(), &reporter).await;
+    let api = match api {
+        Ok(api) => Ok(api.client),
+        Err(error) if error.exit() == crate::cli::Exit::Usage => return Err(error),
+        Err(error) => Err(format!("the REST API cannot be asked: {}", error.reason())),
+    };
+    Ok(History::new(store.ok_or(why_not), api, keeps, reporter))
 }

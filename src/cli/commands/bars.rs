@@ -7,11 +7,13 @@ use jiff::civil::Date;
 use serde::Serialize;
 use serde_json::json;
 
+use super::api::history;
 use super::{Context, adjust_error, store_error, warn};
-use crate::cli::format::price;
-use crate::cli::{Align, BarsArgs, BarsFormat, BarsRequest, Body, CliError, Exit, Table, print_json};
-use crate::model::{VwapMethod, midnight};
-use crate::store::{Adjustments, BarReader, StoredBar};
+use crate::cli::format::{counted, price, printable};
+use crate::cli::{Align, BarsArgs, BarsFormat, BarsRequest, Body, CliError, Exit, Fetch, Table, print_json, reporter};
+use crate::history::{self, Answer, Origin, Part};
+use crate::model::{Symbol, VwapMethod, midnight};
+use crate::store::{AdjustError, Adjustments, BarReader, StoredBar};
 
 /// A bar as other programs read it: the columns of `historical_bars`.
 #[derive(Serialize)]
@@ -35,29 +37,33 @@ struct BarRow<'a> {
 
 /// Shows bars.
 pub(super) async fn run(args: &BarsArgs, context: &Context) -> Result<Exit, CliError> {
-    let request = BarsRequest::new(args, context.json)?;
+    let request = BarsRequest::new(args, context.json, context.settings.now.value)?;
     let as_of = args.adjust.date(context.settings.now.value);
-    let nothing = || {
-        let error = anyhow::anyhow!("no {} bars of {} are loaded for these dates", request.timeframe, request.symbol);
-        CliError::failed(error).with_hint(format!(
-            "`backfill status --symbol={0}` shows what is there, `backfill s3 --symbol={0}` loads it",
-            request.symbol
-        ))
-    };
-    let Some(mut store) = context.existing_store().await? else { return Err(nothing()) };
-    let of_symbol = std::slice::from_ref(&request.symbol);
+    // First: nothing is fetched that cannot be adjusted.
     let adjustments = match as_of {
-        Some(as_of) => Some(Adjustments::read(&mut store, Some(of_symbol), as_of).await.map_err(adjust_error)?),
+        Some(as_of) => Some(adjustments(&request.symbol, as_of, context).await?),
         None => None,
     };
-    let market = request.symbol.dataset().market();
-    let from = request.from.map_or(i64::MIN, |date| midnight(market, date).as_millisecond());
-    let end = request.to.and_then(|date| date.tomorrow().ok());
-    let to = end.map_or(i64::MAX, |date| midnight(market, date).as_millisecond() - 1);
-    let mut bars = store.bars(request.symbol.as_str(), request.timeframe, from..=to).await.map_err(store_error)?;
-    store.close().await.map_err(store_error)?;
+    let (mut bars, parts) = match &request.fetch {
+        None => (stored(&request, context).await?, None),
+        Some(fetch) => {
+            let answer = fetched(&request, fetch, context).await?;
+            let parts = answer.parts();
+            (answer.bars, Some(parts))
+        }
+    };
+    let has_gaps = parts.iter().flatten().any(|part| part.origin == Origin::Missing);
+    if !context.quiet {
+        for part in parts.iter().flatten() {
+            warn(&part_line(part));
+        }
+    }
     if bars.is_empty() {
-        return Err(nothing());
+        let error = anyhow::anyhow!("there are no {} bars of {} of these dates", request.timeframe, request.symbol);
+        return Err(CliError::failed(error).with_hint(format!(
+            "`backfill status --symbol={0}` shows what is loaded, `backfill hybrid --symbol={0}` loads it",
+            request.symbol
+        )));
     }
     if let Some(limit) = request.limit {
         let surplus = bars.len().saturating_sub(usize::try_from(limit).unwrap_or(usize::MAX));
@@ -66,6 +72,7 @@ pub(super) async fn run(args: &BarsArgs, context: &Context) -> Result<Exit, CliE
     if let Some(adjustments) = &adjustments {
         adjustments.adjust(request.symbol.as_str(), &mut bars);
     }
+    let exit = if has_gaps { Exit::Gaps } else { Exit::Done };
     let out = &mut io::stdout().lock();
     let rows: Vec<BarRow<'_>> = bars.iter().map(|stored| row(request.symbol.as_str(), stored)).collect();
     let mark = as_of.map(|as_of| format!("adjusted for splits as of {as_of}"));
@@ -91,10 +98,51 @@ pub(super) async fn run(args: &BarsArgs, context: &Context) -> Result<Exit, CliE
                 "to": request.to,
                 "adjusted_as_of": as_of,
             });
-            print_json(out, "bars", &settings, Body::Rows(&rows), &json!({ "bars": rows.len() }), Exit::Done)?;
+            let totals = json!({ "bars": rows.len(), "parts": parts });
+            print_json(out, "bars", &settings, Body::Rows(&rows), &totals, exit)?;
         }
     }
-    Ok(Exit::Done)
+    Ok(exit)
+}
+
+/// What is known of the symbol's splits.
+async fn adjustments(symbol: &Symbol, as_of: Date, context: &Context) -> Result<Adjustments, CliError> {
+    let Some(mut store) = context.existing_store().await? else {
+        return Err(adjust_error(AdjustError::NotLoaded(vec![symbol.to_string()])));
+    };
+    let read = Adjustments::read(&mut store, Some(std::slice::from_ref(symbol)), as_of).await;
+    store.close().await.map_err(store_error)?;
+    read.map_err(adjust_error)
+}
+
+/// What is loaded.
+async fn stored(request: &BarsRequest, context: &Context) -> Result<Vec<StoredBar>, CliError> {
+    let Some(mut store) = context.existing_store().await? else { return Ok(Vec::new()) };
+    let market = request.symbol.dataset().market();
+    let from = request.from.map_or(i64::MIN, |date| midnight(market, date).as_millisecond());
+    let end = request.to.and_then(|date| date.tomorrow().ok());
+    let to = end.map_or(i64::MAX, |date| midnight(market, date).as_millisecond() - 1);
+    let bars = store.bars(request.symbol.as_str(), request.timeframe, from..=to).await.map_err(store_error)?;
+    store.close().await.map_err(store_error)?;
+    Ok(bars)
+}
+
+/// What is loaded, and what can be fetched of the rest.
+async fn fetched(request: &BarsRequest, fetch: &Fetch, context: &Context) -> Result<Answer, CliError> {
+    let reporter = reporter(context.quiet, context.json, Context::has_terminal(), context.settings.color.value);
+    let mut history = history(fetch.keeps, context, reporter).await?;
+    let (symbol, dates, now) = (request.symbol.clone(), fetch.dates.clone(), context.settings.now.value);
+    let answer = history.bars(&history::Request { symbol, timeframe: request.timeframe, dates, now }).await;
+    if let Some(store) = history.into_store() {
+        store.close().await.map_err(store_error)?;
+    }
+    Ok(answer)
+}
+
+fn part_line(part: &Part) -> String {
+    let dates = if part.days == 1 { part.from.to_string() } else { format!("{} to {}", part.from, part.to) };
+    let detail = part.detail.as_deref().map(|detail| format!(": {}", printable(detail))).unwrap_or_default();
+    format!("{dates} ({}) {}{detail}", counted(part.days, "day"), part.origin.as_str())
 }
 
 fn row<'a>(symbol: &'a str, StoredBar { bar, session_date }: &StoredBar) -> BarRow<'a> {

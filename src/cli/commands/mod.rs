@@ -3,6 +3,8 @@
 mod api;
 mod bars;
 mod export;
+mod hybrid;
+mod rest;
 mod restatements;
 mod s3;
 mod splits;
@@ -53,6 +55,14 @@ async fn execute(args: &Args) -> Result<Exit, CliError> {
         Command::S3(ingest) => {
             let signals = Signals::listen(warn)?;
             signals.run(s3::run(ingest, &context, &signals)).await.unwrap_or_else(Ok)
+        }
+        Command::Rest(rest) => {
+            let signals = Signals::listen(warn)?;
+            signals.run(rest::run(rest, &context, &signals)).await.unwrap_or_else(Ok)
+        }
+        Command::Hybrid(hybrid) => {
+            let signals = Signals::listen(warn)?;
+            signals.run(hybrid::run(hybrid, &context, &signals)).await.unwrap_or_else(Ok)
         }
         Command::Verify(verify) => {
             let signals = Signals::listen(warn)?;

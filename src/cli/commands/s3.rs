@@ -23,7 +23,7 @@ use crate::store::{AnyClaims, AnyStore, BarReader, Claiming, Ledger, Watchlist};
 /// Loads day files.
 pub(super) async fn run(args: &IngestArgs, context: &Context, signals: &Signals) -> Result<Exit, CliError> {
     let settings = &context.settings;
-    let request = Request::new(&args.selection, settings.now.value)?;
+    let request = Request::new(&args.selection, &args.files, settings.now.value)?;
     let dataset = args.selection.dataset.unwrap_or(Dataset::Stocks);
     // Before the database, so that a wrong folder or missing keys leave no empty one behind.
     let source = open_source(settings, dataset).await?;
@@ -200,7 +200,7 @@ async fn credentials(named: &Credentials) -> Result<S3Credentials, SourceError> 
     }
 }
 
-fn asked(request: &Request, selection: &Selection) -> ingest::Request {
+pub(super) fn asked(request: &Request, selection: &Selection) -> ingest::Request {
     let symbols = match &selection.wanted {
         Wanted::All => None,
         Wanted::Symbols(symbols) => Some(symbols.iter().map(|symbol| symbol.as_str().to_owned()).collect()),
@@ -213,6 +213,7 @@ fn asked(request: &Request, selection: &Selection) -> ingest::Request {
         official_day: request.official_day,
         force: request.force,
         accept: request.accept.clone(),
+        rest_counts: false,
         now: request.now,
     }
 }

@@ -7,7 +7,8 @@ use jiff::civil::Date;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::{Context, api, store_error, warn};
+use super::api::Api;
+use super::{Context, store_error, warn};
 use crate::cli::format::{count, counted, printable};
 use crate::cli::{Align, Body, CliError, Exit, SplitsArgs, Table, print_json, reporter, split_symbols};
 use crate::ingest::{SplitsReport, SplitsRequest, load_splits};
@@ -128,10 +129,13 @@ async fn load(args: &SplitsArgs, symbols: Option<Vec<Symbol>>, context: &Context
     let now = context.settings.now.value;
     let request = SplitsRequest { symbols, overrides: overrides(context)?, now, dry_run: args.dry_run };
     let reporter = reporter(context.quiet, context.json, Context::has_terminal(), context.settings.color.value);
-    // Before the database, so that a missing key leaves no empty one behind.
-    let client = api::client(context, reporter).await?;
-    let mut store = if args.dry_run { context.existing_store().await? } else { Some(context.store().await?) };
-    let loaded = load_splits(&client, store.as_mut(), &request).await;
+    let mut store = context.existing_store().await?;
+    let api = Api::open(context, store.as_ref(), &reporter).await?;
+    // Not before: a missing key leaves no empty database behind.
+    if store.is_none() && !args.dry_run {
+        store = Some(context.store().await?);
+    }
+    let loaded = load_splits(&api.client, store.as_mut(), &request).await;
     if let Some(store) = store {
         store.close().await.map_err(store_error)?;
     }

@@ -31,10 +31,26 @@ struct Facts {
     bytes: u64,
     bytes_done: u64,
     rows: u64,
+    requests: u64,
+    requests_done: u64,
+    /// When the last request is done, at the rate that is allowed.
+    requests_end: Option<Instant>,
 }
 
 impl Facts {
-    fn line(self, elapsed: Duration) -> String {
+    fn line(self, elapsed: Duration, now: Instant) -> String {
+        let parts = [(self.days > 0).then(|| self.files(elapsed)), (self.requests > 0).then(|| self.rest(now))];
+        parts.into_iter().flatten().collect::<Vec<_>>().join("; ")
+    }
+
+    fn rest(self, now: Instant) -> String {
+        let (done, of) = (count(self.requests_done), count(self.requests));
+        let left = self.requests_end.filter(|_| self.requests_done < self.requests);
+        let left = left.map(|end| time_left(end.saturating_duration_since(now))).unwrap_or_default();
+        format!("{done} of {of} requests{left}")
+    }
+
+    fn files(self, elapsed: Duration) -> String {
         let rate = per_second(self.bytes_done, elapsed);
         format!(
             "fetch {} of {} at {}/s{}; load {} of {} days at {}{}",
@@ -55,9 +71,13 @@ pub(super) fn eta(done: u64, of: u64, elapsed: Duration) -> String {
     if done == 0 || done >= of {
         return String::new();
     }
-    let rest = elapsed.as_secs_f64() * (of - done) as f64 / done as f64;
-    // Whole seconds: an estimate has no milliseconds.
-    let text = if rest < 60.0 { format!("{rest:.0}s") } else { duration(Duration::from_secs(rest as u64)) };
+    time_left(elapsed.mul_f64((of - done) as f64 / done as f64))
+}
+
+/// A time left, in whole seconds: an estimate has no milliseconds.
+pub(super) fn time_left(left: Duration) -> String {
+    let seconds = left.as_secs_f64().round();
+    let text = if seconds < 60.0 { format!("{seconds:.0}s") } else { duration(Duration::from_secs(seconds as u64)) };
     format!(", ETA {text}")
 }
 
@@ -78,9 +98,10 @@ impl PlainReporter {
             let mut said = Facts::default();
             while stopped.recv_timeout(every) == Err(RecvTimeoutError::Timeout) {
                 let mut shared = ticking.lock().unwrap_or_else(PoisonError::into_inner);
-                if shared.facts != said {
+                // A run that waits for its quota goes on all the same.
+                if shared.facts != said || said.requests_done < said.requests {
                     said = shared.facts;
-                    let line = said.line(shared.started.elapsed());
+                    let line = said.line(shared.started.elapsed(), Instant::now());
                     shared.say(&line);
                 }
             }
@@ -122,6 +143,13 @@ impl Reporter for PlainReporter {
                 }
             });
         }
+    }
+
+    fn requests(&self, done: u64, of: u64, left: Duration) {
+        self.update(|shared| {
+            (shared.facts.requests_done, shared.facts.requests) = (done, of);
+            shared.facts.requests_end = Instant::now().checked_add(left);
+        });
     }
 
     fn note(&self, message: &str) {
@@ -174,15 +202,27 @@ mod tests {
 
     #[test]
     fn a_line_has_amounts_rates_and_the_time_left() {
-        let facts = Facts { days: 63, days_done: 21, bytes: 2_000_000_000, bytes_done: 500_000_000, rows: 42_000_000 };
+        let facts = Facts {
+            days: 63,
+            days_done: 21,
+            bytes: 2_000_000_000,
+            bytes_done: 500_000_000,
+            rows: 42_000_000,
+            ..Facts::default()
+        };
+        let now = Instant::now();
         assert_eq!(
-            facts.line(Duration::from_secs(20)),
+            facts.line(Duration::from_secs(20), now),
             "fetch 500.0 MB of 2.0 GB at 25.0 MB/s, ETA 1m 00s; load 21 of 63 days at 2,100,000 rows/s, ETA 40s"
         );
         assert_eq!(
-            Facts { days: 1, ..Facts::default() }.line(Duration::ZERO),
+            Facts { days: 1, ..Facts::default() }.line(Duration::ZERO, now),
             "fetch 0 B of 0 B at 0 B/s; load 0 of 1 days at 0 rows/s"
         );
+        let waiting = Facts { requests: 80, requests_done: 10, ..Facts::default() };
+        let waiting = Facts { requests_end: Some(now + Duration::from_secs(840)), ..waiting };
+        assert_eq!(waiting.line(Duration::ZERO, now), "10 of 80 requests, ETA 14m 00s");
+        assert_eq!(waiting.line(Duration::ZERO, now + Duration::from_secs(60)), "10 of 80 requests, ETA 13m 00s");
     }
 
     #[test]
@@ -198,7 +238,7 @@ mod tests {
         reporter.note("waiting for another process");
         assert_eq!(log.text(), "2024-07-11 stocks missing\nwaiting for another process\n");
         let facts = reporter.shared.lock().unwrap().facts;
-        assert_eq!(facts, Facts { days: 2, days_done: 2, bytes: 10, bytes_done: 10, rows: 5 });
+        assert_eq!(facts, Facts { days: 2, days_done: 2, bytes: 10, bytes_done: 10, rows: 5, ..Facts::default() });
     }
 
     #[test]

@@ -6,16 +6,19 @@ use std::time::{Duration, Instant};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use super::plain::time_left;
 use super::{day_line, rows_per_second, was_work};
 use crate::cli::format::printable;
 use crate::ingest::{DayReport, Reporter};
 
-/// Two bars: bytes fetched, days loaded. Days and notes scroll above them; the bars go when it is dropped.
+/// Bars: bytes fetched, days loaded, requests made. Days and notes scroll above them; the bars go when it is dropped.
 #[derive(Debug)]
 pub struct TerminalReporter {
     bars: MultiProgress,
     fetch: ProgressBar,
     load: ProgressBar,
+    /// Shown when there are requests to make.
+    rest: ProgressBar,
     rows: AtomicU64,
     started: OnceLock<Instant>,
 }
@@ -30,12 +33,13 @@ impl TerminalReporter {
                 .expect("Invariant: the template is written correctly")
                 .progress_chars("=> ")
         };
+        let rest = ProgressBar::hidden().with_prefix("rest").with_style(style("{pos}/{len} requests{msg}"));
         let add =
             |name: &'static str, facts: &str| bars.add(ProgressBar::new(0).with_prefix(name).with_style(style(facts)));
         let fetch = add("fetch", "{decimal_bytes}/{decimal_total_bytes} at {decimal_bytes_per_sec}, ETA {eta}");
         let load = add("load", "{pos}/{len} days, {msg}, ETA {eta}");
         load.set_message(rows_per_second(0, Duration::ZERO));
-        Self { bars, fetch, load, rows: AtomicU64::new(0), started: OnceLock::new() }
+        Self { bars, fetch, load, rest, rows: AtomicU64::new(0), started: OnceLock::new() }
     }
 
     fn elapsed(&self) -> Duration {
@@ -79,6 +83,16 @@ impl Reporter for TerminalReporter {
         }
     }
 
+    fn requests(&self, done: u64, of: u64, left: Duration) {
+        if of > 0 && self.rest.is_hidden() {
+            // What was loaded from files before is done.
+            self.bars.add(self.rest.clone());
+        }
+        self.rest.set_length(of);
+        self.rest.set_position(done);
+        self.rest.set_message(time_left(left));
+    }
+
     fn note(&self, message: &str) {
         self.say(message);
     }
@@ -88,6 +102,7 @@ impl Drop for TerminalReporter {
     fn drop(&mut self) {
         self.fetch.finish_and_clear();
         self.load.finish_and_clear();
+        self.rest.finish_and_clear();
     }
 }
 

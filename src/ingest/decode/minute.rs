@@ -10,6 +10,7 @@ use super::rows::{Row, Rows, canonical_ticker};
 use super::{DecodeError, gunzip};
 use crate::aggregate::DayGrid;
 use crate::ingest::Wanted;
+use crate::ingest::minutes::put_in_order;
 use crate::ingest::report::{RejectReason, Rejects};
 use crate::model::{Dataset, Minute, TimeframeSet};
 use crate::store::ContentHash;
@@ -59,9 +60,7 @@ const PROGRESS_ROWS: u64 = 50_000;
 
 /// Decodes a gzipped minute file and hands on each wanted symbol.
 ///
-/// Duplicates of a symbol and minute: the row with more transactions is taken, then the one with more volume, then the
-/// one with the larger open, high, low, close, in that order; so the result does not depend on the order of rows.
-/// `progress` hears how many rows came since its last call.
+/// Rows of the same symbol and minute: one is taken, whatever the order they come in. `progress` hears how many rows came since its last call.
 pub fn decode_minutes(
     packed: impl Read,
     dataset: Dataset,
@@ -224,32 +223,12 @@ fn hand_on(
     take: &mut impl FnMut(SymbolMinutes<'_>) -> ControlFlow<()>,
 ) -> Result<(), DecodeError> {
     if !minutes.is_sorted_by(|a, b| a.minute < b.minute) {
-        put_in_order(minutes, found);
+        let lost = put_in_order(minutes);
+        found.duplicates_identical += lost.identical;
+        found.duplicates_conflicting += lost.conflicting;
     }
     match take(SymbolMinutes { ticker, timeframes, minutes }) {
         ControlFlow::Continue(()) => Ok(()),
         ControlFlow::Break(()) => Err(DecodeError::Stopped),
     }
-}
-
-/// Sorts by minute and leaves one row of each.
-fn put_in_order(minutes: &mut Vec<Minute>, found: &mut MinuteRows) {
-    // Best row of a minute first, by a total order over everything a row says.
-    let rank = |a: &Minute, b: &Minute| {
-        a.minute
-            .cmp(&b.minute)
-            .then(b.trades.cmp(&a.trades))
-            .then(b.volume.total_cmp(&a.volume))
-            .then(b.prices.open.total_cmp(&a.prices.open))
-            .then(b.prices.high.total_cmp(&a.prices.high))
-            .then(b.prices.low.total_cmp(&a.prices.low))
-            .then(b.prices.close.total_cmp(&a.prices.close))
-    };
-    minutes.sort_unstable_by(rank);
-    let before = minutes.len();
-    minutes.dedup_by(|b, a| rank(a, b).is_eq());
-    found.duplicates_identical += (before - minutes.len()) as u64;
-    let before = minutes.len();
-    minutes.dedup_by_key(|minute| minute.minute);
-    found.duplicates_conflicting += (before - minutes.len()) as u64;
 }

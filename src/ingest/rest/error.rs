@@ -17,7 +17,7 @@ pub enum Entitlement {
 }
 
 impl Entitlement {
-    const fn words(self) -> &'static str {
+    pub(super) const fn words(self) -> &'static str {
         match self {
             Self::Plan => "the subscription's plan does not include this market",
             Self::History => {

@@ -49,7 +49,7 @@ struct Here {
     /// The log as it was seen last.
     log: QuotaLog,
     rate: Rate,
-    pace: Arc<DefaultDirectRateLimiter>,
+    pace: Option<Arc<DefaultDirectRateLimiter>>,
     has_told_wait: bool,
 }
 
@@ -63,10 +63,11 @@ fn now() -> i64 {
     Timestamp::now().as_millisecond()
 }
 
-fn pace(rate: Rate) -> Arc<DefaultDirectRateLimiter> {
+/// Keeps requests apart; none where all of a window may go out at once, which the slots see to.
+fn pace(rate: Rate) -> Option<Arc<DefaultDirectRateLimiter>> {
     let quota = governor::Quota::with_period(rate.spacing()).expect("Invariant: a rate has some time between requests");
     let burst = NonZeroU32::new(rate.burst()).expect("Invariant: a rate has at least one request");
-    Arc::new(RateLimiter::direct(quota.allow_burst(burst)))
+    (rate.burst() < rate.requests()).then(|| Arc::new(RateLimiter::direct(quota.allow_burst(burst))))
 }
 
 impl Quota {
@@ -100,8 +101,10 @@ impl Quota {
             inner.tell_wait(wait);
             tokio::time::sleep(Duration::from_millis(wait as u64)).await;
         };
-        let pace = Arc::clone(&inner.here().pace);
-        pace.until_ready().await;
+        let pace = inner.here().pace.clone();
+        if let Some(pace) = pace {
+            pace.until_ready().await;
+        }
         permit.is_used = true;
         permit
     }

@@ -5,13 +5,13 @@ use std::ops::RangeInclusive;
 
 use jiff::Timestamp;
 use jiff::civil::Date;
-use sqlx::Row;
 use sqlx::postgres::PgRow;
+use sqlx::{AssertSqlSafe, FromRow, Row};
 
-use super::transaction::{Access, Work};
+use super::transaction::{Access, Statement, Work};
 use super::{PostgresStore, StoreError};
-use crate::model::{Dataset, FileKind};
-use crate::store::values::{count, date, instant, stored, unknown};
+use crate::model::{Dataset, FileKind, Symbol};
+use crate::store::values::{count, date, instant, rest_state, stored, unknown};
 use crate::store::{Attempt, BarChange, DayState, FileState, FileVersion, Ledger, LoadRate, Restatement};
 
 impl Ledger for PostgresStore {
@@ -21,7 +21,17 @@ impl Ledger for PostgresStore {
         range: RangeInclusive<Date>,
     ) -> Result<BTreeMap<Date, DayState>, StoreError> {
         let mut work = self.begin(Access::Read, "read the ledger").await?;
-        let states = read_states(&mut work, dataset, range).await?;
+        let states = read_states(&mut work, dataset, range, None).await?;
+        work.done(states).await
+    }
+
+    async fn symbol_states(
+        &mut self,
+        symbol: &Symbol,
+        range: RangeInclusive<Date>,
+    ) -> Result<BTreeMap<Date, DayState>, StoreError> {
+        let mut work = self.begin(Access::Read, "read the ledger").await?;
+        let states = read_states(&mut work, symbol.dataset(), range, Some(symbol.as_str())).await?;
         work.done(states).await
     }
 
@@ -132,11 +142,13 @@ const fn scope(everyone: bool) -> &'static str {
     if everyone { "all" } else { "symbols" }
 }
 
-/// The states of the days of a range, within a transaction.
+/// The states of the days of a range, within a transaction; of what is loaded by name, only what is loaded of a symbol, if one
+/// is given.
 pub(super) async fn read_states(
     work: &mut Work<'_>,
     dataset: Dataset,
     range: RangeInclusive<Date>,
+    symbol: Option<&str>,
 ) -> Result<BTreeMap<Date, DayState>, StoreError> {
     let (from, to) = (range.start().to_string(), range.end().to_string());
     let files = sqlx::query(
@@ -154,11 +166,13 @@ pub(super) async fn read_states(
             FileKind::Day => state.day = file,
         }
     }
-    let coverage = sqlx::query(
+    let of = if symbol.is_some() { "AND symbol IN ('*', $4)" } else { "" };
+    let select = format!(
         "SELECT session_date::text, symbol, timeframes FROM coverage
-         WHERE dataset = $1 AND session_date BETWEEN $2::date AND $3::date",
+         WHERE dataset = $1 AND session_date BETWEEN $2::date AND $3::date {of}"
     );
-    let coverage = work.rows(coverage.bind(dataset.as_str()).bind(&from).bind(&to)).await?;
+    let coverage = sqlx::query(AssertSqlSafe(select)).bind(dataset.as_str()).bind(&from).bind(&to);
+    let coverage = work.rows(symbol.into_iter().fold(coverage, Statement::bind)).await?;
     for row in &coverage {
         let state = states.entry(date(row.get(0))?).or_default();
         let timeframes = row.get::<&str, _>(2).parse().map_err(unknown)?;
@@ -168,6 +182,17 @@ pub(super) async fn read_states(
                 state.named.insert(symbol.to_owned(), timeframes);
             }
         }
+    }
+    let of = if symbol.is_some() { "AND symbol = $4" } else { "" };
+    let select = format!(
+        "SELECT session_date::text, symbol, timeframes, provisional, exact_vwap, bars_written, fetched_at, outcome,
+                detail, finished_at
+         FROM rest_ledger WHERE dataset = $1 AND session_date BETWEEN $2::date AND $3::date {of}"
+    );
+    let rest = sqlx::query(AssertSqlSafe(select)).bind(dataset.as_str()).bind(&from).bind(&to);
+    for row in work.rows(symbol.into_iter().fold(rest, Statement::bind)).await? {
+        let (date, symbol, rest) = rest_state(FromRow::from_row(&row).map_err(unknown)?)?;
+        states.entry(date).or_default().rest.insert(symbol, rest);
     }
     Ok(states)
 }

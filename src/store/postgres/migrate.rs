@@ -10,9 +10,10 @@ use super::transaction::Access;
 use super::{PostgresStore, StoreError};
 
 /// Migrations, in order. A migration that has been released is never edited.
-const MIGRATIONS: [(i64, &str, &str); 3] = [
+const MIGRATIONS: [(i64, &str, &str); 4] = [
     (1, "bars", include_str!("../../../migrations/postgres/0001_bars.sql")),
     (2, "restatements", include_str!("../../../migrations/postgres/0002_restatements.sql")),
+    (3, "rest", include_str!("../../../migrations/postgres/0003_rest.sql")),
     (4, "splits", include_str!("../../../migrations/postgres/0004_splits.sql")),
 ];
 

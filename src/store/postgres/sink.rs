@@ -1,5 +1,6 @@
 //! Taking the bars of a day.
 
+use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 use std::time::{Duration, Instant};
 
@@ -25,6 +26,16 @@ const SAID_AFTER: Duration = Duration::from_secs(2);
 /// How long another process may work on the same day before this one gives up.
 const LONGEST_WAIT: Duration = Duration::from_mins(10);
 
+/// Takes the locks of days in their order, up to the first that another transaction has; says how many it took.
+const LOCK_DAYS: &str = "
+WITH RECURSIVE locks (taken, is_free) AS (
+    SELECT 0, TRUE
+    UNION ALL
+    SELECT taken + 1, pg_try_advisory_xact_lock(
+        hashtextextended('barkeep ' || current_schema() || ' ' || ($1::text[])[taken + 1], 0))
+    FROM locks WHERE is_free AND taken < cardinality($1::text[]))
+SELECT (COUNT(*) FILTER (WHERE is_free) - 1)::bigint FROM locks";
+
 /// The day whose transaction is open.
 #[derive(Debug)]
 pub(super) struct OpenDay {
@@ -48,32 +59,10 @@ impl BarSink for PostgresStore {
     ) -> Result<DayState, StoreError> {
         let range_ms = day_range(dataset, date);
         self.ensure_partitions(&range_ms).await?;
-        let mut work = self.begin(Access::Write, "begin a day").await?;
-        let since = Instant::now();
-        let mut waiting = Some(waiting);
-        let day = format!("{dataset} {date}");
-        // A day belongs to one transaction at a time. Asked for again and again rather than waited for in the server, so
-        // that the wait can be given up at once.
-        loop {
-            let lock = sqlx::query(
-                "SELECT pg_try_advisory_xact_lock(hashtextextended('barkeep ' || current_schema() || ' ' || $1, 0))",
-            );
-            if work.rows(lock.bind(&day)).await?.first().is_some_and(|row| row.get(0)) {
-                break;
-            }
-            if since.elapsed() > LONGEST_WAIT {
-                self.roll_back().await;
-                let database = self.address.name().to_owned();
-                return Err(StoreError::Busy { database, waited_seconds: LONGEST_WAIT.as_secs() });
-            }
-            if since.elapsed() > SAID_AFTER
-                && let Some(say) = waiting.take()
-            {
-                say();
-            }
-            tokio::time::sleep(LOOKED_AGAIN_AFTER).await;
-        }
-        let state = read_states(&mut work, dataset, date..=date).await?.remove(&date).unwrap_or_default();
+        self.begin(Access::Write, "begin a day").await?;
+        self.lock_days(dataset, &[date], waiting).await?;
+        let mut work = self.work("begin a day");
+        let state = read_states(&mut work, dataset, date..=date, None).await?.remove(&date).unwrap_or_default();
         let kept = FileKind::ALL.map(|kind| state.file(kind).map_or(0, |file| file.bars));
         self.open_day = Some(OpenDay { dataset, date, state: state.clone(), range_ms, kept, restated: Vec::new() });
         Ok(state)
@@ -99,6 +88,27 @@ impl BarSink for PostgresStore {
         Ok(removed)
     }
 
+    async fn replace_rest(&mut self, symbols: &[String]) -> Result<u64, StoreError> {
+        self.stop_copying().await?;
+        let day = self.day_mut();
+        // Mostly all of them have the same timeframes: one statement removes their bars.
+        let mut brought: BTreeMap<TimeframeSet, Vec<String>> = BTreeMap::new();
+        for symbol in symbols {
+            let Some(rest) = day.state.rest.remove(symbol) else { continue };
+            let timeframes = rest.timeframes.minus(day.state.covered_by_files(symbol));
+            brought.entry(timeframes).or_default().push(symbol.clone());
+        }
+        let (dataset, date) = (day.dataset, day.date.to_string());
+        let mut removed = 0;
+        for (timeframes, symbols) in brought {
+            removed += self.remove(timeframes, Some(&symbols), false).await?;
+            let delete = "DELETE FROM rest_ledger WHERE dataset = $1 AND session_date = $2::date AND symbol = ANY($3)";
+            let delete = sqlx::query(delete).bind(dataset.as_str()).bind(&date).bind(symbols);
+            self.work("write the ledger").execute(delete).await?;
+        }
+        Ok(removed)
+    }
+
     async fn forget_day(&mut self) -> Result<u64, StoreError> {
         let everything = FileKind::ALL.iter().fold(TimeframeSet::EMPTY, |all, kind| all.union(kind.timeframes()));
         let removed = self.replace(&Replace { timeframes: everything, symbols: None, restated: false }).await?;
@@ -107,6 +117,7 @@ impl BarSink for PostgresStore {
         for delete in [
             "DELETE FROM coverage WHERE dataset = $1 AND session_date = $2::date",
             "DELETE FROM ingest_ledger WHERE dataset = $1 AND session_date = $2::date",
+            "DELETE FROM rest_ledger WHERE dataset = $1 AND session_date = $2::date",
         ] {
             work.execute(sqlx::query(delete).bind(dataset.as_str()).bind(&date)).await?;
         }
@@ -118,17 +129,7 @@ impl BarSink for PostgresStore {
 
     async fn write(&mut self, batch: &BarBatch) -> Result<(), StoreError> {
         let (date, table) = (self.day().date, Self::table_of(&self.day().range_ms));
-        let rows = encode(batch, date);
-        if matches!(self.link, Link::Ready(_))
-            && let Link::Ready(connection) = std::mem::replace(&mut self.link, Link::Lost)
-        {
-            self.link = Link::Copying(CopyTask::start(connection, &table, self.address.patience));
-        }
-        match &self.link {
-            Link::Copying(copying) => copying.send(rows).await,
-            Link::Ready(_) | Link::Lost => return Err(self.meaning("write bars", sqlx::Error::PoolClosed)),
-        }
-        Ok(())
+        self.copy(&table, encode(batch, date)).await
     }
 
     async fn commit_day(&mut self, commit: &DayCommit) -> Result<(), StoreError> {
@@ -159,6 +160,54 @@ impl PostgresStore {
 
     fn day_mut(&mut self) -> &mut OpenDay {
         self.open_day.as_mut().expect("Invariant: bars are written between `begin_day` and its end")
+    }
+
+    /// Waits until days, ascending, belong to the open transaction. A day belongs to one transaction at a time, and who needs
+    /// several takes them in the same order as everyone.
+    ///
+    /// Asked for again and again rather than waited for in the server, so that the wait can be given up at once.
+    pub(super) async fn lock_days(
+        &mut self,
+        dataset: Dataset,
+        dates: &[Date],
+        waiting: impl FnOnce() + Send,
+    ) -> Result<(), StoreError> {
+        let days: Vec<String> = dates.iter().map(|date| format!("{dataset} {date}")).collect();
+        let since = Instant::now();
+        let mut waiting = Some(waiting);
+        let mut locked = 0;
+        loop {
+            let lock = sqlx::query(LOCK_DAYS).bind(&days[locked..]);
+            locked += usize::try_from(counted(&self.work("lock a day").rows(lock).await?)).unwrap_or(0);
+            if locked >= days.len() {
+                return Ok(());
+            }
+            if since.elapsed() > LONGEST_WAIT {
+                self.roll_back().await;
+                let database = self.address.name().to_owned();
+                return Err(StoreError::Busy { database, waited_seconds: LONGEST_WAIT.as_secs() });
+            }
+            if since.elapsed() > SAID_AFTER
+                && let Some(say) = waiting.take()
+            {
+                say();
+            }
+            tokio::time::sleep(LOOKED_AGAIN_AFTER).await;
+        }
+    }
+
+    /// Adds rows to the stream of bars, beginning it if there is none.
+    pub(super) async fn copy(&mut self, table: &str, rows: Vec<u8>) -> Result<(), StoreError> {
+        if matches!(self.link, Link::Ready(_))
+            && let Link::Ready(connection) = std::mem::replace(&mut self.link, Link::Lost)
+        {
+            self.link = Link::Copying(CopyTask::start(connection, table, self.address.patience));
+        }
+        match &self.link {
+            Link::Copying(copying) => copying.send(rows).await,
+            Link::Ready(_) | Link::Lost => return Err(self.meaning("write bars", sqlx::Error::PoolClosed)),
+        }
+        Ok(())
     }
 
     /// Ends the stream of bars, if there is one. After an error nothing is left of the transaction.

@@ -5,12 +5,13 @@ use std::ops::RangeInclusive;
 
 use jiff::Timestamp;
 use jiff::civil::Date;
+use sqlx::query::{Query, QueryAs};
 use sqlx::sqlite::SqliteRow;
-use sqlx::{Connection, Row, SqliteConnection};
+use sqlx::{AssertSqlSafe, Connection, Row, SqliteConnection};
 
 use super::{SqliteStore, named};
-use crate::model::{Dataset, FileKind, TimeframeSet};
-use crate::store::values::{date, instant, unknown};
+use crate::model::{Dataset, FileKind, Symbol, TimeframeSet};
+use crate::store::values::{RestRow, date, instant, rest_state, unknown};
 use crate::store::{Attempt, BarChange, DayState, FileState, FileVersion, Ledger, LoadRate, Restatement, StoreError};
 
 impl Ledger for SqliteStore {
@@ -19,14 +20,15 @@ impl Ledger for SqliteStore {
         dataset: Dataset,
         range: RangeInclusive<Date>,
     ) -> Result<BTreeMap<Date, DayState>, StoreError> {
-        // One transaction: a day that is committed meanwhile is there with both its ledger and its coverage, or with neither.
-        let mut reading = match self.connection.begin().await {
-            Ok(reading) => reading,
-            Err(error) => return Err(named(&self.path, "read the ledger", error)),
-        };
-        let rows = Rows::read(&mut reading, dataset, range).await;
-        drop(reading);
-        states(&rows.map_err(self.error("read the ledger"))?)
+        self.read_states(dataset, range, None).await
+    }
+
+    async fn symbol_states(
+        &mut self,
+        symbol: &Symbol,
+        range: RangeInclusive<Date>,
+    ) -> Result<BTreeMap<Date, DayState>, StoreError> {
+        self.read_states(symbol.dataset(), range, Some(symbol.as_str())).await
     }
 
     async fn record_attempt(
@@ -136,6 +138,24 @@ impl Ledger for SqliteStore {
     }
 }
 
+impl SqliteStore {
+    async fn read_states(
+        &mut self,
+        dataset: Dataset,
+        range: RangeInclusive<Date>,
+        symbol: Option<&str>,
+    ) -> Result<BTreeMap<Date, DayState>, StoreError> {
+        // One transaction: a day that is committed meanwhile is there with both its ledger and its coverage, or with neither.
+        let mut reading = match self.connection.begin().await {
+            Ok(reading) => reading,
+            Err(error) => return Err(named(&self.path, "read the ledger", error)),
+        };
+        let rows = Rows::read(&mut reading, dataset, range, symbol).await;
+        drop(reading);
+        states(rows.map_err(self.error("read the ledger"))?)
+    }
+}
+
 const fn scope(everyone: bool) -> &'static str {
     if everyone { "all" } else { "symbols" }
 }
@@ -144,13 +164,16 @@ const fn scope(everyone: bool) -> &'static str {
 pub(super) struct Rows {
     ledger: Vec<SqliteRow>,
     coverage: Vec<SqliteRow>,
+    rest: Vec<RestRow>,
 }
 
 impl Rows {
+    /// Reads them; of what is loaded by name, only what is loaded of a symbol, if one is given.
     pub(super) async fn read(
         connection: &mut SqliteConnection,
         dataset: Dataset,
         range: RangeInclusive<Date>,
+        symbol: Option<&str>,
     ) -> Result<Self, sqlx::Error> {
         let (from, to) = (range.start().to_string(), range.end().to_string());
         let ledger = sqlx::query(
@@ -163,20 +186,26 @@ impl Rows {
         .bind(&to)
         .fetch_all(&mut *connection)
         .await?;
-        let coverage = sqlx::query(
+        let of = if symbol.is_some() { "AND symbol IN ('*', ?4)" } else { "" };
+        let select = format!(
             "SELECT session_date, symbol, timeframes FROM coverage
-             WHERE dataset = ?1 AND session_date BETWEEN ?2 AND ?3",
-        )
-        .bind(dataset.as_str())
-        .bind(&from)
-        .bind(&to)
-        .fetch_all(connection)
-        .await?;
-        Ok(Self { ledger, coverage })
+             WHERE dataset = ?1 AND session_date BETWEEN ?2 AND ?3 {of}"
+        );
+        let coverage = sqlx::query(AssertSqlSafe(select)).bind(dataset.as_str()).bind(&from).bind(&to);
+        let coverage = symbol.into_iter().fold(coverage, Query::bind).fetch_all(&mut *connection).await?;
+        let of = if symbol.is_some() { "AND symbol = ?4" } else { "" };
+        let select = format!(
+            "SELECT session_date, symbol, timeframes, provisional, exact_vwap, bars_written, fetched_at, outcome, detail,
+                    finished_at
+             FROM rest_ledger WHERE dataset = ?1 AND session_date BETWEEN ?2 AND ?3 {of}"
+        );
+        let rest = sqlx::query_as(AssertSqlSafe(select)).bind(dataset.as_str()).bind(&from).bind(&to);
+        let rest = symbol.into_iter().fold(rest, QueryAs::bind).fetch_all(connection).await?;
+        Ok(Self { ledger, coverage, rest })
     }
 }
 
-pub(super) fn states(rows: &Rows) -> Result<BTreeMap<Date, DayState>, StoreError> {
+pub(super) fn states(rows: Rows) -> Result<BTreeMap<Date, DayState>, StoreError> {
     let mut states: BTreeMap<Date, DayState> = BTreeMap::new();
     for row in &rows.ledger {
         let state = states.entry(date(row.get(0))?).or_default();
@@ -195,6 +224,10 @@ pub(super) fn states(rows: &Rows) -> Result<BTreeMap<Date, DayState>, StoreError
                 state.named.insert(symbol.to_owned(), timeframes);
             }
         }
+    }
+    for row in rows.rest {
+        let (date, symbol, rest) = rest_state(row)?;
+        states.entry(date).or_default().rest.insert(symbol, rest);
     }
     Ok(states)
 }

@@ -10,8 +10,11 @@ mod commit;
 mod defects;
 mod flush;
 mod ledger;
+mod notes;
 mod read;
+mod rest;
 mod shape;
+mod sidecar;
 mod sink;
 mod splits;
 mod watchlist;
@@ -26,14 +29,16 @@ use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor, SqliteConnection
 
 pub use self::claims::SqliteClaims;
 use self::flush::LogFlush;
+pub use self::notes::SqliteNotes;
 use self::shape::Shapes;
 use super::StoreError;
 use crate::model::Dataset;
 
 /// Migrations, in order. A migration that has been released is never edited.
-const MIGRATIONS: [(i64, &str, &str); 3] = [
+const MIGRATIONS: [(i64, &str, &str); 4] = [
     (1, "bars", include_str!("../../../migrations/sqlite/0001_bars.sql")),
     (2, "restatements", include_str!("../../../migrations/sqlite/0002_restatements.sql")),
+    (3, "rest", include_str!("../../../migrations/sqlite/0003_rest.sql")),
     (4, "splits", include_str!("../../../migrations/sqlite/0004_splits.sql")),
 ];
 

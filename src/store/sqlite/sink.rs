@@ -22,7 +22,7 @@ impl BarSink for SqliteStore {
         waiting: impl FnOnce() + Send,
     ) -> Result<DayState, StoreError> {
         self.begin_write(waiting).await?;
-        let opened = self.open_day(dataset, date).await;
+        let opened = self.begin_read_day(dataset, date).await;
         if opened.is_err() {
             self.roll_back().await;
         }
@@ -55,12 +55,31 @@ impl BarSink for SqliteStore {
         Ok(removed)
     }
 
+    async fn replace_rest(&mut self, symbols: &[String]) -> Result<u64, StoreError> {
+        let mut removed = 0;
+        for symbol in symbols {
+            let day = self.day_mut();
+            let Some(rest) = day.state.rest.remove(symbol) else { continue };
+            let timeframes = rest.timeframes.minus(day.state.covered_by_files(symbol));
+            removed += self.remove(timeframes, Some(symbol)).await?;
+            let day = self.day();
+            sqlx::query("DELETE FROM rest_ledger WHERE dataset = ?1 AND session_date = ?2 AND symbol = ?3")
+                .bind(day.dataset.as_str())
+                .bind(day.date.clone())
+                .bind(symbol)
+                .execute(&mut self.connection)
+                .await
+                .map_err(self.error("write the ledger"))?;
+        }
+        Ok(removed)
+    }
+
     async fn forget_day(&mut self) -> Result<u64, StoreError> {
         let everything = Replace { timeframes: TimeframeSet::of(Timeframe::ALL), symbols: None, restated: false };
         let removed = self.replace(&everything).await?;
         self.remove_aside().await?;
         let (dataset, date) = (self.day().dataset, self.day().date.clone());
-        for table in ["coverage", "ingest_ledger"] {
+        for table in ["coverage", "ingest_ledger", "rest_ledger"] {
             let sql = format!("DELETE FROM {table} WHERE dataset = ?1 AND session_date = ?2");
             let delete = sqlx::query(AssertSqlSafe(sql)).bind(dataset.as_str()).bind(&date);
             delete.execute(&mut self.connection).await.map_err(self.error("forget a day"))?;
@@ -144,7 +163,8 @@ impl SqliteStore {
         self.open_day.as_mut().expect("Invariant: bars are written between `begin_day` and its end")
     }
 
-    async fn remove(&mut self, timeframes: TimeframeSet, symbol: Option<&str>) -> Result<u64, StoreError> {
+    /// Removes bars of the day.
+    pub(super) async fn remove(&mut self, timeframes: TimeframeSet, symbol: Option<&str>) -> Result<u64, StoreError> {
         let sql = format!("DELETE FROM bars WHERE {}", condition("", timeframes, symbol));
         let remove = sqlx::query(AssertSqlSafe(sql)).bind(self.day().day_id).bind(symbol);
         Ok(remove.execute(&mut self.connection).await.map_err(self.error("remove bars"))?.rows_affected())
@@ -170,9 +190,15 @@ impl SqliteStore {
         Ok(())
     }
 
-    async fn open_day(&mut self, dataset: Dataset, date: Date) -> Result<DayState, StoreError> {
-        let rows = ledger::Rows::read(&mut self.connection, dataset, date..=date).await;
-        let state = ledger::states(&rows.map_err(self.error("read the ledger"))?)?.remove(&date).unwrap_or_default();
+    async fn begin_read_day(&mut self, dataset: Dataset, date: Date) -> Result<DayState, StoreError> {
+        let rows = ledger::Rows::read(&mut self.connection, dataset, date..=date, None).await;
+        let state = ledger::states(rows.map_err(self.error("read the ledger"))?)?.remove(&date).unwrap_or_default();
+        self.open_day(dataset, date, state.clone()).await?;
+        Ok(state)
+    }
+
+    /// Makes a day the one that is written, in the open transaction.
+    pub(super) async fn open_day(&mut self, dataset: Dataset, date: Date, state: DayState) -> Result<(), StoreError> {
         let date = date.to_string();
         let found: Option<i64> = sqlx::query_scalar("SELECT day_id FROM days WHERE dataset = ?1 AND session_date = ?2")
             .bind(dataset.as_str())
@@ -185,9 +211,8 @@ impl SqliteStore {
             None => self.number(dataset, &date).await?,
         };
         let kept = FileKind::ALL.map(|kind| state.file(kind).map_or(0, |file| file.bars));
-        let open = OpenDay { dataset, date, day_id, state: state.clone(), kept, restated: Vec::new(), aside: -day_id };
-        self.open_day = Some(open);
-        Ok(state)
+        self.open_day = Some(OpenDay { dataset, date, day_id, state, kept, restated: Vec::new(), aside: -day_id });
+        Ok(())
     }
 
     async fn number(&mut self, dataset: Dataset, date: &str) -> Result<i64, StoreError> {

@@ -1,0 +1,43 @@
+//! Notes: small texts by which processes agree.
+
+use sqlx::Row;
+
+use super::transaction::{Access, Statement};
+use super::{PostgresStore, StoreError};
+use crate::store::{Notes, Noting};
+
+/// Locks the row, making it where it is not there: who comes second waits, be it for the first text of all.
+const TAKE: &str = "INSERT INTO shared_notes AS n (name) VALUES ($1) ON CONFLICT (name) DO UPDATE SET text = n.text
+    RETURNING text";
+
+const KEEP: &str = "UPDATE shared_notes SET text = $2 WHERE name = $1";
+
+const REMOVE: &str = "DELETE FROM shared_notes WHERE name = $1";
+
+/// Notes, on a connection of their own.
+#[derive(Debug)]
+pub struct PostgresNotes(PostgresStore);
+
+impl Noting for PostgresStore {
+    type Notes = PostgresNotes;
+
+    async fn notes(&self) -> Result<PostgresNotes, StoreError> {
+        Self::connect(&self.address).await.map(PostgresNotes)
+    }
+}
+
+impl Notes for PostgresNotes {
+    async fn change_note<T: Send>(
+        &mut self,
+        name: &str,
+        change: impl FnOnce(Option<&str>) -> (Option<String>, T) + Send,
+    ) -> Result<T, StoreError> {
+        let mut work = self.0.begin(Access::Write, "change a note").await?;
+        let taken = work.rows(sqlx::query(TAKE).bind(name)).await?;
+        let (text, made) = change(taken.first().and_then(|row| row.get(0)));
+        let write = sqlx::query(if text.is_some() { KEEP } else { REMOVE }).bind(name);
+        work.execute(text.into_iter().fold(write, Statement::bind)).await?;
+        work.commit().await?;
+        Ok(made)
+    }
+}
