@@ -10,7 +10,7 @@ use barkeep::ingest::SilentReporter;
 use barkeep::ingest::rest::{ApiKey, Quota, RestClient, RestOptions};
 use barkeep::model::Dataset;
 use barkeep::net::RateRule;
-use harness::{Place, Vendor, generation, ran};
+use harness::{Place, Schema, Vendor, generation, ran};
 use serde_json::Value;
 
 const KEY: &str = "sandbox-api-key";
@@ -28,16 +28,21 @@ fn vendor(place: &Place) -> Vendor {
     vendor_with(place, "")
 }
 
+/// Loads the bars of these days.
+fn load_bars(place: &Place) {
+    let mut generation = generation(&[Dataset::Stocks], DATES.0, DATES.1);
+    generation.market.splits = true;
+    barkeep::sandbox::generate(&place.bucket(), &generation).unwrap();
+    let (from, to) = DATES;
+    let line = format!("s3 --source=BUCKET --all --from={from} --to={to} --timeframes=1m,1h,day --quiet");
+    place.type_line(&line).ended(0);
+}
+
 /// A place with the bars of these days.
 fn place() -> Place {
     static DATABASE: LazyLock<Vec<u8>> = LazyLock::new(|| {
         let place = Place::new();
-        let mut generation = generation(&[Dataset::Stocks], DATES.0, DATES.1);
-        generation.market.splits = true;
-        barkeep::sandbox::generate(&place.bucket(), &generation).unwrap();
-        let (from, to) = DATES;
-        let line = format!("s3 --source=BUCKET --all --from={from} --to={to} --timeframes=1m,1h,day --quiet");
-        place.type_line(&line).ended(0);
+        load_bars(&place);
         fs::read(place.database()).unwrap()
     });
     with_database(&DATABASE)
@@ -347,4 +352,17 @@ fn exports_say_which_prices_they_hold() {
     assert_eq!(export("--adjusted --as-of=2026-09-30"), ("adjusted".to_owned(), "2026-09-30".into(), raw));
     // Crypto has no splits to load.
     place.type_line("export --output=out --dataset=crypto --adjusted").ended(1);
+}
+
+#[test]
+fn both_databases_hold_the_same_splits_and_adjust_alike() {
+    let Some(schema) = Schema::new() else { return };
+    let (postgres, sqlite) = (Place::on(schema), place_with_splits());
+    load_bars(&postgres);
+    postgres.against(&vendor(&postgres), "splits --quiet").ended(0);
+    for line in
+        ["splits --list", "bars QUADS --timeframe=1h --adjusted", "bars CHAIN --adjusted --as-of=2026-10-01 --csv"]
+    {
+        assert_eq!(postgres.type_line(line).ended(0).out, sqlite.type_line(line).ended(0).out, "{line}");
+    }
 }
