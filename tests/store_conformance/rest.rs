@@ -22,7 +22,7 @@ pub fn day(date: Date, timeframes: &str, bars: &[Bar]) -> SymbolDay {
         bars: bars.to_vec(),
         is_provisional: false,
         rows_read: 390,
-        rows_rejected: 2,
+        is_absent_in_file: false,
     }
 }
 
