@@ -83,6 +83,11 @@ pub enum Command {
     /// view historical_bars_adjusted go by the splits.
     #[command(after_help = help::SPLITS)]
     Splits(SplitsArgs),
+    /// Say what the settings can do: database, keys, what the plan includes and how far back, speed, quota, disk, clock.
+    ///
+    /// Asks for small things and writes nothing.
+    #[command(after_help = help::DOCTOR)]
+    Doctor,
     /// Keep the list of symbols that are loaded when none is named.
     #[command(after_help = help::WATCHLIST)]
     Watchlist(WatchlistArgs),

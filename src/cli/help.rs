@@ -121,6 +121,17 @@ Examples:
 Ends with 0 if nothing is wrong (or all of it was repaired), with 3 if something is. Without --against nothing is fetched. A \
 day whose file the source no longer has is left as it is.";
 
+/// Of `doctor`.
+pub(super) const DOCTOR: &str = "\
+Examples:
+  backfill doctor
+  backfill doctor --json                  for a program
+  backfill doctor --quiet && backfill hybrid --days=2
+
+Ends with 0 if everything that is set up works, with 3 if something does not. \"not set up\" is no failure, unless neither \
+files nor the REST API can be used. No database is made or changed. Some tens of small requests are made, of the REST API at most \
+12, and at 5 a minute at most 5.";
+
 /// Of `completions`.
 pub(super) const COMPLETIONS: &str = "\
 Examples:
@@ -146,7 +157,8 @@ mod tests {
 
     #[test]
     fn examples_fit_a_terminal() {
-        for help in [TOP, S3, REST, HYBRID, BARS, EXPORT, SPLITS, STATUS, VERIFY, COMPLETIONS, WATCHLIST, WATCHLIST_ADD]
+        for help in
+            [TOP, S3, REST, HYBRID, BARS, EXPORT, SPLITS, STATUS, VERIFY, DOCTOR, COMPLETIONS, WATCHLIST, WATCHLIST_ADD]
         {
             for line in help.lines().filter(|line| line.starts_with(' ')) {
                 assert!(line.chars().count() <= 80, "{line}");
@@ -158,8 +170,21 @@ mod tests {
     #[test]
     fn examples_are_valid() {
         use clap::Parser;
-        let helps =
-            [TOP, S3, REST, HYBRID, BARS, EXPORT, SPLITS, STATUS, VERIFY, COMPLETIONS, WATCHLIST, WATCHLIST_ADD];
+        let helps = [
+            TOP,
+            S3,
+            REST,
+            HYBRID,
+            BARS,
+            EXPORT,
+            SPLITS,
+            STATUS,
+            VERIFY,
+            DOCTOR,
+            COMPLETIONS,
+            WATCHLIST,
+            WATCHLIST_ADD,
+        ];
         let lines = helps.into_iter().flat_map(str::lines).map(str::trim).filter(|line| line.starts_with("backfill"));
         for line in lines {
             // Two spaces begin the comment, `>` the shell's part.

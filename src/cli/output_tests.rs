@@ -15,6 +15,7 @@ fn settings() -> Settings {
             (env::MASSIVE_API_KEY, "hunter2-api"),
         ]),
         dotenv: Variables::of([(env::DATABASE_URL, "sqlite:bars.db")]),
+        dotenv_file: None,
         file: None,
         overrides_beside: None,
         directories: Some(Directories {

@@ -2,6 +2,7 @@
 
 mod api;
 mod bars;
+mod doctor;
 mod export;
 mod hybrid;
 mod rest;
@@ -77,6 +78,7 @@ async fn execute(args: &Args) -> Result<Exit, CliError> {
             let signals = Signals::listen(warn)?;
             signals.run(splits::run(splits, &context)).await.unwrap_or_else(Ok)
         }
+        Command::Doctor => doctor::run(&context).await,
         Command::Status(status) => status::run(status, &context).await,
         Command::Watchlist(watchlist) => watchlist::run(&watchlist.command, &context).await,
         Command::Completions(completions) => {

@@ -152,19 +152,24 @@ async fn open(settings: &Settings, dataset: Dataset, keep: CacheKeep) -> Result<
     if let Some(folder) = &settings.source {
         return Ok(Source::Local(LocalSource::open(&folder.value, dataset)?));
     }
+    let bucket = connect(settings, S3Options::default()).await?;
+    let cache = Cache::open(&settings.cache_dir.value, keep)?;
+    cache.sweep()?;
+    Ok(Source::S3 { bucket, cache })
+}
+
+/// The bucket that the settings name, asked as patiently as the options say.
+pub(super) async fn connect(settings: &Settings, options: S3Options) -> Result<S3Source, SourceError> {
     let s3 = &settings.s3;
     let credentials = match &s3.credentials {
         Some(named) => Some(credentials(named).await?),
         None => None,
     };
     let (endpoint, bucket) = (s3.endpoint.value.clone(), s3.bucket.value.clone());
-    let options = S3Options { endpoint, bucket, credentials, ..S3Options::default() };
+    let options = S3Options { endpoint, bucket, credentials, ..options };
     #[cfg(feature = "sandbox")]
     let options = as_tested(options, settings);
-    let bucket = S3Source::connect(options)?;
-    let cache = Cache::open(&settings.cache_dir.value, keep)?;
-    cache.sweep()?;
-    Ok(Source::S3 { bucket, cache })
+    S3Source::connect(options)
 }
 
 /// The same with the sizes and waits that a test has set.
