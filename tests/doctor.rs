@@ -306,7 +306,7 @@ fn a_database_is_looked_at_and_left_as_it_is() {
     let database = world.place.database();
     let no_key = [("MASSIVE_API_KEY", "")];
     let (before, folder) = (fs::read(&database).unwrap(), all_below(&world.place.path("home")));
-    world.doctor_with(&no_key).ends(0).says("database", "ok", "SQLite 3.").says("database", "ok", "schema 4,");
+    world.doctor_with(&no_key).ends(0).says("database", "ok", "SQLite 3.").says("database", "ok", "schema");
     world.doctor_with(&no_key).ends(0).says("database", "ok", "3 days of files");
     assert_eq!((fs::read(&database).unwrap(), all_below(&world.place.path("home"))), (before, folder));
 
@@ -323,7 +323,7 @@ fn a_database_is_looked_at_and_left_as_it_is() {
     });
 
     query_file(&database, "DELETE FROM barkeep_migrations WHERE version > 2");
-    world.doctor_with(&no_key).ends(0).says("database", "ok", "schema 2 of 4").says(
+    world.doctor_with(&no_key).ends(0).says("database", "ok", "schema 2 of").says(
         "database",
         "ok",
         "brings its tables",
@@ -339,13 +339,12 @@ fn databases_that_cannot_be_used_are_told() {
     let database = world.place.database();
     query_file(&database, "UPDATE barkeep_migrations SET checksum = x'00' WHERE version = 3");
     world.doctor().ends(3).says("database", "fails", "migration 3 differs").says("s3", "ok", "accepts");
-    let newer =
-        "INSERT INTO barkeep_migrations SELECT 5, 'x', installed_on, 1, checksum, 0 FROM barkeep_migrations LIMIT 1";
+    let newer = "INSERT INTO barkeep_migrations SELECT MAX(version) + 1, 'x', installed_on, 1, checksum, 0 FROM barkeep_migrations";
     let other = Place::new();
     let world = World::in_place(other, |_| {});
     world.place.against(&world.vendor, "s3 --days=1 --symbol=SPY").ended(0);
     query_file(&world.place.database(), newer);
-    world.doctor().ends(3).says("database", "fails", "schema 5, and this program knows 4");
+    world.doctor().ends(3).says("database", "fails", "and this program knows");
     fs::write(world.place.database(), "something else ".repeat(100)).unwrap();
     world.doctor().ends(3).says("database", "fails", "is not a barkeep database").says("rest", "ok", "accepts");
     fs::write(world.place.database(), "").unwrap();
@@ -371,7 +370,7 @@ fn postgres_is_looked_at_and_left_as_it_is() {
     let tables = "SELECT tablename::text FROM pg_tables WHERE schemaname = current_schema()";
     assert!(schema.query(tables).is_empty());
     world.place.against(&world.vendor, "s3 --days=3 --symbol=SPY").ended(0);
-    world.doctor_with(&no_key).ends(0).says("database", "ok", "schema 4,").says("database", "ok", "3 days of files");
+    world.doctor_with(&no_key).ends(0).says("database", "ok", "schema").says("database", "ok", "3 days of files");
     let read_only = format!("{}%20-cdefault_transaction_read_only%3Don", schema.url());
     let told = world.doctor_with(&[no_key[0], ("DATABASE_URL", &read_only)]);
     told.ends(0).says("database", "warn", "cannot be written by this user");
@@ -381,7 +380,7 @@ fn postgres_is_looked_at_and_left_as_it_is() {
     world.doctor().ends(0).says("rest stocks", "not_asked", "quota");
 
     schema.execute("DELETE FROM barkeep_migrations WHERE version > 3");
-    world.doctor_with(&no_key).ends(0).says("database", "ok", "schema 3 of 4");
+    world.doctor_with(&no_key).ends(0).says("database", "ok", "schema 3 of");
     assert_eq!(schema.query("SELECT count(*)::text FROM barkeep_migrations"), ["3"]);
     schema.execute("UPDATE barkeep_migrations SET checksum = '\\x00' WHERE version = 2");
     world.doctor_with(&no_key).ends(3).says("database", "fails", "migration 2 differs");

@@ -46,8 +46,10 @@ impl Stored {
             dataset: self.dataset,
             symbol: "S",
             grid: &grid,
-            covered: self.covered,
-            from_files: self.from_files,
+            from_files: if self.from_files { self.covered } else { TimeframeSet::EMPTY },
+            exact_vwap: TimeframeSet::EMPTY,
+            from_rest: if self.from_files { TimeframeSet::EMPTY } else { self.covered },
+            is_provisional: false,
             series: Timeframe::ALL.map(of),
         };
         let mut found = Vec::new();

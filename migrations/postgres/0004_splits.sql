@@ -25,8 +25,9 @@ CREATE TABLE split_loads (
 );
 
 -- What the used splits do together: prices of bars from `from_date` to `to_date` are multiplied by `split_from` and divided by
--- `split_to`, volumes the other way round, from `effective_from` until before `effective_to`. The two times are midnights in
--- New York, so that an announced split takes effect on its day without any program running.
+-- `split_to`, volumes the other way round, from `effective_from` until before `effective_to`. There are rows for the day of
+-- loading and for each announced split after it. The two times are midnights in New York, so that an announced split takes
+-- effect on its day without any program running.
 CREATE TABLE split_factors (
     symbol         TEXT COLLATE "C" NOT NULL,
     effective_from TIMESTAMPTZ      NOT NULL,

@@ -293,8 +293,8 @@ pub struct SplitsArgs {
     /// Your own word on splits, a CSV file [default: barkeep/splits.csv beside the settings file, if it is there].
     #[arg(long, value_name = "FILE")]
     pub overrides: Option<PathBuf>,
-    /// Most requests in a time, such as 5/min or 100/s, or auto [default: auto].
-    #[arg(long, value_name = "RATE")]
+    /// Requests that may be made: 5/min, 100/s or auto [default: auto].
+    #[arg(long, value_name = "N/min|N/s|auto")]
     pub rate: Option<String>,
 }
 

@@ -46,7 +46,16 @@ pub fn duration(elapsed: Duration) -> String {
     }
 }
 
-/// A number of seconds as a duration; what is too long for one as the longest.
+/// An estimate of a time: whole seconds, as it has no milliseconds.
+pub fn about(seconds: f64) -> String {
+    match seconds.round() {
+        ..1.0 => "a second".to_owned(),
+        whole @ 1.0..60.0 => format!("{whole:.0}s"),
+        whole => duration(Duration::try_from_secs_f64(whole).unwrap_or(Duration::MAX)),
+    }
+}
+
+/// A measured number of seconds as a duration; what is too long for one as the longest.
 pub fn duration_of(seconds: f64) -> String {
     duration(Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX))
 }

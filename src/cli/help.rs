@@ -6,13 +6,14 @@ Start here:
   backfill doctor                         what your keys and settings can do
   backfill s3 --days=90                   the last 90 days of the watchlist
   backfill s3 --days=365 --symbol=AAPL    a year of one symbol
+  backfill hybrid --symbol=AAPL           files and requests, and today so far
   backfill bars AAPL                      look at what was loaded
   backfill status                         what is loaded, for which days
   backfill verify                         whether what is loaded is right
 
 Settings come from flags, then the environment, then .env in the working directory, then barkeep/config.toml (in the \
 working directory, else in ~/.config), then defaults. Keys of the vendor's S3 service are read from \
-MASSIVE_S3_ACCESS_KEY_ID and MASSIVE_S3_SECRET_ACCESS_KEY, in the environment or .env.
+MASSIVE_S3_ACCESS_KEY_ID and MASSIVE_S3_SECRET_ACCESS_KEY, the key of its REST API from MASSIVE_API_KEY, in the environment or .env.
 
 Results go to stdout, everything else to stderr. Exit codes:
   0         all done

@@ -60,6 +60,7 @@ s3 secret access key  set, not shown             environment MASSIVE_S3_SECRET_A
 api.url               https://api.massive.com    default
 api key               set, not shown             environment MASSIVE_API_KEY
 rate                  auto                       default
+splits.overrides      none                       default
 cache_dir             /e/barkeep                 default
 cache_keep            24h                        default
 downloads             12                         default

@@ -2,12 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
-use std::time::Duration;
 
 use serde::Serialize;
 use serde_json::Value;
 
-use super::format::{bytes, count, counted, duration};
+use super::format::{about, bytes, count, counted};
 use super::{Align, Body, Exit, Table, print_json};
 use crate::config::DatabaseUrl;
 use crate::ingest::{DatasetPlan, DayJob, DayPlan, Outcome};
@@ -91,8 +90,7 @@ pub fn plan_text(plans: &[DatasetPlan], forecasts: &[Forecast]) -> String {
                 bytes(forecast.database_bytes),
             ));
             if let Some(seconds) = forecast.seconds {
-                let lasts = Duration::try_from_secs_f64(seconds).unwrap_or_default();
-                text.push_str(&format!(", {} at the last run's rate", duration(lasts)));
+                text.push_str(&format!(", about {} at the last run's rate", about(seconds)));
             }
         }
         let others: Vec<_> = settled(plan).iter().map(|(outcome, days)| format!("{days} {outcome}")).collect();

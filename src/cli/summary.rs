@@ -68,6 +68,10 @@ pub fn amounts(run: &RunReport) -> Option<String> {
         let days = counted(totals.days_replaced, "day");
         push(&mut text, format_args!("{days} replaced: the vendor had replaced the file\n"));
     }
+    if totals.replaced_rest_bars > 0 {
+        let bars = counted(totals.replaced_rest_bars, "bar");
+        push(&mut text, format_args!("{bars} that had come by REST made room for those of files\n"));
+    }
     if totals.duplicates_conflicting > 0 {
         let rows = counted(totals.duplicates_conflicting, "row");
         push(&mut text, format_args!("{rows} lost to another row of the same symbol and minute\n"));

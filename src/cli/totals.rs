@@ -41,6 +41,8 @@ pub struct Totals {
     pub days: BTreeMap<Outcome, u64>,
     /// Days whose bars were replaced because the vendor had replaced the file.
     pub days_replaced: u64,
+    /// Bars that had come by REST and whose place the files' have taken.
+    pub replaced_rest_bars: u64,
     /// Days that are there, but without the vendor's day bars: their file could not be read.
     pub days_without_official_bars: u64,
     /// Rows read, rejected ones included, of all symbols.
@@ -90,6 +92,7 @@ impl Totals {
             totals.days_without_official_bars += u64::from(day.lacks_its_day_bars());
             totals.days_replaced += u64::from(day.replaced);
             totals.bars += day.bars;
+            totals.replaced_rest_bars += day.replaced_rest_bars;
             for file in files(day) {
                 totals.rows += file.rows;
                 totals.rejected += file.rejects.total();

@@ -29,13 +29,6 @@ pub enum Reload {
     },
 }
 
-impl Reload {
-    /// Everything that is loaded of a day by its books.
-    pub fn all_of(state: &DayState) -> Self {
-        Self::Day { everyone: state.everyone, named: state.by_name() }
-    }
-}
-
 impl DayJob {
     /// Whether the day is to be forgotten, and if so, whether this job brings all of it back.
     pub(super) fn forgets(&self) -> Option<bool> {

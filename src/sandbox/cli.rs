@@ -44,6 +44,14 @@ Example session:
 FILE in the options about defects is a date (2026-10-01: the stocks' minute file) or dataset/kind/date
 (options/day/2026-10-01). Several are separated by commas; the options can be repeated and combined.";
 
+const REST: &str = "\
+REST answers, for a key as `Authorization: Bearer KEY` or `?apiKey=KEY`:
+  /v2/aggs/ticker/TICKER/range/N/minute/FROM/TO, and 1/day    all of history, files or not
+  /stocks/v1/splits, /v3/reference/splits                     with --splits
+  /v1/marketstatus/now, /v1/marketstatus/upcoming             from the calendar
+and, for everybody, /sandbox/stats: requests by endpoint, refused ones, most requests within a second and a minute, and how \
+often which page was served.";
+
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
@@ -51,7 +59,7 @@ pub enum Command {
     #[command(after_help = EXAMPLE)]
     Generate(Box<GenerateArgs>),
     /// Make what is missing of the synthetic files, then serve the directory by S3, and the market by REST, until stopped
-    #[command(after_help = format!("{EXAMPLE}\n\n{}", server::language()))]
+    #[command(after_help = format!("{EXAMPLE}\n\n{REST}\n\n{}", server::language()))]
     Serve(Box<ServeArgs>),
     /// Pass TCP connections on to another address, as badly as a script says
     #[command(after_help = proxy::LANGUAGE)]
@@ -82,7 +90,8 @@ pub struct GenerateArgs {
     /// Another number, other prices
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
-    /// Add stocks that split, month by month, so that their prices really jump
+    /// Add stocks that split at the beginning of every month (QUADS SCORE TENTH CHAIN DIVVY TWICE FLIPS PHONY UNTLD), with
+    /// prices that jump and a table of splits that is as wrong as the vendor's
     #[arg(long)]
     splits: bool,
     /// Instant that counts as now, like 2026-10-02T12:00:00Z [default: BARKEEP_NOW, or the clock]

@@ -1,4 +1,5 @@
-//! The vendor on loopback: synthetic markets in its file formats, served by its S3 dialect, with its defects on request.
+//! The vendor on loopback: synthetic markets in its file formats, served by its S3 dialect and told by its REST API, with its
+//! defects on request.
 //!
 //! For the quickstart and the tests. Nothing here reads a file or rolls up a bar: what the product makes of the sandbox's
 //! files is checked against what the sandbox meant, not against a second copy of the product.

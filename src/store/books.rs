@@ -1,4 +1,4 @@
-//! What is wrong with the books of a database: ledger and coverage, held against each other, and words that mean nothing. Pure:
+//! What is wrong with the books of a database: ledgers and coverage, held against each other, and words that mean nothing. Pure:
 //! a store reads the rows of each [`Table`], one at a time, and removes what this says belongs to nothing.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -28,7 +28,7 @@ impl Table {
 }
 
 /// The books that every store has.
-pub(super) const BOOKS: [&Table; 3] = [&LEDGER, &COVERAGE, &RESTATEMENTS];
+pub(super) const BOOKS: [&Table; 4] = [&LEDGER, &COVERAGE, &REST, &RESTATEMENTS];
 
 const LEDGER: Table = Table {
     name: "ingest_ledger",
@@ -40,7 +40,7 @@ const LEDGER: Table = Table {
         ("object_key", is_anything),
         ("etag", is_anything),
         ("size_bytes", is_anything),
-        ("outcome", |text| text.parse::<Outcome>().is_ok()),
+        ("outcome", is_outcome),
         ("content_hash", |text| text.parse::<ContentHash>().is_ok()),
         ("last_modified", is_time),
         ("finished_at", is_time),
@@ -54,7 +54,21 @@ const COVERAGE: Table = Table {
         ("session_date", is_date),
         // What is no symbol is another kind of defect.
         ("symbol", is_anything),
-        ("timeframes", |text| text.parse::<TimeframeSet>().is_ok()),
+        ("timeframes", is_timeframes),
+    ],
+};
+
+const REST: Table = Table {
+    name: "rest_ledger",
+    columns: &[
+        ("dataset", is_dataset),
+        ("session_date", is_date),
+        ("symbol", is_anything),
+        ("timeframes", is_timeframes),
+        ("exact_vwap", is_timeframes),
+        ("outcome", is_outcome),
+        ("fetched_at", is_time),
+        ("finished_at", is_time),
     ],
 };
 
@@ -81,6 +95,14 @@ pub(super) fn is_date(text: &str) -> bool {
 
 fn is_file(text: &str) -> bool {
     text.parse::<FileKind>().is_ok()
+}
+
+fn is_timeframes(text: &str) -> bool {
+    text.parse::<TimeframeSet>().is_ok()
+}
+
+fn is_outcome(text: &str) -> bool {
+    text.parse::<Outcome>().is_ok()
 }
 
 fn is_scope(text: &str) -> bool {
@@ -122,7 +144,8 @@ pub(super) struct Books {
     days: BTreeMap<DayName, Day>,
     /// Words that mean nothing: how often on which days.
     miswords: BTreeMap<Misword, BTreeMap<DayName, u64>>,
-    /// Dataset and symbol of coverage that is none of its dataset, or spelt as none is stored: how often, and since when.
+    /// Dataset and symbol of rows that have a symbol which is none of their dataset, or spelt as none is stored: how often, and
+    /// since when.
     misplaced: BTreeMap<(String, String), (u64, String)>,
 }
 
@@ -135,6 +158,8 @@ struct Day {
     /// What is covered for everyone.
     everyone: Option<TimeframeSet>,
     rows_of_coverage: u64,
+    /// Whether the REST API has brought anything, be it that there is nothing.
+    is_fetched: bool,
 }
 
 impl Books {
@@ -157,18 +182,29 @@ impl Books {
                 }
             }
             ("coverage", [_, _, Some(symbol), Some(timeframes)]) => self.cover(name, symbol, timeframes),
+            ("rest_ledger", [_, _, Some(symbol), Some(timeframes), ..]) => {
+                self.place(&name, symbol);
+                self.days.entry(name).or_default().is_fetched |= !timeframes.is_empty();
+            }
             _ => {}
         }
     }
 
+    fn place(&mut self, name: &DayName, symbol: &str) {
+        if is_of(&name.0, symbol) {
+            return;
+        }
+        let place = (name.0.clone(), symbol.to_owned());
+        let (rows, first) = self.misplaced.entry(place).or_insert_with(|| (0, name.1.clone()));
+        *rows += 1;
+        if name.1 < *first {
+            first.clone_from(&name.1);
+        }
+    }
+
     fn cover(&mut self, name: DayName, symbol: &str, timeframes: &str) {
-        if symbol != "*" && !is_of(&name.0, symbol) {
-            let place = (name.0.clone(), symbol.to_owned());
-            let (rows, first) = self.misplaced.entry(place).or_insert_with(|| (0, name.1.clone()));
-            *rows += 1;
-            if name.1 < *first {
-                first.clone_from(&name.1);
-            }
+        if symbol != "*" {
+            self.place(&name, symbol);
         }
         let day = self.days.entry(name).or_default();
         day.rows_of_coverage += 1;
@@ -196,9 +232,9 @@ impl Books {
         each.collect()
     }
 
-    /// Whether the ledger has a file of a day that is loaded.
+    /// Whether the ledgers know of anything that is loaded of a day.
     pub(super) fn is_loaded(&self, name: &DayName) -> bool {
-        self.days.get(name).is_some_and(|day| day.loaded.iter().any(Option::is_some))
+        self.days.get(name).is_some_and(|day| day.has_file() || day.is_fetched)
     }
 
     /// What does not agree. `stored` are the days that have bars.
@@ -217,7 +253,8 @@ impl Books {
             day: day(&(dataset.clone(), first.clone())),
             symbol: Some(ticker.clone()),
             detail: format!(
-                "{rows} rows of coverage, the first of {first}, have `{ticker}`, which is no symbol of {dataset}"
+                "{rows} rows of coverage or of the REST API's ledger, the first of {first}, have `{ticker}`, which is no symbol of \
+                 {dataset}"
             ),
         }));
         defects
@@ -225,8 +262,8 @@ impl Books {
 
     /// Days with coverage and nothing it could be of: no file that is loaded, and no bars.
     pub(super) fn orphans(&self, stored: &BTreeSet<DayName>) -> Vec<&DayName> {
-        let covered = self.days.iter().filter(|(_, day)| day.rows_of_coverage > 0).map(|(name, _)| name);
-        covered.filter(|name| !self.is_loaded(name) && !stored.contains(*name)).collect()
+        let orphaned = self.days.iter().filter(|(_, day)| day.rows_of_coverage > 0 && !day.has_file());
+        orphaned.map(|(name, _)| name).filter(|name| !stored.contains(*name)).collect()
     }
 }
 
@@ -249,8 +286,11 @@ fn is_of(dataset: &str, ticker: &str) -> bool {
 }
 
 impl Day {
+    fn has_file(&self) -> bool {
+        self.loaded.iter().any(Option::is_some)
+    }
+
     fn check(&self, has_bars: bool, found: &mut impl FnMut(&'static str, String)) {
-        let is_loaded = self.loaded.iter().any(Option::is_some);
         for kind in FileKind::ALL {
             let rows = self.covered[kind as usize];
             if rows > 0 && self.loaded[kind as usize].is_none() {
@@ -258,14 +298,15 @@ impl Day {
                 found("orphan_coverage", format!("{rows} rows of coverage, and no {file} file that is loaded"));
             }
         }
-        if is_loaded && self.rows_of_coverage == 0 {
+        if self.has_file() && self.rows_of_coverage == 0 {
             let files = FileKind::ALL.iter().filter(|kind| self.loaded[**kind as usize].is_some());
             let files: Vec<_> = files.map(|kind| format!("the {}", kind.as_str())).collect();
             let detail = format!("{} file is loaded, and no coverage says what of it", files.join(" and "));
             found("ledger_without_coverage", detail);
         }
-        if has_bars && !is_loaded {
-            found("day_without_ledger", "bars are stored, and the ledger has no file that is loaded".to_owned());
+        if has_bars && !self.has_file() && !self.is_fetched {
+            let detail = "bars are stored, and the ledger has no file that is loaded, nor an answer of the REST API";
+            found("day_without_ledger", detail.to_owned());
         }
         // A file is loaded for all as soon as anything of the day is.
         for kind in FileKind::ALL {

@@ -119,8 +119,10 @@ pub trait BarSink: Send {
 
 /// Takes what the REST API brings: days of one symbol at a time, all of them visible with their ledger rows, or none.
 pub trait SymbolSink: Send {
-    /// Stores days of a symbol in one transaction, in place of what the REST API brought of them before. What files have
-    /// brought stays, but for estimated VWAPs if exact ones are to take their place. Says what became of each day.
+    /// Stores days of a symbol in one transaction, in place of what the REST API brought of them before: of the same timeframes,
+    /// or of all if that was provisional. What files have brought stays, but for estimated VWAPs if exact ones are to take their
+    /// place. Says what became of each day. Waits while another process writes them. Nothing is left of an error; after a call
+    /// that was given up, [`BarSink::abandon_day`] sees to that.
     fn store_symbol(
         &mut self,
         days: &SymbolDays,

@@ -7,7 +7,7 @@ use jiff::civil::Date;
 
 use super::{Splits, StoreError, StoredBar};
 use crate::model::splits::{Adjustment, PriceJump, SplitFlag, SplitRecord, Stretch};
-use crate::model::{Dataset, Symbol, Timeframe};
+use crate::model::{Dataset, Market, Symbol, Timeframe};
 
 /// For whom splits were fetched, and when.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -80,9 +80,10 @@ impl Adjustments {
     }
 }
 
-/// What the view `historical_bars_adjusted` is to know of sorted records.
-pub(super) fn stretches(records: &[SplitRecord]) -> Vec<(&str, Stretch)> {
-    let of_ticker = |records: &'_ [SplitRecord]| Adjustment::of(records, Date::MAX).stretches();
+/// What the view `historical_bars_adjusted` is to know of sorted records, from now on.
+pub(super) fn stretches(records: &[SplitRecord], now: Timestamp) -> Vec<(&str, Stretch)> {
+    let today = Market::NewYork.date_of(now);
+    let of_ticker = |records: &'_ [SplitRecord]| Adjustment::of(records, today).stretches();
     records
         .chunk_by(|a, b| a.ticker == b.ticker)
         .flat_map(|records| of_ticker(records).into_iter().map(|stretch| (records[0].ticker.as_str(), stretch)))

@@ -8,7 +8,7 @@ use jiff::{Timestamp, ToSpan};
 use tokio_util::sync::CancellationToken;
 
 use super::bars::SymbolDay;
-use super::books::{Books, Counts, is_loaded};
+use super::books::{Books, Counts, check_fetched, is_loaded};
 use super::finding::{Finding, Kind};
 use super::findings::Findings;
 use super::liquid::{Liquidity, RegularMinutes};
@@ -70,6 +70,7 @@ pub async fn audit<S: Ledger + Audit>(
         states: &states,
         grids: BTreeMap::new(),
         counts: BTreeMap::new(),
+        fetched: BTreeMap::new(),
         present: BTreeMap::new(),
         liquidity: Liquidity::default(),
         bars: 0,
@@ -101,6 +102,7 @@ pub async fn audit<S: Ledger + Audit>(
     // What was not looked at to the end cannot be counted.
     if !stop.is_cancelled() {
         auditor.check_minutes();
+        auditor.check_fetched();
         if scope.symbols.is_some() {
             auditor.recount(store).await?;
         }
@@ -158,13 +160,35 @@ fn parts(dataset: Dataset, range: Option<(Date, Date)>, all: bool) -> Vec<(Date,
     }
 }
 
+/// Timeframes of a symbol that came by the REST API. What is said to have come by a file, too, did.
+fn fetched(state: &DayState, symbol: &str) -> TimeframeSet {
+    let brought = state.rest.get(symbol).map(|rest| rest.timeframes).unwrap_or_default();
+    brought.minus(state.covered_by_files(symbol))
+}
+
+/// Adds bars of a symbol to those of a day that came by files, but for those of timeframes that came by the REST API: says
+/// how many these are.
+fn count<'a>(counts: &mut Counts, from_rest: TimeframeSet, bars: impl IntoIterator<Item = &'a RawBar>) -> u64 {
+    let mut fetched = 0;
+    for bar in bars {
+        match bar.timeframe {
+            timeframe if from_rest.contains(timeframe) => fetched += 1,
+            Timeframe::DayOfficial => counts[FileKind::Day as usize] += 1,
+            _ => counts[FileKind::Minute as usize] += 1,
+        }
+    }
+    fetched
+}
+
 struct Auditor<'a> {
     scope: &'a Scope,
     states: &'a BTreeMap<Date, DayState>,
     /// Dates met in this month.
     grids: BTreeMap<Date, DayGrid>,
-    /// Bars by day and the kind of file they are made from.
+    /// Bars that came by files, by day and the kind of file.
     counts: BTreeMap<Date, Counts>,
+    /// Bars that came by the REST API, by day and symbol.
+    fetched: BTreeMap<Date, BTreeMap<String, u64>>,
     /// Timeframes of bars that are loaded with everyone.
     present: BTreeMap<Date, TimeframeSet>,
     liquidity: Liquidity,
@@ -267,26 +291,27 @@ impl Auditor<'_> {
 
     fn check_symbol_day(&mut self, symbol: &str, date: Date, series: [&[RawBar]; Timeframe::ALL.len()]) {
         let dataset = self.scope.dataset;
-        let counts = self.counts.entry(date).or_default();
-        for bars in series {
-            if let Some(bar) = bars.first() {
-                let kind = if bar.timeframe == Timeframe::DayOfficial { FileKind::Day } else { FileKind::Minute };
-                counts[kind as usize] += bars.len() as u64;
-            }
+        let state = self.states.get(&date);
+        let from_rest = state.map(|state| fetched(state, symbol)).unwrap_or_default();
+        let fetched = count(self.counts.entry(date).or_default(), from_rest, series.into_iter().flatten());
+        if fetched > 0 {
+            *self.fetched.entry(date).or_default().entry(symbol.to_owned()).or_default() += fetched;
         }
         for bar in series.iter().copied().flatten().filter(|bar| bar.session_date != Some(date)) {
             self.spoil(bar);
             // Where it lies, a store may know by its start alone.
             self.findings.day(dataset, date).stored = true;
         }
-        let state = self.states.get(&date);
         let grid = self.grids.entry(date).or_insert_with(|| DayGrid::new(dataset, date));
+        let rest = state.and_then(|state| state.rest.get(symbol));
         let day = SymbolDay {
             dataset,
             symbol,
             grid,
-            covered: state.map(|state| state.covered(symbol)).unwrap_or_default(),
-            from_files: state.is_some_and(|state| state.loaded(FileKind::Minute).is_some()),
+            from_files: state.map(|state| state.covered_by_files(symbol)).unwrap_or_default(),
+            exact_vwap: rest.map(|rest| rest.exact_vwap).unwrap_or_default(),
+            from_rest,
+            is_provisional: rest.is_some_and(|rest| rest.is_provisional),
             series,
         };
         let expectation = dataset.expectation(date);
@@ -294,12 +319,17 @@ impl Auditor<'_> {
         let findings = &mut *self.findings;
         day.check(&mut |finding| match finding.kind {
             Kind::UncoveredBars if is_no_day => findings.add(Finding { kind: Kind::NotASession, ..finding }),
+            Kind::CoarseMissing | Kind::FinerMissing | Kind::TimeframeMissing
+                if finding.timeframe.is_some_and(|timeframe| from_rest.contains(timeframe)) =>
+            {
+                findings.add_of_symbol(finding);
+            }
             _ => findings.add(finding),
         });
-        let (stored, lacking) = (day.stored(), day.lacking());
+        let (stored, lacking) = (day.stored(), day.lacking().minus(from_rest));
         // Bars that say they are of another date lie with that one.
         let lies_here = |timeframe: &Timeframe| day.bars(*timeframe).iter().any(|bar| bar.session_date == Some(date));
-        let uncovered = TimeframeSet::of(stored.minus(day.covered).iter().filter(lies_here));
+        let uncovered = TimeframeSet::of(stored.minus(day.covered()).iter().filter(lies_here));
         if !uncovered.is_empty() {
             let dirt = findings.day(dataset, date);
             dirt.stored = true;
@@ -310,11 +340,11 @@ impl Auditor<'_> {
         }
         if state.is_some_and(|state| !state.named.contains_key(symbol)) {
             let present = self.present.entry(date).or_default();
-            *present = present.union(stored);
+            *present = present.union(stored.minus(from_rest));
         }
         // Forex has no regular hours: it closes on Friday afternoon and opens on Sunday.
         let is_short = state.and_then(|state| state.minute.as_ref()).is_some_and(FileState::is_known_to_be_short);
-        if dataset == Dataset::Forex || expectation != Expectation::Due || is_short {
+        if dataset == Dataset::Forex || expectation != Expectation::Due || is_short || day.is_provisional {
             return;
         }
         let (open, close) = grid.regular();
@@ -336,18 +366,29 @@ impl Auditor<'_> {
             let range_ms = day_ms(dataset, date);
             let what =
                 Scan { dataset, symbols: None, timeframes: TimeframeSet::of(Timeframe::ALL), dates: None, range_ms };
-            let counts = self.counts.entry(date).or_default();
+            let (counts, state) = (self.counts.entry(date).or_default(), self.states.get(&date));
             *counts = Counts::default();
             store
-                .scan(&what, |_, bars| {
-                    let official = bars.iter().filter(|bar| bar.timeframe == Timeframe::DayOfficial).count();
-                    counts[FileKind::Minute as usize] += (bars.len() - official) as u64;
-                    counts[FileKind::Day as usize] += official as u64;
+                .scan(&what, |symbol, bars| {
+                    count(counts, state.map(|state| fetched(state, symbol)).unwrap_or_default(), bars);
                     ControlFlow::Continue(())
                 })
                 .await?;
         }
         Ok(())
+    }
+
+    /// Holds what the ledger says of what the REST API has brought against the bars.
+    fn check_fetched(&mut self) {
+        let is_meant = |symbol: &String| self.scope.symbols.as_ref().is_none_or(|symbols| symbols.contains(symbol));
+        for (date, state) in self.states {
+            let counts = self.fetched.get(date);
+            for symbol in state.rest.keys().filter(|symbol| is_meant(symbol)) {
+                let bars = counts.and_then(|counts| counts.get(symbol)).copied().unwrap_or_default();
+                let place = (self.scope.dataset, *date, symbol.as_str());
+                check_fetched(place, state, bars, &mut |finding| self.findings.add_of_symbol(finding));
+            }
+        }
     }
 
     /// Holds the books of days against the bars. Where only some symbols were looked at, those of days of which something
@@ -387,7 +428,15 @@ impl Auditor<'_> {
         for (symbol, day) in self.liquidity.lacking(session_before) {
             let finding = Finding::of_day(Kind::MinutesMissing, dataset, day.date, "minutes of the regular session")
                 .of_symbol(symbol);
-            self.findings.add(finding.differing(day.of, day.minutes));
+            let finding = finding.differing(day.of, day.minutes);
+            let state = self.states.get(&day.date);
+            let finest = state.and_then(|state| state.covered(symbol).iter().next());
+            match state.zip(finest) {
+                Some((state, finest)) if fetched(state, symbol).contains(finest) => {
+                    self.findings.add_of_symbol(finding);
+                }
+                _ => self.findings.add(finding),
+            }
         }
     }
 }

@@ -18,10 +18,14 @@ pub struct SymbolDay<'a> {
     pub symbol: &'a str,
     /// The date.
     pub grid: &'a DayGrid,
-    /// Timeframes that are loaded.
-    pub covered: TimeframeSet,
-    /// Whether the bars were made from the vendor's bulk files, which have no VWAP.
-    pub from_files: bool,
+    /// Timeframes that came by the vendor's bulk files, which have no VWAP.
+    pub from_files: TimeframeSet,
+    /// Those of them whose VWAPs were made exact, bar by bar, where that could be.
+    pub exact_vwap: TimeframeSet,
+    /// Timeframes that came by the REST API.
+    pub from_rest: TimeframeSet,
+    /// Whether that was before the session was over: the last of their bars are not there yet.
+    pub is_provisional: bool,
     /// The bars whose start lies on the date, by timeframe as in [`Timeframe::ALL`], each ascending.
     pub series: [&'a [RawBar]; Timeframe::ALL.len()],
 }
@@ -38,6 +42,17 @@ pub(super) fn is_same_sum(a: f64, b: f64) -> bool {
 }
 
 impl<'a> SymbolDay<'a> {
+    /// Timeframes that are loaded.
+    pub fn covered(&self) -> TimeframeSet {
+        self.from_files.union(self.from_rest)
+    }
+
+    /// Timeframes of which all bars there are must be there: by where they came from. What came by a file is not held against
+    /// what came by the REST API: one of them may be of a later moment.
+    fn whole(&self) -> [TimeframeSet; 2] {
+        [self.from_files, if self.is_provisional { TimeframeSet::EMPTY } else { self.from_rest }]
+    }
+
     /// The bars of a timeframe.
     pub fn bars(&self, timeframe: Timeframe) -> &'a [RawBar] {
         self.series[timeframe as usize - 1]
@@ -45,7 +60,7 @@ impl<'a> SymbolDay<'a> {
 
     /// Minutes that the regular session's bars say they were made of, by the finest loaded timeframe.
     pub fn regular_minutes(&self) -> Option<i64> {
-        let bars = self.bars(self.finest()?);
+        let bars = self.bars(self.finest(self.covered())?);
         Some(bars.iter().filter(|bar| bar.session == Word::Known(Session::Regular)).map(|bar| bar.minutes).sum())
     }
 
@@ -61,8 +76,9 @@ impl<'a> SymbolDay<'a> {
             }
         }
         self.check_coverage(found);
-        if let Some(finest) = self.finest() {
-            let coarser = self.covered.iter().filter(|timeframe| *timeframe > finest);
+        for loaded in self.whole() {
+            let Some(finest) = self.finest(loaded) else { continue };
+            let coarser = loaded.iter().filter(|timeframe| *timeframe > finest);
             for timeframe in coarser.filter(|timeframe| Timeframe::ROLLED.contains(timeframe)) {
                 if !self.bars(timeframe).is_empty() {
                     self.check_made_of(timeframe, finest, found);
@@ -71,9 +87,9 @@ impl<'a> SymbolDay<'a> {
         }
     }
 
-    /// The finest loaded timeframe of which there are bars.
-    fn finest(&self) -> Option<Timeframe> {
-        let rolled = self.covered.iter().filter(|timeframe| Timeframe::ROLLED.contains(timeframe));
+    /// The finest of some timeframes of which there are bars.
+    fn finest(&self, of: TimeframeSet) -> Option<Timeframe> {
+        let rolled = of.iter().filter(|timeframe| Timeframe::ROLLED.contains(timeframe));
         rolled.into_iter().find(|timeframe| !self.bars(*timeframe).is_empty())
     }
 
@@ -164,19 +180,22 @@ impl<'a> SymbolDay<'a> {
         if !is_weighed {
             found(self.about(Kind::VwapUnexpected, bar, "vwap").differing("none", vwap));
         }
+        let from_file = self.from_files.contains(bar.timeframe);
+        let may_be_exact = !from_file || self.exact_vwap.contains(bar.timeframe);
         let method = match &bar.vwap_method {
-            Some(Word::Known(VwapMethod::Vendor)) if !self.from_files => VwapMethod::Vendor,
+            Some(Word::Known(VwapMethod::Vendor)) if may_be_exact => VwapMethod::Vendor,
             Some(Word::Known(VwapMethod::Estimate)) => VwapMethod::Estimate,
             other => {
                 let stored = other.as_ref().map(|method| word(method, |method| method.as_str()));
-                let expected = if self.from_files { "estimate" } else { "vendor or estimate" };
+                let expected = if may_be_exact { "vendor or estimate" } else { "estimate" };
                 found(self.about(Kind::VwapMethod, bar, "vwap_method").differing(expected, or_none(stored)));
                 VwapMethod::Estimate
             }
         };
         // The vendor's own may lie outside, and what is estimated with some of them: it counts trades that set no price.
         let slack = BOUNDS_TOLERANCE * vwap.abs();
-        let bounds = if self.from_files { bar.low - slack..=bar.high + slack } else { 0.0..=f64::MAX };
+        let is_bound = from_file && method == VwapMethod::Estimate;
+        let bounds = if is_bound { bar.low - slack..=bar.high + slack } else { 0.0..=f64::MAX };
         if !bounds.contains(&vwap) {
             let expected = format!("{} to {}", bar.low, bar.high);
             found(self.about(Kind::VwapBounds, bar, "vwap").differing(expected, vwap));
@@ -195,11 +214,17 @@ impl<'a> SymbolDay<'a> {
 
     /// Loaded timeframes of which there is no bar, though bars of others prove that there must be some.
     pub fn lacking(&self) -> TimeframeSet {
-        let empty = self.covered.minus(self.stored()).minus(TimeframeSet::of([Timeframe::DayOfficial]));
+        self.whole().into_iter().fold(TimeframeSet::EMPTY, |all, loaded| all.union(self.lacking_of(loaded)))
+    }
+
+    fn lacking_of(&self, loaded: TimeframeSet) -> TimeframeSet {
+        let empty = loaded.minus(self.stored()).minus(TimeframeSet::of([Timeframe::DayOfficial]));
         if empty.is_empty() {
             return empty;
         }
-        let rolled = || Timeframe::ROLLED.into_iter().flat_map(|timeframe| self.bars(timeframe));
+        // Bars that nobody has loaded prove as much.
+        let proof = loaded.union(self.stored().minus(self.covered())).and(TimeframeSet::of(Timeframe::ROLLED));
+        let rolled = || proof.iter().flat_map(|timeframe| self.bars(timeframe));
         // Day bars are made of the regular session alone.
         let has_regular = rolled().any(|bar| bar.session == Word::Known(Session::Regular));
         let has_any = rolled().next().is_some();
@@ -209,18 +234,20 @@ impl<'a> SymbolDay<'a> {
     /// Holds the loaded timeframes against the bars there are.
     fn check_coverage(&self, found: &mut impl FnMut(Finding)) {
         let of_symbol = |kind| Finding::of_day(kind, self.dataset, self.grid.date(), "bars").of_symbol(self.symbol);
-        let stored = self.stored();
-        if !stored.minus(self.covered).is_empty() {
-            found(of_symbol(Kind::UncoveredBars).differing(or_nothing(self.covered), stored));
+        let (covered, stored) = (self.covered(), self.stored());
+        if !stored.minus(covered).is_empty() {
+            found(of_symbol(Kind::UncoveredBars).differing(or_nothing(covered), stored));
         }
         for timeframe in self.lacking().iter() {
-            let finding = of_symbol(Kind::TimeframeMissing).differing(self.covered, stored);
+            let finding = of_symbol(Kind::TimeframeMissing).differing(covered, stored);
             found(Finding { timeframe: Some(timeframe), ..finding });
         }
     }
 
     /// Holds the bars of a timeframe against what finer ones make.
     fn check_made_of(&self, timeframe: Timeframe, finest: Timeframe, found: &mut impl FnMut(Finding)) {
+        // VWAPs that were made exact bar by bar need not be what those of finer bars make, which may have stayed estimates.
+        let exchanged = self.exact_vwap.contains(timeframe) || self.exact_vwap.contains(finest);
         let mut folds = Fold::all(self.grid, timeframe, self.bars(finest)).into_iter().peekable();
         // A bar that is stored twice is said to be; it is compared once.
         let mut bars =
@@ -254,7 +281,7 @@ impl<'a> SymbolDay<'a> {
                 }
                 std::cmp::Ordering::Equal => {
                     let (Some(fold), Some(bar)) = (folds.next(), bars.next()) else { return };
-                    for (name, expected, stored) in fold.differences(bar, self.dataset) {
+                    for (name, expected, stored) in fold.differences(bar, self.dataset, exchanged) {
                         let what = format!("{name}, against its {finest} bars");
                         found(self.about(Kind::CoarseDiffers, bar, what).differing(expected, stored));
                     }

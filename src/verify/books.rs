@@ -6,13 +6,40 @@ use super::finding::{Finding, Kind};
 use crate::model::{Dataset, Expectation, FileKind, Symbol, Timeframe, TimeframeSet};
 use crate::store::{DayState, FileState};
 
-/// Bars of a day, by the kind of file they are made from.
+/// Bars of a day that came by files, by the kind of file.
 pub(super) type Counts = [u64; FileKind::ALL.len()];
 
 /// Whether bars of a day are loaded, by its books.
 pub(super) fn is_loaded(state: &DayState) -> bool {
     let has_file = FileKind::ALL.iter().any(|kind| state.loaded(*kind).is_some());
-    has_file || !state.everyone.is_empty() || !state.named.is_empty()
+    let has_fetched = || state.rest.values().any(|rest| !rest.covered().is_empty());
+    has_file || !state.everyone.is_empty() || !state.named.is_empty() || has_fetched()
+}
+
+/// Calls back with everything that is wrong with what the ledger says of what the REST API has brought of a symbol, of whose
+/// bars there are so many.
+pub(super) fn check_fetched(
+    (dataset, date, symbol): (Dataset, Date, &str),
+    state: &DayState,
+    bars: u64,
+    found: &mut impl FnMut(Finding),
+) {
+    let Some(rest) = state.rest.get(symbol) else { return };
+    let about = |kind, what: String| Finding::of_day(kind, dataset, date, what).of_symbol(symbol);
+    let files = state.covered_by_files(symbol);
+    let (twice, of_no_file) = (rest.timeframes.and(files), rest.exact_vwap.minus(files));
+    if !twice.is_empty() {
+        found(about(Kind::SourceConflict, format!("{twice} came by a file, too")));
+    }
+    if !of_no_file.is_empty() {
+        found(about(
+            Kind::SourceConflict,
+            format!("VWAPs of {of_no_file} are said to be exact, and no file brought them"),
+        ));
+    }
+    if bars != rest.bars {
+        found(about(Kind::CountDiffers, "bars from the REST API".to_owned()).differing(rest.bars, bars));
+    }
 }
 
 /// Whether a ticker is stored as one of a market.
@@ -32,7 +59,8 @@ pub(super) struct Books<'a> {
 impl Books<'_> {
     /// Calls back with everything that is wrong.
     pub(super) fn check(&self, found: &mut impl FnMut(Finding)) {
-        for symbol in self.state.named.keys().filter(|symbol| !is_of(self.dataset, symbol)) {
+        let symbols = self.state.named.keys().chain(self.state.rest.keys());
+        for symbol in symbols.filter(|symbol| !is_of(self.dataset, symbol)) {
             let what = format!("no symbol of {}", self.dataset);
             found(self.about(Kind::ScopeConflict, what).of_symbol(symbol));
         }

@@ -11,7 +11,7 @@ use super::audit::day_ms;
 use super::bars::is_same_sum;
 use super::finding::{Finding, Kind};
 use super::findings::Findings;
-use crate::model::{Bar, Dataset, FileKind, Symbol, Timeframe, TimeframeSet};
+use crate::model::{Bar, Dataset, FileKind, Symbol, Timeframe, TimeframeSet, VwapMethod};
 use crate::store::{
     Attempt, Audit, BarBatch, BarSink, Claims, DayCommit, DayState, FileVersion, Ledger, LoadRate, RawBar, Replace,
     Restatement, Scan, StoreError, Word,
@@ -239,8 +239,14 @@ impl Day {
     }
 
     /// Holds a symbol's bars as the source makes them against those that are stored; both by timeframe, then ascending.
+    ///
+    /// What the REST API has brought was made of something else, and is left out.
     fn compare(&mut self, symbol: &str, source: &[Bar], stored: &[RawBar]) {
-        let (mut source, mut stored) = (source.iter().peekable(), stored.iter().peekable());
+        let rest = self.state.rest.get(symbol);
+        let fetched = rest.map(|rest| rest.timeframes).unwrap_or_default().minus(self.state.covered_by_files(symbol));
+        let exact_vwap = rest.map(|rest| rest.exact_vwap).unwrap_or_default();
+        let mut source = source.iter().filter(|bar| !fetched.contains(bar.timeframe)).peekable();
+        let mut stored = stored.iter().filter(|raw| !fetched.contains(raw.timeframe)).peekable();
         loop {
             let order = match (source.peek(), stored.peek()) {
                 (None, None) => return,
@@ -251,7 +257,7 @@ impl Day {
             let bar = if order == Ordering::Greater { None } else { source.next() };
             let raw = if order == Ordering::Less { None } else { stored.next() };
             let (kind, differs) = match (bar, raw) {
-                (Some(bar), Some(raw)) => match difference(bar, raw) {
+                (Some(bar), Some(raw)) => match difference(bar, raw, exact_vwap) {
                     Some(differs) => (Kind::SourceDiffers, Some(differs)),
                     None => continue,
                 },
@@ -272,8 +278,10 @@ impl Day {
     }
 }
 
-/// What of a stored bar is not what the source makes: as it should be, as it is.
-fn difference(bar: &Bar, raw: &RawBar) -> Option<(&'static str, String, String)> {
+/// What of a stored bar is not what the source makes: as it should be, as it is. A VWAP that was made exact has another origin.
+fn difference(bar: &Bar, raw: &RawBar, exact_vwap: TimeframeSet) -> Option<(&'static str, String, String)> {
+    let exact = Some(VwapMethod::Vendor).filter(|_| exact_vwap.contains(bar.timeframe));
+    let is_exact = exact.is_some() && raw.vwap_method == exact.map(Word::Known);
     let same_sum = |a: Option<f64>, b: Option<f64>| match (a, b) {
         (Some(a), Some(b)) => is_same_sum(a, b),
         (None, None) => true,
@@ -289,15 +297,15 @@ fn difference(bar: &Bar, raw: &RawBar) -> Option<(&'static str, String, String)>
     if !same_sum(bar.volume, raw.volume) {
         return Some(("volume", format!("{:?}", bar.volume), format!("{:?}", raw.volume)));
     }
-    if !same_sum(bar.vwap, raw.vwap) {
+    if !is_exact && !same_sum(bar.vwap, raw.vwap) {
         return Some(("vwap", format!("{:?}", bar.vwap), format!("{:?}", raw.vwap)));
     }
     let trades = bar.trades.map(|trades| i64::try_from(trades).unwrap_or(i64::MAX));
     if trades != raw.trades {
         return Some(("trades", format!("{trades:?}"), format!("{:?}", raw.trades)));
     }
-    let expected =
-        (Word::Known(bar.session), bar.vwap_method.map(Word::Known), bar.end_timestamp_ms, i64::from(bar.minutes));
+    let method = if is_exact { exact } else { bar.vwap_method }.map(Word::Known);
+    let expected = (Word::Known(bar.session), method, bar.end_timestamp_ms, i64::from(bar.minutes));
     let found = (raw.session.clone(), raw.vwap_method.clone(), raw.end_timestamp_ms, raw.minutes);
     (expected != found)
         .then(|| ("session, vwap_method, end_timestamp, minutes", format!("{expected:?}"), format!("{found:?}")))

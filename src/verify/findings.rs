@@ -62,6 +62,18 @@ impl Findings {
     /// Takes one more.
     pub fn add(&mut self, finding: Finding) {
         self.soil(&finding);
+        self.keep(finding);
+    }
+
+    /// Takes one more, of a symbol's bars that the REST API has brought: whatever is wrong with them, it is that symbol alone.
+    pub(super) fn add_of_symbol(&mut self, finding: Finding) {
+        if let (Some(dataset), Some(date), Some(symbol)) = (finding.dataset, finding.date, &finding.symbol) {
+            self.day(dataset, date).symbols.insert(symbol.clone());
+        }
+        self.keep(finding);
+    }
+
+    fn keep(&mut self, finding: Finding) {
         let count = self.counts.entry((finding.kind, finding.dataset, finding.date)).or_default();
         *count += 1;
         let kept = self.kept.entry(finding.kind).or_default();

@@ -4,8 +4,11 @@
 
 use super::bars::is_same_sum;
 use crate::aggregate::DayGrid;
-use crate::model::{Dataset, Timeframe};
-use crate::store::RawBar;
+use crate::model::{Dataset, Timeframe, VwapMethod};
+use crate::store::{RawBar, Word};
+
+const EXACT: Option<Word<VwapMethod>> = Some(Word::Known(VwapMethod::Vendor));
+const ESTIMATE: Option<Word<VwapMethod>> = Some(Word::Known(VwapMethod::Estimate));
 
 /// A bar as its finer bars make it.
 #[derive(Debug, Clone)]
@@ -22,6 +25,9 @@ pub(super) struct Fold {
     turnover: f64,
     trades: i64,
     minutes: i64,
+    /// Whether any of them has the vendor's VWAP, and whether any has an estimate.
+    has_exact: bool,
+    has_estimate: bool,
 }
 
 impl Fold {
@@ -44,6 +50,8 @@ impl Fold {
                         turnover: 0.0,
                         trades: 0,
                         minutes: 0,
+                        has_exact: false,
+                        has_estimate: false,
                     };
                     fold.add(bar);
                     fold
@@ -62,10 +70,18 @@ impl Fold {
         self.turnover += bar.vwap.unwrap_or_default() * volume;
         self.trades = self.trades.saturating_add(bar.trades.unwrap_or_default());
         self.minutes = self.minutes.saturating_add(bar.minutes);
+        self.has_exact |= bar.vwap_method == EXACT;
+        self.has_estimate |= bar.vwap_method == ESTIMATE;
     }
 
-    /// Where a stored bar is not this one: what, as it should be, as it is.
-    pub(super) fn differences(&self, bar: &RawBar, dataset: Dataset) -> Vec<(&'static str, String, String)> {
+    /// Where a stored bar is not this one: what, as it should be, as it is. Where VWAPs were `exchanged` for exact ones bar by
+    /// bar, those made in the same way are compared.
+    pub(super) fn differences(
+        &self,
+        bar: &RawBar,
+        dataset: Dataset,
+        exchanged: bool,
+    ) -> Vec<(&'static str, String, String)> {
         let mut found = Vec::new();
         let prices = [
             ("open", self.open, bar.open),
@@ -85,7 +101,9 @@ impl Fold {
         if let Some(volume) = bar.volume.filter(|volume| dataset.has_volume() && !is_same_sum(*volume, self.volume)) {
             found.push(("volume", self.volume.to_string(), volume.to_string()));
         }
-        if let Some(vwap) = bar.vwap.filter(|_| dataset.has_vwap() && self.volume > 0.0) {
+        let is_alike = (self.has_exact, self.has_estimate) == (bar.vwap_method == EXACT, bar.vwap_method == ESTIMATE);
+        let is_comparable = dataset.has_vwap() && self.volume > 0.0 && (is_alike || !exchanged);
+        if let Some(vwap) = bar.vwap.filter(|_| is_comparable) {
             let expected = self.turnover / self.volume;
             if !is_same_sum(vwap, expected) {
                 found.push(("vwap", expected.to_string(), vwap.to_string()));

@@ -30,7 +30,7 @@ struct Covered {
 
 impl Covered {
     fn of(state: &DayState) -> Self {
-        Self { everyone: state.everyone, named: state.named.clone() }
+        Self { everyone: state.everyone, named: state.by_name() }
     }
 
     fn is_empty(&self) -> bool {
@@ -86,6 +86,7 @@ impl Days<'_> {
         if covered.is_empty() {
             return self.lost(date, dirt);
         }
+        self.adopt_fetched(date, &mut covered, dirt);
         for kind in FileKind::ALL {
             let of_file = |timeframes: &TimeframeSet| timeframes.and(kind.timeframes());
             if dirt.miscounted[kind as usize] {
@@ -144,6 +145,14 @@ impl Days<'_> {
             if !lost.is_empty() {
                 covered.add(symbol, lost.union(named));
             }
+        }
+    }
+
+    /// Adds bars that came by the REST API, and whose row in the ledger is lost: the nearest day of the symbol has them so.
+    fn adopt_fetched(&self, date: Date, covered: &mut Covered, dirt: &Dirt) {
+        for (symbol, timeframes) in &dirt.uncovered {
+            let near = self.near(date, |state| state.rest.contains_key(symbol));
+            covered.add(symbol, timeframes.and(near.covered_by_rest(symbol)));
         }
     }
 

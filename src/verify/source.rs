@@ -9,7 +9,6 @@ use jiff::civil::Date;
 use tokio_util::sync::CancellationToken;
 
 use super::audit::Checked;
-use super::books::is_loaded;
 use super::compare::{Comparison, NoClaims};
 use super::findings::Findings;
 use super::sample::Sample;
@@ -58,7 +57,7 @@ pub async fn compare<S: Ledger + Audit, L: Ledger>(
     let Some((first, last)) = checked.range else { return Ok(Compared::default()) };
     let reloads =
         Reloads::list(&means.source, checked.dataset, (first, last), means.now, means.reporter.as_ref()).await?;
-    let loaded = checked.states.iter().filter(|(_, state)| is_loaded(state));
+    let loaded = checked.states.iter().filter(|(_, state)| !state.everyone.is_empty() || !state.named.is_empty());
     let (listed, not_listed): (Vec<_>, Vec<_>) =
         loaded.partition(|(date, _)| reloads.file(FileKind::Minute, **date).is_some());
     let dates: Vec<Date> = listed.iter().map(|(date, _)| **date).collect();
@@ -91,10 +90,12 @@ pub async fn compare<S: Ledger + Audit, L: Ledger>(
     Ok(Compared { dates, not_listed: not_listed.len() as u64, failed })
 }
 
-/// What is loaded of a day, or of some symbols of it.
+/// What files have brought of a day, or of some symbols of it.
 fn of_symbols(state: &DayState, symbols: Option<&BTreeSet<String>>) -> Reload {
-    let Some(symbols) = symbols else { return Reload::all_of(state) };
-    let covered = symbols.iter().map(|symbol| (symbol.clone(), state.covered(symbol)));
+    let Some(symbols) = symbols else {
+        return Reload::Day { everyone: state.everyone, named: state.named.clone() };
+    };
+    let covered = symbols.iter().map(|symbol| (symbol.clone(), state.covered_by_files(symbol)));
     let named = covered.filter(|(_, timeframes)| !timeframes.is_empty()).collect();
     Reload::Day { everyone: Default::default(), named }
 }

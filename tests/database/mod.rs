@@ -46,7 +46,7 @@ impl Schema {
                               pg_get_expr(c.relpartbound, c.oid)) FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid \
                           WHERE i.inhparent = 'historical_bars'::regclass";
         copy.execute(&self.query(partitions).join(";"));
-        let tables = ["historical_bars", "ingest_ledger", "coverage", "load_rates"];
+        let tables = ["historical_bars", "ingest_ledger", "coverage", "rest_ledger", "load_rates"];
         let fill = tables.map(|table| format!("INSERT INTO {to}.{table} SELECT * FROM {from}.{table}"));
         copy.execute(&fill.join(";"));
         copy

@@ -18,7 +18,7 @@ fn estimates_become_exact_and_nothing_else_changes() {
         assert!(after.bars.iter().all(|bar| bar.contains("|vendor|")));
         assert_eq!(ran.json()["totals"]["rest"]["vwaps_made_exact"], after.bars.len());
         assert_eq!((&after.ledger, &after.coverage), (&before.ledger, &before.coverage), "they are still of files");
-        //WIP world.run("verify").ended(0);
+        world.run("verify").ended(0);
         let fetched = World::new();
         fetched.run("rest BUSY DATES").ended(0);
         fetched.dump().assert_same_bars(&after);

@@ -54,7 +54,7 @@ fn what_files_lack_comes_by_requests() {
     let from_rest = "SELECT DISTINCT session_date FROM bar_sources WHERE source = 'rest' ORDER BY 1";
     let dates = ["2026-09-21", "2026-09-22", "2026-09-25", "2026-09-29", "2026-10-01", "2026-10-02"];
     assert_eq!(query(&world.place.database(), from_rest), dates, "the ledger knows which");
-    //WIP world.run("verify").ended(0);
+    world.run("verify").ended(0);
     let text = world.run("hybrid BUSY DATES --rate=5/min --no-official-day").ended(0).out;
     assert!(text.contains("there already"), "{text}");
 }
@@ -114,4 +114,30 @@ fn without_a_key_files_are_all_there_is_and_without_files_requests() {
     let ran = ran.ended(0);
     assert!(ran.err.contains("everything is asked of the REST API: there are no S3 credentials"), "{}", ran.err);
     assert_eq!(other.dump().without_vwap(), files.without_vwap());
+}
+
+#[test]
+fn a_symbol_that_its_files_lack_comes_by_requests() {
+    for world in World::on_both() {
+        let whole = by_files(&world.place.bucket(), "--symbols=SPY,ZVZZT --from=2026-10-01 --to=2026-10-02");
+        make_with(&world.place.bucket(), "2026-10-02", "2026-10-02", |defects| {
+            defects.row_cut.insert(id("2026-10-02"), 0.8);
+        });
+        crate::publish(&world.place.bucket());
+        let line = "hybrid --symbols=SPY,ZVZZT,NOSUCH --from=2026-10-01 --to=2026-10-02 --rate=5/min --accept --no-official-day";
+        let ran = world.run(&format!("{line} --json")).ended(3);
+        assert_eq!(sources(&ran)["2026-10-02"], ("file_and_rest".to_owned(), json!("loaded")));
+        let of = |dump: &crate::harness::Dump, date: &str| -> Vec<String> {
+            let of_date = format!("|{date}|");
+            dump.without_vwap().into_iter().filter(|bar| bar.starts_with("ZVZZT|") && bar.contains(&of_date)).collect()
+        };
+        assert!(!of(&whole, "2026-10-02").is_empty(), "the cut file has it no more, and requests have");
+        assert_eq!(of(&world.dump(), "2026-10-02"), of(&whole, "2026-10-02"));
+        assert_eq!(ran.json()["totals"]["rest"]["missing_symbols"], json!([["stocks", "NOSUCH"]]));
+        assert_eq!(ran.json()["totals"]["files"]["missing_symbols"], json!([]));
+        let asked = world.requests();
+        world.run(line).ended(3);
+        assert_eq!(world.requests(), asked, "what was asked for in vain is not asked for again");
+        world.run("verify").ended(0);
+    }
 }

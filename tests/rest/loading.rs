@@ -19,7 +19,7 @@ fn bars_are_those_of_files_but_for_exact_vwaps() {
         assert_eq!(totals["bars"], dump.bars.len());
         assert_eq!(world.requests(), 3);
         assert!(dump.coverage.is_empty() && dump.ledger.is_empty(), "the books of files know nothing of it");
-        //WIP world.run("verify").ended(0);
+        world.run("verify").ended(0);
     }
 }
 
@@ -50,7 +50,7 @@ fn a_file_takes_the_place_of_what_requests_have_brought() {
         let (dump, of_files) = (world.dump(), by_files(&world.place.bucket(), "--symbol=SPY DATES"));
         dump.assert_same_bars(&of_files);
         assert_eq!(dump.coverage, of_files.coverage);
-        //WIP world.run("verify").ended(0);
+        world.run("verify").ended(0);
     }
 }
 
@@ -63,7 +63,7 @@ fn a_whole_market_takes_the_place_of_one_symbol_and_keeps_its_minutes() {
         assert!(dump.of_symbol("SPY").iter().any(|bar| bar.starts_with("SPY|1m|")), "beyond what all have");
         assert!(dump.of_symbol("SPY").iter().all(|bar| bar.contains("|estimate|")));
         assert!(dump.of_symbol("AAPL").iter().all(|bar| !bar.starts_with("AAPL|1m|")));
-        //WIP world.run("verify").ended(0);
+        world.run("verify").ended(0);
         world.run("rest --symbol=SPY --from=2026-10-02 --to=2026-10-02 --force").ended(0);
         assert_eq!(world.dump(), dump, "what files have brought stays");
     }
@@ -91,7 +91,7 @@ fn the_session_under_way_is_loaded_as_far_as_it_is_known_and_again_until_it_is_o
             first.iter().any(|bar| bar.starts_with("SPY|1m|") && bar.contains(&format!("|{now}|"))),
             "up to this minute"
         );
-        //WIP world.run("verify").ended(0);
+        world.run("verify").ended(0);
         let line = "rest --days=1 --symbol=SPY --json";
         let mut later = world.place.customer(&world.vendor.url(), line);
         let ran = crate::harness::ran(later.env("BARKEEP_NOW", "2026-10-06T04:00:00Z")).ended(0);

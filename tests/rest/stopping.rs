@@ -28,7 +28,7 @@ fn a_run_that_is_killed_again_and_again_loads_every_page_once() {
         }
         assert!(kills > 2, "it was done before it could be killed");
         assert_eq!(world.dump().without_vwap(), by_files(&world.place.bucket(), "BUSY DATES").without_vwap());
-        //WIP world.run("verify").ended(0);
+        world.run("verify").ended(0);
     }
 }
 

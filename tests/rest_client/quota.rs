@@ -140,7 +140,6 @@ async fn a_quota_whose_memory_is_gone_goes_on_alone() {
     #[derive(Debug, Default)]
     struct Listener(Mutex<Vec<String>>);
     impl barkeep::ingest::Reporter for Listener {
-        fn requests(&self, _: u64, _: u64, _: std::time::Duration) {}
         fn start(&self, _days: u64, _bytes: u64) {}
         fn fetched(&self, _bytes: u64) {}
         fn decoded(&self, _rows: u64) {}

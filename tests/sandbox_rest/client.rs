@@ -39,10 +39,15 @@ impl Reply {
 
 /// Sends a GET and reads the whole answer.
 pub fn get(url: &str, headers: &[(&str, &str)]) -> io::Result<Reply> {
+    get_with_patience(url, headers, Duration::from_mins(1))
+}
+
+/// The same, for so long without a byte.
+pub fn get_with_patience(url: &str, headers: &[(&str, &str)], patience: Duration) -> io::Result<Reply> {
     let rest = url.strip_prefix("http://").unwrap();
     let (host, path) = rest.split_at(rest.find('/').unwrap());
     let mut stream = TcpStream::connect(host)?;
-    stream.set_read_timeout(Some(Duration::from_millis(500)))?;
+    stream.set_read_timeout(Some(patience))?;
     let more: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
     write!(stream, "GET {path} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n{more}\r\n")?;
     let mut answer = Vec::new();

@@ -86,11 +86,9 @@ fn a_quota_is_kept_and_everything_is_counted() {
     assert_eq!(stats.json(), serde_json::to_value(&counts).unwrap(), "asking is not counted, and needs no key");
     assert_eq!(customer.vendor.counts().get, 0, "nothing of it is S3");
 
-    let without = Customer::with(|options| options.rest.quota = Some("1/s".parse().unwrap()));
+    let without = Customer::with(|options| options.rest.quota = Some("1/min".parse().unwrap()));
     without.json(DAY);
     assert!(!without.get(DAY).headers.contains_key("retry-after"));
-    std::thread::sleep(std::time::Duration::from_millis(1010));
-    without.json(DAY);
 }
 
 #[test]

@@ -117,7 +117,7 @@ fn both_tables_are_paged_sorted_and_filtered() {
     );
     assert_eq!(rows([&customer.json("/v3/reference/splits")]).len(), 10);
     let day = rows([&customer.json("/stocks/v1/splits?execution_date=2026-10-02")]);
-    assert_eq!(day.iter().map(|row| &row["ticker"]).collect::<Vec<_>>(), ["CHAIN", "83417Q204"]);
+    assert_eq!(day.iter().map(|row| &row["ticker"]).collect::<Vec<_>>(), ["83417Q204", "CHAIN"]);
     for wrong in [
         "/stocks/v1/splits?limit=5001",
         "/v3/reference/splits?limit=1001",

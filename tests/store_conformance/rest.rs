@@ -2,7 +2,7 @@
 
 use barkeep::model::Dataset::Stocks;
 use barkeep::model::{Bar, FileKind, Outcome, Symbol, Timeframe, TimeframeSet, VwapMethod};
-use barkeep::store::{Attempt, BarReader, BarSink, Ledger, SymbolDay, SymbolDayStored, SymbolDays, SymbolSink};
+use barkeep::store::{Attempt, Audit, BarReader, BarSink, Ledger, SymbolDay, SymbolDayStored, SymbolDays, SymbolSink};
 use jiff::civil::Date;
 
 use crate::Bench;
@@ -22,7 +22,7 @@ pub fn day(date: Date, timeframes: &str, bars: &[Bar]) -> SymbolDay {
         bars: bars.to_vec(),
         is_provisional: false,
         rows_read: 390,
-        rows_rejected: 2,
+        is_absent_in_file: false,
     }
 }
 
@@ -341,4 +341,42 @@ pub async fn pages_and_files_take_turns(bench: &impl Bench) {
         assert_eq!(told, [(String::new(), 2), ("5m".to_owned(), 1)]);
     }
     assert_eq!(opens(&mut files, "A", Timeframe::M5).await, [11.0, 1.0]);
+}
+
+/// As a run does that is stopped while it waits for another.
+pub async fn a_page_that_is_given_up_can_be_abandoned(bench: &impl Bench) {
+    let (mut files, mut store) = (bench.open().await, bench.open().await);
+    let days = page("A", vec![day(DAY, "1m", &[exact(Timeframe::M1, T, 10.0)]), day(NEXT, "1m", &[])]);
+    files.begin_day(Stocks, NEXT, || ()).await.unwrap();
+    let given_up = tokio::time::timeout(std::time::Duration::from_millis(300), store.store_symbol(&days)).await;
+    assert!(given_up.is_err(), "it did not wait");
+    store.abandon_day().await.unwrap();
+    assert_eq!(rest(&mut store, DAY, "A").await, None);
+    files.abandon_day().await.unwrap();
+    assert_eq!(store.store_symbol(&days).await.unwrap().len(), 2);
+    assert_eq!(opens(&mut store, "A", Timeframe::M1).await, [10.0]);
+}
+
+/// A day of which files have brought nothing is loaded all the same; a row in words that mean nothing is told, and goes.
+pub async fn defects_know_what_was_fetched(bench: &impl Bench) {
+    let mut store = bench.open().await;
+    let bars = [exact(Timeframe::M1, T, 10.0)];
+    for ticker in ["A", "B"] {
+        store.store_symbol(&page(ticker, vec![day(DAY, "1m", &bars), day(NEXT, "1m", &[])])).await.unwrap();
+    }
+    assert_eq!(store.defects().await.unwrap(), []);
+    assert_eq!(store.remove_orphans().await.unwrap(), 0);
+    bench
+        .execute(
+            "UPDATE rest_ledger SET outcome = 'fine' WHERE symbol = 'B';
+             INSERT INTO rest_ledger (dataset, session_date, symbol, timeframes, exact_vwap, outcome, started_at, finished_at)
+                 VALUES ('stocks', '2026-10-01', 'I:A', '1m', '', 'empty', 0, 0)",
+        )
+        .await;
+    let told: Vec<_> = store.defects().await.unwrap().into_iter().map(|one| (one.kind, one.symbol)).collect();
+    let expected = [("unknown_word", None), ("unknown_word", None), ("scope_conflict", Some("I:A".to_owned()))];
+    assert_eq!(told, expected);
+    assert_eq!(store.remove_orphans().await.unwrap(), 2, "rows that cannot be read");
+    assert_eq!(rest(&mut store, DAY, "B").await, None);
+    assert_eq!(rest(&mut store, DAY, "A").await, said("1m", 1, false, Outcome::Loaded));
 }

@@ -125,7 +125,7 @@ const PLANTS: &[Plant] = &[
     ),
     (
         "DELETE FROM coverage WHERE symbol = 'S03'",
-        &[("uncovered_bars", Some((Stocks, NEXT)), Some("S03"), "the coverage does not have them")],
+        &[("uncovered_bars", Some((Stocks, NEXT)), Some("S03"), "neither the coverage nor")],
     ),
     (
         "UPDATE coverage SET timeframes = '1m,5m,15m,1h,4h,day_official' WHERE symbol = '*'",
@@ -149,7 +149,7 @@ const PLANTS: &[Plant] = &[
         "UPDATE coverage SET timeframes = '1m,7m' WHERE symbol = 'S03'",
         &[
             ("unknown_word", Some((Stocks, NEXT)), None, "`1m,7m` as timeframes in 1 rows of coverage"),
-            ("uncovered_bars", Some((Stocks, NEXT)), Some("S03"), "the coverage does not have them"),
+            ("uncovered_bars", Some((Stocks, NEXT)), Some("S03"), "neither the coverage nor"),
         ],
     ),
     (

@@ -26,13 +26,18 @@ fn each_is_repaired(place: Place) {
     load(&place, "2026-09-29", "2026-10-01");
     place.type_line("verify").ended(0);
     let before = tables(&place);
+    each(PLANTINGS, |damage| check(damage, &place, &before).map_err(|why| format!("{}: {why}", damage.name)));
+}
+
+/// Tries each case, some at a time, and tells all that are wrong.
+pub fn each<T: Sync>(cases: &[T], check: impl Fn(&T) -> Result<(), String> + Sync) {
     let (next, wrong) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
     thread::scope(|scope| {
         for _ in 0..AT_ONCE {
             scope.spawn(|| {
-                while let Some(damage) = PLANTINGS.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    if let Err(why) = check(damage, &place, &before) {
-                        wrong.lock().unwrap().push(format!("{}: {why}", damage.name));
+                while let Some(case) = cases.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    if let Err(why) = check(case) {
+                        wrong.lock().unwrap().push(why);
                     }
                 }
             });

@@ -5,6 +5,7 @@
 mod harness;
 
 mod damage;
+mod fetched;
 mod honest;
 mod plantings;
 mod source;

@@ -19,11 +19,19 @@ pub struct Damage {
 /// Wednesday of the week, 10:00 in New York.
 const AT_MS: &str = "1790776800000";
 
-/// `{day}` is Wednesday, `{other}` Thursday, `{at}` the instant of 10:00, `{bar}` SPY's 15-minute bar of 10:00, `{minute}` its
+/// NVDA's row of Wednesday in the ledger of the REST API.
+const ANSWER: &str = "dataset = 'stocks' AND session_date = '2026-09-30' AND symbol = 'NVDA'";
+
+/// `{fetched}` is NVDA's 5-minute bar of 10:00 and `{tick}` its minute of 10:02, which came by the REST API, `{answer}` its row in
+/// the ledger of what came so, and `{friday}` the day of which nothing came otherwise. `{day}` is Wednesday, `{other}` Thursday, `{at}` the instant of 10:00, `{bar}` SPY's 15-minute bar of 10:00, `{minute}` its
 /// minute of 10:02, `{books}` Wednesday's rows of ledger or coverage.
 pub fn sqlite(sql: &str) -> String {
     let day = |date| format!("(SELECT day_id FROM days WHERE dataset = 'stocks' AND session_date = '{date}')");
     sql.replace("{bar}", "day_id = {day} AND symbol = 'SPY' AND timeframe_id = 3 AND timestamp = {at}")
+        .replace("{fetched}", "day_id = {day} AND symbol = 'NVDA' AND timeframe_id = 2 AND timestamp = {at}")
+        .replace("{tick}", "day_id = {day} AND symbol = 'NVDA' AND timeframe_id = 1 AND timestamp = {at} + 120000")
+        .replace("{answer}", ANSWER)
+        .replace("{friday}", &day("2026-10-02"))
         .replace("{minute}", "day_id = {day} AND symbol = 'SPY' AND timeframe_id = 1 AND timestamp = {at} + 120000")
         .replace("{books}", "dataset = 'stocks' AND session_date = '2026-09-30'")
         .replace("{day}", &day("2026-09-30"))
@@ -34,6 +42,10 @@ pub fn sqlite(sql: &str) -> String {
 /// The same words on a plain table; `{day}` and `{other}` are dates.
 pub fn postgres(sql: &str) -> String {
     sql.replace("{bar}", "symbol = 'SPY' AND timeframe = '15m' AND timestamp = {at}")
+        .replace("{fetched}", "symbol = 'NVDA' AND timeframe = '5m' AND timestamp = {at}")
+        .replace("{tick}", "symbol = 'NVDA' AND timeframe = '1m' AND timestamp = {at} + 120000")
+        .replace("{answer}", ANSWER)
+        .replace("{friday}", "DATE '2026-10-02'")
         .replace("{minute}", "symbol = 'SPY' AND timeframe = '1m' AND timestamp = {at} + 120000")
         .replace("{books}", "dataset = 'stocks' AND session_date = '2026-09-30'")
         .replace("{day}", "DATE '2026-09-30'")
@@ -518,4 +530,194 @@ pub const PLANTINGS: &[Damage] = &[
         sqlite_finds: &[],
         postgres_finds: &[],
     },
+];
+
+/// What goes wrong with what came by the REST API, where files have brought the rest. Whether a repair concerns NVDA's Wednesday
+/// alone, and leaves what else came so as it was.
+pub const FETCHED_PLANTINGS: &[(Damage, bool)] = &[
+    (
+        Damage {
+            name: "a minute that was fetched is gone",
+            sqlite: "DELETE FROM bars WHERE {tick}",
+            postgres: Ok("DELETE FROM historical_bars WHERE {tick}"),
+            finds: &["coarse_differs", "count_differs"],
+            sqlite_finds: &[],
+            postgres_finds: &[],
+        },
+        true,
+    ),
+    (
+        Damage {
+            name: "a coarse bar that was fetched is gone",
+            sqlite: "DELETE FROM bars WHERE {fetched}",
+            postgres: Ok("DELETE FROM historical_bars WHERE {fetched}"),
+            finds: &["coarse_missing", "count_differs"],
+            sqlite_finds: &[],
+            postgres_finds: &[],
+        },
+        true,
+    ),
+    (
+        Damage {
+            name: "a quarter of an hour of fetched minutes is gone",
+            sqlite: "DELETE FROM bars WHERE day_id = {day} AND symbol = 'NVDA' AND timeframe_id = 1
+                         AND timestamp BETWEEN {at} AND {at} + 899999",
+            postgres: Ok("DELETE FROM historical_bars WHERE symbol = 'NVDA' AND timeframe = '1m'
+                         AND timestamp BETWEEN {at} AND {at} + 899999"),
+            finds: &["count_differs", "finer_missing"],
+            sqlite_finds: &[],
+            postgres_finds: &[],
+        },
+        true,
+    ),
+    (
+        Damage {
+            name: "all fetched minutes are gone",
+            sqlite: "DELETE FROM bars WHERE day_id = {day} AND symbol = 'NVDA' AND timeframe_id = 1",
+            postgres: Ok(
+                "DELETE FROM historical_bars WHERE session_date = {day} AND symbol = 'NVDA' AND timeframe = '1m'",
+            ),
+            finds: &["count_differs", "timeframe_missing"],
+            sqlite_finds: &[],
+            postgres_finds: &[],
+        },
+        true,
+    ),
+    (
+        Damage {
+            name: "another high in a fetched bar",
+            sqlite: "UPDATE bars SET high = high + 100 WHERE {fetched}",
+            postgres: Ok("UPDATE historical_bars SET high = high + 1 WHERE {fetched}"),
+            finds: &["coarse_differs"],
+            sqlite_finds: &[],
+            postgres_finds: &[],
+        },
+        true,
+    ),
+    (
+        Damage {
+            name: "the VWAP of a fetched minute a little off",
+            sqlite: "UPDATE bars SET vwap = vwap * 1.0001 WHERE {tick}",
+            postgres: Ok("UPDATE historical_bars SET vwap = vwap * 1.0001 WHERE {tick}"),
+            finds: &["coarse_differs"],
+            sqlite_finds: &[],
+            postgres_finds: &[],
+        },
+        true,
+    ),
+    (
+        Damage {
+            name: "the ledger has another number of fetched bars",
+            sqlite: "UPDATE rest_ledger SET bars_written = bars_written - 1 WHERE {answer}",
+            postgres: Ok("UPDATE rest_ledger SET bars_written = bars_written - 1 WHERE {answer}"),
+            finds: &["count_differs"],
+            sqlite_finds: &[],
+            postgres_finds: &[],
+        },
+        true,
+    ),
+    (
+        Damage {
+            name: "what a file has brought is said to have been fetched",
+            sqlite: "UPDATE rest_ledger SET timeframes = '1m,5m,15m' WHERE {answer}",
+            postgres: Ok("UPDATE rest_ledger SET timeframes = '1m,5m,15m' WHERE {answer}"),
+            finds: &["source_conflict"],
+            sqlite_finds: &[],
+            postgres_finds: &[],
+        },
+        true,
+    ),
+    (
+        Damage {
+            name: "VWAPs are said to be exact that no file has brought",
+            sqlite: "UPDATE rest_ledger SET exact_vwap = '4h' WHERE {answer}",
+            postgres: Ok("UPDATE rest_ledger SET exact_vwap = '4h' WHERE {answer}"),
+            finds: &["source_conflict"],
+            sqlite_finds: &[],
+            postgres_finds: &[],
+        },
+        true,
+    ),
+    (
+        Damage {
+            name: "what was fetched is said to have come by a file",
+            sqlite: "INSERT INTO coverage VALUES ('stocks', '2026-09-30', 'NVDA', '5m')",
+            postgres: Ok("INSERT INTO coverage VALUES ('stocks', '2026-09-30', 'NVDA', '5m')"),
+            finds: &["count_differs", "source_conflict", "vwap_method"],
+            sqlite_finds: &[],
+            postgres_finds: &[],
+        },
+        false,
+    ),
+    (
+        Damage {
+            name: "the ledger's row of what was fetched is gone",
+            sqlite: "DELETE FROM rest_ledger WHERE {answer}",
+            postgres: Ok("DELETE FROM rest_ledger WHERE {answer}"),
+            finds: &["count_differs", "uncovered_bars"],
+            sqlite_finds: &[],
+            postgres_finds: &[],
+        },
+        false,
+    ),
+    (
+        Damage {
+            name: "the ledger of what was fetched has a word that means nothing",
+            sqlite: "UPDATE rest_ledger SET timeframes = '2m' WHERE {answer}",
+            postgres: Ok("UPDATE rest_ledger SET timeframes = '2m' WHERE {answer}"),
+            finds: &["unknown_word"],
+            sqlite_finds: &["uncovered_bars"],
+            postgres_finds: &[],
+        },
+        false,
+    ),
+    (
+        Damage {
+            name: "something was fetched of a symbol of another market",
+            sqlite:
+                "INSERT INTO rest_ledger (dataset, session_date, symbol, timeframes, outcome, started_at, finished_at)
+                         VALUES ('stocks', '2026-09-30', 'X:BTCUSD', '1m', 'empty', 0, 0)",
+            postgres: Ok(
+                "INSERT INTO rest_ledger (dataset, session_date, symbol, timeframes, outcome, started_at, finished_at)
+                         VALUES ('stocks', '2026-09-30', 'X:BTCUSD', '1m', 'empty', 0, 0)",
+            ),
+            finds: &["scope_conflict"],
+            sqlite_finds: &[],
+            postgres_finds: &[],
+        },
+        false,
+    ),
+    (
+        Damage {
+            name: "all bars of a day are gone, however they came",
+            sqlite: "DELETE FROM bars WHERE day_id = {day}",
+            postgres: Ok("DELETE FROM historical_bars WHERE session_date = {day}"),
+            finds: &["count_differs", "day_empty"],
+            sqlite_finds: &[],
+            postgres_finds: &[],
+        },
+        false,
+    ),
+    (
+        Damage {
+            name: "all bars of a day that was fetched are gone",
+            sqlite: "DELETE FROM bars WHERE day_id = {friday}",
+            postgres: Ok("DELETE FROM historical_bars WHERE session_date = {friday}"),
+            finds: &["count_differs"],
+            sqlite_finds: &[],
+            postgres_finds: &[],
+        },
+        false,
+    ),
+    (
+        Damage {
+            name: "one of two rows of a day that was fetched is gone",
+            sqlite: "DELETE FROM rest_ledger WHERE session_date = '2026-10-02' AND symbol = 'NVDA'",
+            postgres: Ok("DELETE FROM rest_ledger WHERE session_date = '2026-10-02' AND symbol = 'NVDA'"),
+            finds: &["uncovered_bars"],
+            sqlite_finds: &[],
+            postgres_finds: &[],
+        },
+        false,
+    ),
 ];

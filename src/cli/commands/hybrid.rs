@@ -9,9 +9,9 @@ use serde_json::{Value, json};
 
 use super::api::Api;
 use super::rest::{carry_out, forecast, plan_all, totals_of};
-use super::s3::{Beside, asked, open_source, run_error};
+use super::s3::{Beside, asked, find_absent, open_source, run_error};
 use super::{Context, store_error, warn};
-use crate::cli::format::{bytes, counted, duration_of};
+use crate::cli::format::{about, bytes, counted};
 use crate::cli::hybrid::HybridReport;
 use crate::cli::plan::{Forecast, plan_text};
 use crate::cli::rest::RestTotals;
@@ -157,8 +157,10 @@ impl Hybrid<'_> {
         }
         let mut requests = RestReport::default();
         if let Some(mut api) = api.filter(|_| failure.is_none() && !loaded.interrupted) {
+            find_absent(&mut loaded, &self.selections, &mut store).await?;
+            let absent = absent(&loaded);
             let ledger = Some(&mut store);
-            let plans = plan_all(&self.request, &self.selections, self.exact_vwap, ledger, &mut api).await?;
+            let plans = plan_all(&self.request, &self.selections, self.exact_vwap, &absent, ledger, &mut api).await?;
             say(&forecast(&plans, &api.client));
             let reporter = Arc::clone(&self.reporter);
             let (report, error) = carry_out(plans, &mut store, api, context, reporter, self.signals).await?;
@@ -197,9 +199,12 @@ impl Hybrid<'_> {
         if let Some(mut api) = api {
             let mut store = self.context.existing_store().await?;
             let ledger = store.as_mut();
-            let mut plans = plan_all(&self.request, &self.selections, self.exact_vwap, ledger, &mut api).await?;
+            let mut plans =
+                plan_all(&self.request, &self.selections, self.exact_vwap, &BTreeSet::new(), ledger, &mut api).await?;
             let by_files = files.days();
-            plans.iter_mut().for_each(|plan| plan.leave_to_files(&by_files));
+            for plan in &mut plans {
+                plan.leave_to_files(&by_files);
+            }
             requests = forecast(&plans, &api.client);
         }
         if self.context.json {
@@ -269,11 +274,17 @@ impl FilesPlan {
     }
 }
 
+/// Symbols that the file of a day lacks.
+fn absent(files: &RunReport) -> BTreeSet<(String, Date)> {
+    let days = files.days.iter().flat_map(|day| day.absent_symbols.iter().map(|symbol| (symbol.clone(), day.date)));
+    days.collect()
+}
+
 fn way(cost: &Cost) -> String {
     let what = if cost.requests > 0 {
         counted(cost.requests, "request")
     } else {
         format!("{} of files", bytes(cost.file_bytes))
     };
-    format!("{what} (about {})", duration_of(cost.seconds))
+    format!("{what} (about {})", about(cost.seconds))
 }

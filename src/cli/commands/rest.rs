@@ -1,5 +1,6 @@
 //! `backfill rest`.
 
+use std::collections::BTreeSet;
 use std::io::{self, Write};
 use std::sync::Arc;
 
@@ -10,7 +11,7 @@ use tokio::sync::Mutex;
 
 use super::api::{Api, key};
 use super::{Context, store_error, warn};
-use crate::cli::format::{counted, duration_of};
+use crate::cli::format::{about, counted};
 use crate::cli::rest::{RestTotals, rest_exit_code, rest_gaps, rest_summary};
 use crate::cli::{
     Align, Body, CliError, Exit, FileArgs, Named, Request, RequestError, RestArgs, Selection, Signals, Table, Wanted,
@@ -42,7 +43,8 @@ pub(super) async fn run(args: &RestArgs, context: &Context, signals: &Signals) -
     let reporter = reporter(context.quiet, context.json, Context::has_terminal(), settings.color.value);
     let mut api = Api::open(context, store.as_ref(), &reporter).await?;
     let effective = settings_of(&request, &selections, args.api.exact_vwap, settings);
-    let plans = plan_all(&request, &selections, args.api.exact_vwap, store.as_mut(), &mut api).await?;
+    let plans =
+        plan_all(&request, &selections, args.api.exact_vwap, &BTreeSet::new(), store.as_mut(), &mut api).await?;
     let forecast = forecast(&plans, &api.client);
     let Some(mut store) = store.filter(|_| !request.dry_run) else {
         return print_plan(&plans, &forecast, &effective, context.json);
@@ -64,6 +66,7 @@ pub(super) async fn plan_all(
     request: &Request,
     selections: &[Selection],
     exact_vwap: bool,
+    absent: &BTreeSet<(String, Date)>,
     mut ledger: Option<&mut AnyStore>,
     api: &mut Api,
 ) -> Result<Vec<DatasetPlan>, CliError> {
@@ -75,6 +78,7 @@ pub(super) async fn plan_all(
             range: request.dates.dates_so_far(selection.dataset, request.now).map_err(RequestError::from)?,
             timeframes: request.timeframes,
             exact_vwap,
+            absent: absent.clone(),
             force: request.force,
             now: request.now,
         };
@@ -122,7 +126,7 @@ pub(super) fn forecast(plans: &[DatasetPlan], client: &RestClient) -> String {
         "{} for {}, about {} at {}",
         counted(requests, "request"),
         counted(symbols as u64, "symbol"),
-        duration_of(client.seconds_for(requests)),
+        about(client.seconds_for(requests)),
         client.quota().describe()
     )
 }

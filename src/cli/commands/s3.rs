@@ -224,7 +224,11 @@ pub(super) fn asked(request: &Request, selection: &Selection) -> ingest::Request
 }
 
 /// Says of unchanged days, too, which wanted symbols they have never had: those without a single bar.
-async fn find_absent(report: &mut RunReport, selections: &[Selection], store: &mut AnyStore) -> Result<(), CliError> {
+pub(super) async fn find_absent(
+    report: &mut RunReport,
+    selections: &[Selection],
+    store: &mut AnyStore,
+) -> Result<(), CliError> {
     for selection in selections {
         let Wanted::Symbols(symbols) = &selection.wanted else { continue };
         let known = store.known(symbols).await.map_err(store_error)?;

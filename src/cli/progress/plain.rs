@@ -8,7 +8,7 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use super::{day_line, per_second, rows_per_second, was_work};
-use crate::cli::format::{bytes, count, duration, printable};
+use crate::cli::format::{about, bytes, count, printable};
 use crate::ingest::{DayReport, Reporter};
 
 /// A line every few seconds while something is under way; notes and days that are missing at once.
@@ -76,9 +76,7 @@ pub(super) fn eta(done: u64, of: u64, elapsed: Duration) -> String {
 
 /// A time left, in whole seconds: an estimate has no milliseconds.
 pub(super) fn time_left(left: Duration) -> String {
-    let seconds = left.as_secs_f64().round();
-    let text = if seconds < 60.0 { format!("{seconds:.0}s") } else { duration(Duration::from_secs(seconds as u64)) };
-    format!(", ETA {text}")
+    format!(", ETA {}", about(left.as_secs_f64()))
 }
 
 impl Shared {
@@ -220,9 +218,9 @@ mod tests {
             "fetch 0 B of 0 B at 0 B/s; load 0 of 1 days at 0 rows/s"
         );
         let waiting = Facts { requests: 80, requests_done: 10, ..Facts::default() };
-        let waiting = Facts { requests_end: Some(now + Duration::from_secs(840)), ..waiting };
+        let waiting = Facts { requests_end: Some(now + Duration::from_mins(14)), ..waiting };
         assert_eq!(waiting.line(Duration::ZERO, now), "10 of 80 requests, ETA 14m 00s");
-        assert_eq!(waiting.line(Duration::ZERO, now + Duration::from_secs(60)), "10 of 80 requests, ETA 13m 00s");
+        assert_eq!(waiting.line(Duration::ZERO, now + Duration::from_mins(1)), "10 of 80 requests, ETA 13m 00s");
     }
 
     #[test]

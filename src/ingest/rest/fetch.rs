@@ -91,7 +91,7 @@ impl Fetcher {
             self.asked.dataset.expectation(**date) == Expectation::Due
                 && !is_provisional(self.asked.dataset, **date, now)
         };
-        let (doubtful, mut empty): (Vec<Date>, Vec<Date>) = pass.empty.iter().partition(|date| is_doubtful(&date));
+        let (doubtful, mut empty): (Vec<Date>, Vec<Date>) = pass.empty.iter().partition(is_doubtful);
         let mut last = Pass { empty: Vec::new(), ..pass };
         if !doubtful.is_empty() {
             let mut again = Window { symbol: window.symbol.clone(), dates: doubtful };
@@ -146,7 +146,10 @@ impl Fetcher {
 
     async fn send(&self, symbol: &Symbol, days: Vec<DayMinutes>, rejects: Rejects, pass: &Pass) {
         let (asked, now) = (&self.asked, self.clock.now());
-        let roll_up = |day: &DayMinutes| roll_up_day(asked.dataset, day, asked.timeframes, now, pass.is_delayed);
+        let roll_up = |day: &DayMinutes| SymbolDay {
+            is_absent_in_file: asked.is_absent(symbol.as_str(), day.date),
+            ..roll_up_day(asked.dataset, day, asked.timeframes, now, pass.is_delayed)
+        };
         let conflicting = days.iter().map(|day| day.conflicting).sum();
         let days: Vec<SymbolDay> = days.iter().map(roll_up).collect();
         let days = SymbolDays {

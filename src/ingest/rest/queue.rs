@@ -55,6 +55,14 @@ impl Queue {
         None
     }
 
+    /// A window that was given out could not be looked up: it is given out once more.
+    pub(super) fn again(&mut self, window: Window) {
+        match self.searching.take_if(|searching| *searching == window) {
+            Some(searching) => self.search.push_front(searching),
+            None => self.waiting.push_front(window),
+        }
+    }
+
     /// How many wait.
     pub(super) fn len(&self) -> u64 {
         (self.waiting.len() + self.search.len()) as u64

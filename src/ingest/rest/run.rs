@@ -210,13 +210,19 @@ impl<S: SymbolSink, L: Ledger + 'static, N: Notes> Run<'_, S, L, N> {
         match event {
             Event::Days(fetched) => self.write(asked, *fetched).await,
             Event::There { symbol, dates } => {
-                dates.into_iter().for_each(|date| self.day(asked, &symbol, date, Outcome::Unchanged, None));
+                for date in dates {
+                    self.day(asked, &symbol, date, Outcome::Unchanged, None);
+                }
                 Ok(())
             }
             Event::Ended { window, how } => {
                 match how {
                     Ended::Whole => queue.done(&window),
-                    Ended::Store(error) => return Err(error.into()),
+                    Ended::Store(error) => {
+                        self.outage.wait(error, &self.context).await?;
+                        queue.again(window);
+                        return Ok(());
+                    }
                     Ended::Broken { left, error } => match error.verdict() {
                         Verdict::EndsTheRun => return Err(error.into()),
                         Verdict::Day(outcome) => {
@@ -270,6 +276,7 @@ impl<S: SymbolSink, L: Ledger + 'static, N: Notes> Run<'_, S, L, N> {
         for (day, stored) in days.days.iter().zip(stored) {
             let is_of_files = day.timeframes.minus(stored.of_files).is_empty() && stored.made_exact == 0;
             let outcome = match () {
+                () if day.is_absent_in_file && day.bars.is_empty() => Outcome::Empty,
                 () if is_of_files && stored.left_estimated == 0 => Outcome::Unchanged,
                 () if day.is_provisional => Outcome::Provisional,
                 () if day.bars.is_empty() => Outcome::Empty,
@@ -309,7 +316,9 @@ impl<S: SymbolSink, L: Ledger + 'static, N: Notes> Run<'_, S, L, N> {
                 Err(error) => self.outage.wait(error, &self.context).await?,
             }
         }
-        dates.iter().for_each(|date| self.day(asked, symbol, *date, outcome, Some(detail.clone())));
+        for date in dates {
+            self.day(asked, symbol, *date, outcome, Some(detail.clone()));
+        }
         Ok(())
     }
 

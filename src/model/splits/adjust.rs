@@ -123,15 +123,17 @@ impl Adjustment {
         self.factor(date).inverse().adjust(bar);
     }
 
-    /// Every stretch of bars that is adjusted at all, at every time, announced splits included. Of one moment the stretches
-    /// of bars do not overlap.
+    /// Every stretch of bars that is adjusted at all, from the date of the adjustment on: as of it, and after each split that
+    /// is announced. Of one moment the stretches of bars do not overlap.
     pub fn stretches(&self) -> Vec<Stretch> {
-        let epochs: Vec<Date> = distinct(self.splits.iter().map(|split| split.execution_date));
-        let edges = distinct(epochs.iter().chain(&self.reused).copied());
+        let dates = distinct(self.splits.iter().map(|split| split.execution_date));
+        let edges = distinct(dates.iter().chain(&self.reused).copied());
+        let announced = dates.partition_point(|date| *date <= self.as_of);
         let mut stretches = Vec::new();
-        for (at, &as_of) in epochs.iter().enumerate() {
+        // Of what is over only the last date is left.
+        for (at, &as_of) in dates.iter().enumerate().skip(announced.saturating_sub(1)) {
             let then = Self { as_of, ..self.clone() };
-            let effective_to = epochs.get(at + 1).map(|next| midnight(Market::NewYork, *next));
+            let effective_to = dates.get(at + 1).map(|next| midnight(Market::NewYork, *next));
             let firsts = [Date::constant(1, 1, 1)].into_iter().chain(edges.iter().copied());
             for (from_date, edge) in firsts.zip(&edges) {
                 let factor = then.factor(from_date);
@@ -276,9 +278,9 @@ mod tests {
 
     #[test]
     fn stretches_change_on_the_day_of_a_split_in_new_york() {
-        let stretches =
-            Adjustment::of(&history(&[(date(2021, 7, 20), 4.0, 1.0), (date(2026, 12, 1), 3.0, 1.0)]), date(2021, 1, 1))
-                .stretches();
+        let splits =
+            history(&[(date(2007, 9, 11), 1.5, 1.0), (date(2021, 7, 20), 4.0, 1.0), (date(2026, 12, 1), 3.0, 1.0)]);
+        let stretches = Adjustment::of(&splits, date(2024, 1, 1)).stretches();
         let told: Vec<_> = stretches
             .iter()
             .map(|s| {
@@ -289,8 +291,10 @@ mod tests {
         assert_eq!(
             told,
             [
-                "0001-01-01..2021-07-19 from 2021-07-20T04:00:00Z to 2026-12-01T05:00:00Z: 4",
-                "0001-01-01..2021-07-19 from 2026-12-01T05:00:00Z to -: 12",
+                "0001-01-01..2007-09-10 from 2021-07-20T04:00:00Z to 2026-12-01T05:00:00Z: 6",
+                "2007-09-11..2021-07-19 from 2021-07-20T04:00:00Z to 2026-12-01T05:00:00Z: 4",
+                "0001-01-01..2007-09-10 from 2026-12-01T05:00:00Z to -: 18",
+                "2007-09-11..2021-07-19 from 2026-12-01T05:00:00Z to -: 12",
                 "2021-07-20..2026-11-30 from 2026-12-01T05:00:00Z to -: 3",
             ]
         );

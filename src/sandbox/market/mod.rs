@@ -28,7 +28,7 @@ use self::universe::instruments;
 use self::walk::Walker;
 use crate::model::Dataset;
 
-pub use self::series::{Aggregate, SymbolDay};
+pub use self::series::{Aggregate, Catalog, SymbolDay};
 pub use self::splits::{Split, adjustment, table as split_table};
 
 /// From this date the vendor prints volumes with six decimals, and this sandbox prices too.

@@ -1,5 +1,8 @@
 //! One instrument's aggregates, as the REST API tells them: those of the day files, with a volume-weighted price.
 
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
 use jiff::civil::Date;
 
 use super::hours::Hours;
@@ -54,15 +57,50 @@ pub struct SymbolDay {
     pub day: Option<Aggregate>,
 }
 
+/// The instruments of a market, on a date if they are others on every date.
+type Lists = HashMap<(Dataset, Option<Date>), Arc<Vec<Instrument>>>;
+
+/// Lists of instruments that were made already: a full market has ten thousand stocks.
+#[derive(Debug, Default)]
+pub struct Catalog(Mutex<Lists>);
+
+impl Catalog {
+    /// Lists of full option markets are large, and there is one for every date.
+    const KEPT: usize = 32;
+
+    fn of(&self, market: &Market, dataset: Dataset, date: Date) -> Arc<Vec<Instrument>> {
+        let changes = dataset == Dataset::Options || (dataset == Dataset::Stocks && market.splits);
+        let key = (dataset, changes.then_some(date));
+        let kept = || self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(listed) = kept().get(&key) {
+            return listed.clone();
+        }
+        let listed = Arc::new(instruments(dataset, market, date));
+        let mut kept = kept();
+        if kept.len() >= Self::KEPT {
+            kept.clear();
+        }
+        kept.insert(key, listed.clone());
+        listed
+    }
+}
+
 impl Market {
     /// The aggregates of a ticker, in the REST API's spelling, of one version of its date's file; `None` if the market has
     /// no such instrument on this date.
-    pub fn symbol_day(&self, dataset: Dataset, ticker: &str, date: Date, version: u8) -> Option<SymbolDay> {
-        let is_asked_for = |instrument: &Instrument| rest_ticker(dataset, &instrument.ticker) == ticker;
-        let instrument = instruments(dataset, self, date).into_iter().find(is_asked_for)?;
+    pub fn symbol_day(
+        &self,
+        catalog: &Catalog,
+        dataset: Dataset,
+        ticker: &str,
+        date: Date,
+        version: u8,
+    ) -> Option<SymbolDay> {
+        let listed = catalog.of(self, dataset, date);
+        let instrument = listed.iter().find(|instrument| is_named(dataset, &instrument.ticker, ticker))?;
         let hours = Hours::of(dataset, date);
         let fractional = dataset == Dataset::Stocks && date >= FRACTIONAL_SINCE;
-        let story = Walker { dataset, date, seed: self.seed, version, hours: &hours, fractional }.walk(&instrument);
+        let story = Walker { dataset, date, seed: self.seed, version, hours: &hours, fractional }.walk(instrument);
         let midnight_ms = hours.midnight_ns / 1_000_000;
         let aggregate = |row: &Minute, start_ms, turnover| Aggregate {
             start_ms,
@@ -78,7 +116,7 @@ impl Market {
         };
         let minute = |row: &Minute| {
             let start_ms = midnight_ms + i64::from(row.minute) * MINUTE_MS;
-            let vwap = self.minute_vwap(&instrument, date, row);
+            let vwap = self.minute_vwap(instrument, date, row);
             aggregate(row, start_ms, i128::from(vwap) * i128::from(row.volume))
         };
         let minutes: Vec<_> = story.minutes.iter().map(minute).collect();
@@ -109,11 +147,11 @@ impl Market {
     }
 }
 
-/// The REST API's spelling of a ticker of the files: pairs have no hyphen.
-pub fn rest_ticker(dataset: Dataset, file_ticker: &str) -> String {
+/// Whether a ticker of the files is this one of the REST API, which spells pairs without a hyphen.
+fn is_named(dataset: Dataset, file_ticker: &str, ticker: &str) -> bool {
     match dataset {
-        Dataset::Forex | Dataset::Crypto => file_ticker.replace('-', ""),
-        Dataset::Stocks | Dataset::Options | Dataset::Indices => file_ticker.to_owned(),
+        Dataset::Forex | Dataset::Crypto => file_ticker.chars().filter(|c| *c != '-').eq(ticker.chars()),
+        Dataset::Stocks | Dataset::Options | Dataset::Indices => file_ticker == ticker,
     }
 }
 
@@ -230,14 +268,14 @@ mod tests {
     const TINY: Market = Market { size: MarketSize::Tiny, seed: 7, splits: false };
 
     fn spy(version: u8) -> Vec<Aggregate> {
-        TINY.symbol_day(Dataset::Stocks, "SPY", DAY, version).unwrap().minutes
+        TINY.symbol_day(&Catalog::default(), Dataset::Stocks, "SPY", DAY, version).unwrap().minutes
     }
 
     #[test]
     fn volume_weighted_prices_lie_in_the_range_but_for_some() {
         for (dataset, ticker) in [(Dataset::Stocks, "SPY"), (Dataset::Crypto, "X:BTCUSD"), (Dataset::Forex, "C:EURUSD")]
         {
-            let minutes = TINY.symbol_day(dataset, ticker, DAY, 1).unwrap().minutes;
+            let minutes = TINY.symbol_day(&Catalog::default(), dataset, ticker, DAY, 1).unwrap().minutes;
             let is_outside =
                 |minute: &&Aggregate| !(minute.low..=minute.high).contains(&minute.traded.unwrap().vwap().unwrap());
             let (outside, all) = (minutes.iter().filter(is_outside).count(), minutes.len());

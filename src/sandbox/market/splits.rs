@@ -65,11 +65,19 @@ struct Event {
     rows: &'static [u64],
 }
 
-/// All of them, ascending by date.
+/// All of them, by stock and then by date.
 static EVENTS: LazyLock<Vec<Event>> = LazyLock::new(|| {
     let months = Calendar::FIRST.first_of_month().series(1.month()).skip(1);
-    months.take_while(|month| *month <= Calendar::LAST).flat_map(of_month).collect()
+    let mut events: Vec<_> = months.take_while(|month| *month <= Calendar::LAST).flat_map(of_month).collect();
+    events.sort_by_key(|event| (event.ticker, event.execution));
+    events
 });
+
+/// Those of a stock after a date and up to another one.
+fn between(ticker: &str, after: Date, last: Date) -> &'static [Event] {
+    let up_to = |date| EVENTS.partition_point(|event| (event.ticker, event.execution) <= (ticker, date));
+    &EVENTS[up_to(after)..up_to(last.max(after))]
+}
 
 fn of_month(month: Date) -> Vec<Event> {
     let mut sessions = xnys().sessions(month..=month.last_of_month()).map(|(date, _)| date);
@@ -96,7 +104,6 @@ fn of_month(month: Date) -> Vec<Event> {
     if month.month() % 3 == 1 {
         events.push(event(DIVIDEND, first, (1.0, 1.05)));
     }
-    events.sort_by_key(|event| event.execution);
     events
 }
 
@@ -104,15 +111,17 @@ const DIVIDEND: &str = "DIVVY";
 
 /// What a share of a stock was at the beginning, as a share of what it is on a date: a price falls by as much.
 pub(super) fn price_scale(ticker: &str, date: Date) -> f64 {
-    let done = EVENTS.iter().take_while(|event| event.execution <= date);
-    done.filter(|event| event.happens && event.ticker == ticker).map(|event| event.ratio.0 / event.ratio.1).product()
+    let done = between(ticker, Date::MIN, date).iter().filter(|event| event.happens);
+    done.map(|event| event.ratio.0 / event.ratio.1).product()
 }
 
 /// The vendor's table as of a date, ascending by execution: what was done and what is announced.
 pub fn table(today: Date) -> Vec<Split> {
     let last = today.saturating_add(ANNOUNCED_DAYS.days());
-    let known = EVENTS.iter().take_while(|event| event.execution <= last);
-    known.flat_map(|event| event.rows.iter().map(|row| event.listed(*row))).collect()
+    let known = EVENTS.iter().filter(|event| event.execution <= last);
+    let mut rows: Vec<_> = known.flat_map(|event| event.rows.iter().map(|row| event.listed(*row))).collect();
+    rows.sort_by_key(|split| split.execution);
+    rows
 }
 
 impl Event {
@@ -133,8 +142,7 @@ impl Event {
 
 /// What a price of a date becomes in a later date's shares, as the table says: each row once, announced ones not.
 pub fn adjustment(ticker: &str, date: Date, today: Date) -> f64 {
-    let since = EVENTS.iter().filter(|event| event.execution > date && event.execution <= today);
-    let listed = since.filter(|event| event.ticker == ticker && !event.rows.is_empty());
+    let listed = between(ticker, date, today).iter().filter(|event| !event.rows.is_empty());
     listed.map(|event| event.ratio.0 / event.ratio.1).product()
 }
 

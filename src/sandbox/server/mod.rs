@@ -313,11 +313,12 @@ impl Endpoint {
         if let Some(stats) = self.rest.stats(path) {
             return response(stats);
         }
+        let arrival = self.rest.arrive(path);
         let strike = self.faults.strike(Asked::Rest, &rest::plain_path(path), false);
         let work = {
             let (rest, uri, headers) = (self.rest.clone(), request.uri().clone(), request.headers().clone());
             let strike = strike.clone();
-            move || rest.answer(&uri, &headers, &strike)
+            move || rest.answer(&uri, &headers, arrival, &strike)
         };
         // Markets are made as they are asked for: that keeps a processor busy.
         let answer = match tokio::task::spawn_blocking(work).await {

@@ -84,20 +84,21 @@ A script of faults has a rule per line; `#` begins a comment:
   LIST|GET|REST [key=GLOB] [ranged] [nth=N] [times=N|all] ACTION
 `key` takes `*` for any text (a LIST is matched by its prefix, a REST request by its path). `ranged` means GETs of a range. \
 The N-th match is struck [default: the first], and so many in all from there on [default: 1]. The first rule that strikes a \
-request takes it; `slow`, `whole`, `retry-after` and `page-size` come on top. Places and sizes are bytes. Of the actions \
-before those marked (REST), `reset`, `short`, `stall` and `slow` are for REST, too. Actions:
-  slow-down[:SECONDS]  503 SlowDown, with Retry-After
-  internal-error       500
-  clock-skew           403 RequestTimeTooSkewed
+request takes it; `slow`, `whole`, `retry-after` and `page-size` come on top. Places and sizes are bytes.
+For all requests:
   reset:AT             the connection is reset
   short:AT             the connection is closed before the promised end
   stall:AT             nothing more comes
   slow:BYTES           bytes per second
-  flip:PLACE           a wrong byte of the object; PLACE -1 is the last
-  whole                200 and all of it instead of the range
-  other-etag           an ETag that nobody asked for
-  vanish               the key is gone from now on
-  republish:DIR        from now on the key is served from DIR
+For LIST and GET:
+  slow-down[:SECONDS]  503 SlowDown, with Retry-After
+  internal-error       500
+  clock-skew           403 RequestTimeTooSkewed
+  flip:PLACE           (GET) a wrong byte of the object; PLACE -1 is the last
+  whole                (GET) 200 and all of it instead of the range
+  other-etag           (GET) an ETag that nobody asked for
+  vanish               (GET) the key is gone from now on
+  republish:DIR        (GET) from now on the key is served from DIR
   reorder:KEYS         (LIST) pages of KEYS keys, the last ones first";
 
 impl Rule {

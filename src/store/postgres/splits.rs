@@ -9,7 +9,7 @@ use sqlx::{AssertSqlSafe, Row};
 
 use super::transaction::{Access, Work};
 use super::{PostgresStore, StoreError};
-use crate::model::splits::{JUMP_DAYS, PriceJump, SplitKind, SplitRecord, SplitSource, SplitStatus};
+use crate::model::splits::{JUMP_DAYS, PriceJump, SplitKind, SplitRecord, SplitSource, SplitStatus, Stretch};
 use crate::model::{Market, Symbol, Timeframe, midnight};
 use crate::store::splits::{flag_words, flags, price_jump, stretches};
 use crate::store::values::{count, date, instant, known, unknown};
@@ -60,6 +60,7 @@ impl Splits for PostgresStore {
         let mut work = self.begin(Access::Write, "write the splits").await?;
         // One at a time: of two loads that meet, the rows of one would stay beside those of the other. Readers go on.
         work.script("LOCK TABLE splits IN SHARE ROW EXCLUSIVE MODE").await?;
+        let stretches = stretches(records, at);
         let at = at.as_millisecond();
         let names: Option<Vec<&str>> = of.map(|of| of.iter().map(Symbol::as_str).collect());
         for table in ["splits", "split_factors", "split_loads"] {
@@ -67,7 +68,7 @@ impl Splits for PostgresStore {
             work.execute(sqlx::query(AssertSqlSafe(delete)).bind(names.clone())).await?;
         }
         insert_splits(&mut work, records, at).await?;
-        insert_factors(&mut work, records).await?;
+        insert_factors(&mut work, &stretches).await?;
         let load =
             "INSERT INTO split_loads (symbol, loaded_at) SELECT symbol, $2 FROM unnest($1::text[]) AS l (symbol)";
         work.execute(sqlx::query(load).bind(names.unwrap_or_else(|| vec![EVERYONE])).bind(at)).await?;
@@ -135,8 +136,7 @@ async fn insert_splits(work: &mut Work<'_>, records: &[SplitRecord], at: i64) ->
     work.execute(insert).await.map(drop)
 }
 
-async fn insert_factors(work: &mut Work<'_>, records: &[SplitRecord]) -> Result<(), StoreError> {
-    let stretches = stretches(records);
+async fn insert_factors(work: &mut Work<'_>, stretches: &[(&str, Stretch)]) -> Result<(), StoreError> {
     let seconds = |at: Timestamp| at.as_second();
     let insert = sqlx::query(
         "INSERT INTO split_factors (symbol, effective_from, effective_to, from_date, to_date, split_from, split_to)

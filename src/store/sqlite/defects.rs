@@ -178,7 +178,7 @@ impl Why {
             Self::Symbol => "nobody sees: the table symbols does not have their symbol, or has it in another dataset",
             Self::Timeframe => "nobody sees: their timeframe_id means nothing",
             Self::Shape => "nobody sees: the table shapes does not have their shape_id",
-            Self::Coverage => "are stored, and the coverage does not have them",
+            Self::Coverage => "are stored, and neither the coverage nor the REST API's ledger has them",
         }
     }
 }
@@ -209,7 +209,11 @@ async fn odd_series(connection: &mut SqliteConnection, day: &StoredDay) -> Resul
                     n.timeframe_id NOT IN ({everyone}) AND NOT EXISTS (
                         SELECT 1 FROM coverage c JOIN timeframes t ON t.timeframe_id = n.timeframe_id
                         WHERE c.dataset = ?2 AND c.session_date = ?3 AND c.symbol = n.symbol
-                          AND INSTR(',' || c.timeframes || ',', ',' || t.timeframe || ',') > 0) AS is_uncovered
+                          AND INSTR(',' || c.timeframes || ',', ',' || t.timeframe || ',') > 0
+                        UNION ALL
+                        SELECT 1 FROM rest_ledger r JOIN timeframes t ON t.timeframe_id = n.timeframe_id
+                        WHERE r.dataset = ?2 AND r.session_date = ?3 AND r.symbol = n.symbol
+                          AND INSTR(',' || r.timeframes || ',', ',' || t.timeframe || ',') > 0) AS is_uncovered
              FROM (SELECT symbol, timeframe_id, COUNT(*) AS bars,
                           SUM(shape_id NOT IN (SELECT shape_id FROM shapes)) AS shapeless
                    FROM bars WHERE day_id = ?1 GROUP BY symbol, timeframe_id) n

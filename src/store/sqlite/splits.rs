@@ -109,6 +109,7 @@ impl SqliteStore {
         records: &[SplitRecord],
         at: Timestamp,
     ) -> Result<(), sqlx::Error> {
+        let stretches = stretches(records, at);
         let at = at.as_millisecond();
         let loaded: Vec<&str> = of.map_or_else(|| vec![EVERYONE], |of| of.iter().map(Symbol::as_str).collect());
         for table in ["splits", "split_factors", "split_loads"] {
@@ -142,7 +143,7 @@ impl SqliteStore {
                 .execute(&mut self.connection)
                 .await?;
         }
-        for (ticker, stretch) in stretches(records) {
+        for (ticker, stretch) in stretches {
             let Stretch { from_date, to_date, effective_from, effective_to, factor } = stretch;
             sqlx::query("INSERT INTO split_factors VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)")
                 .bind(ticker)

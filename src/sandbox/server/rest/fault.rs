@@ -52,22 +52,24 @@ pub enum Body {
 
 /// The part of the language that is about these faults, as `--help` shows it.
 pub(in crate::sandbox::server) const LANGUAGE: &str = "\
-  status:CODE          (REST) 401 403 404 413 429 499 500 502 503 504 with the vendor's JSON; status:CODE:empty
-                       without a body; status:CODE:html with a gateway's page
-  retry-after:SECONDS  (REST) the header
-  html                 (REST) 200 and a page in HTML
-  truncate:AT          (REST) the JSON ends there, as if it were whole
-  empty                (REST) 200 without results; `null`: with results null; `empty-page`: next_url leads to them
-  repeat-page          (REST) next_url leads to the same page
-  loop                 (REST) next_url leads to the first page, unless this is it
-  foreign-next[:URL]   (REST) next_url leads to another host
-  page-size:ROWS       (REST) smaller pages than asked for
-  adjusted             (REST) adjusted for splits, though that was not asked for
-  wrong-ticker         (REST) another ticker's name on the answer
-  drop-rows:N          (REST) so many rows less than the answer counts
-  bad-rows:N           (REST) so many rows that cannot be bars among the others
-  duplicate-rows       (REST) every tenth row twice
-  delayed              (REST) status DELAYED";
+For REST:
+  status:CODE[:BODY]   401 403 404 413 429 499 500 502 503 504; BODY as JSON, or empty, or html
+  retry-after:SECONDS  the header
+  html                 200 and a page in HTML
+  truncate:AT          the JSON ends there, as if it were whole
+  empty                200 without results
+  null                 200 with results null
+  empty-page           200 without results; next_url leads to them
+  repeat-page          next_url leads to the same page
+  loop                 next_url leads to the first page, unless this is it
+  foreign-next[:URL]   next_url leads to another host
+  page-size:ROWS       pages are smaller than asked for
+  adjusted             adjusted for splits, though that was not asked for
+  wrong-ticker         the answer names another ticker
+  drop-rows:N          so many rows less than resultsCount says
+  bad-rows:N           so many rows that cannot be bars among the others
+  duplicate-rows       every tenth row comes twice
+  delayed              status DELAYED";
 
 /// What a script can make of a status.
 const STATUSES: [u16; 10] = [401, 403, 404, 413, 429, 499, 500, 502, 503, 504];

@@ -20,7 +20,7 @@ use hyper::{HeaderMap, Uri};
 use jiff::Timestamp;
 
 use self::aggs::{Range, Source};
-use self::quota::Gate;
+use self::quota::{Arrival, Gate};
 use self::refusal::{Refusal, body_of, html};
 use self::request::Asked;
 use self::series::Series;
@@ -119,10 +119,14 @@ impl Rest {
         (path == STATS).then(|| Answer { status: 200, content_type: JSON, body: body(), retry_after: None })
     }
 
-    /// Answers a GET.
-    pub(super) fn answer(&self, uri: &Uri, headers: &HeaderMap, strike: &Strike) -> Answer {
+    /// Counts a request that comes now.
+    pub(super) fn arrive(&self, path: &str) -> Arrival {
+        self.gate.arrive(endpoint(path))
+    }
+
+    /// Answers a request.
+    pub(super) fn answer(&self, uri: &Uri, headers: &HeaderMap, arrival: Arrival, strike: &Strike) -> Answer {
         let request_id = format!("{:032x}", self.answers.fetch_add(1, Ordering::Relaxed) + 1);
-        let in_time = self.gate.arrive(endpoint(uri.path()));
         let fault = match &strike.action {
             Some(Action::Rest(fault)) => Some(fault),
             _ => None,
@@ -132,13 +136,7 @@ impl Rest {
             Some(RestFault::Status(status, body)) => said(*status, *body, &request_id),
             Some(RestFault::Html) => said(200, FaultBody::Html, &request_id),
             _ => {
-                let asked = Asked::of(uri).ok_or_else(|| Refusal::Wrong("the cursor is not one of ours".to_owned()));
-                let allowed = asked.and_then(|asked| {
-                    self.check_key(&asked, headers)?;
-                    in_time.map_err(Refusal::TooMany)?;
-                    Ok(asked)
-                });
-                let body = allowed.and_then(|mut asked| {
+                let body = self.allowed(uri, headers, arrival).and_then(|mut asked| {
                     page = is_whole(strike).then(|| asked.page());
                     if fault == Some(&RestFault::Adjusted) {
                         asked.parameters.insert("adjusted".to_owned(), "true".to_owned());
@@ -201,6 +199,14 @@ impl Rest {
             None => listing,
         };
         Ok(listing.into_json(origin, request_id))
+    }
+
+    /// What is asked for, if its sender may ask now.
+    fn allowed(&self, uri: &Uri, headers: &HeaderMap, arrival: Arrival) -> Result<Asked, Refusal> {
+        let asked = Asked::of(uri).ok_or_else(|| Refusal::Wrong("the cursor is not one of ours".to_owned()))?;
+        self.check_key(&asked, headers)?;
+        arrival.map_err(Refusal::TooMany)?;
+        Ok(asked)
     }
 
     fn check_key(&self, asked: &Asked, headers: &HeaderMap) -> Result<(), Refusal> {

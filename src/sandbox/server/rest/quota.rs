@@ -70,6 +70,9 @@ impl fmt::Display for RestCounts {
     }
 }
 
+/// Whether a request is within the quota; the time to wait if it is one too many.
+pub(super) type Arrival = Result<(), Duration>;
+
 /// Keeps count.
 #[derive(Debug)]
 pub(super) struct Gate {
@@ -94,8 +97,8 @@ impl Gate {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Counts a request that comes now; the time to wait if it is one too many.
-    pub(super) fn arrive(&self, endpoint: &'static str) -> Result<(), Duration> {
+    /// Counts a request that comes now.
+    pub(super) fn arrive(&self, endpoint: &'static str) -> Arrival {
         let mut seen = self.seen();
         // Read under the lock: the order of arrivals is that of their times.
         let now = self.began.elapsed();
