@@ -288,7 +288,11 @@ fn a_slow_quota_is_kept_to_and_shared() {
     world.place.against(&world.vendor, "s3 --days=1 --symbol=SPY").ended(0);
     world.settings_file("rate = '5/min'");
     let told = world.doctor();
-    told.ends(0).says("rest quota", "ok", "5/min; none is free").says("rest stocks", "ok", "back to 2003-09-10");
+    told.ends(0).says("rest quota", "ok", "5/min; none is free").says(
+        "rest stocks",
+        "ok",
+        "back to 2024-10-08 (what lies",
+    );
     assert_eq!(world.vendor.rest_counts().total(), 5);
     // The next process knows of it.
     let told = world.doctor();

@@ -80,7 +80,6 @@ fn market_check(market: &ApiMarket, facts: &ApiFacts) -> Option<Check> {
             };
             let back = match (dataset, facts.reach) {
                 (Dataset::Stocks, Some(reach)) => format!(", back to {} ({})", reach.first, end(reach)),
-                (Dataset::Stocks, None) => ", how far back was not asked".to_owned(),
                 _ => String::new(),
             };
             Check::new(name, State::Ok, format!("minutes of {ticker} on {date}{back}{late}"))

@@ -6,7 +6,7 @@ use jiff::civil::Date;
 use super::{Check, State};
 use crate::cli::format::{bytes, duration_of, printable};
 use crate::config::{Credentials, Settings};
-use crate::ingest::doctor::{BucketFacts, BucketMarket, FileAccess, Reach, Speed};
+use crate::ingest::doctor::{Before, BucketFacts, BucketMarket, FileAccess, Reach, Speed};
 use crate::ingest::source::SourceError;
 use crate::model::{Dataset, Expectation, file_due_at, last_finished_session};
 
@@ -77,7 +77,11 @@ fn market_check(market: &BucketMarket, now: Timestamp) -> Check {
 
 /// What lies before the earliest date that may be had.
 pub(super) fn end(reach: Reach) -> String {
-    reach.refused.map_or_else(|| "all there is".to_owned(), |refused| format!("{refused} is refused"))
+    match reach.before {
+        Before::Nothing => "all there is".to_owned(),
+        Before::NotAsked => "what lies before was not asked".to_owned(),
+        Before::Refused(refused) => format!("{refused} is refused"),
+    }
 }
 
 /// The latest date whose file should be there.

@@ -20,6 +20,8 @@ const LIQUID: [(Dataset, &str); 4] = [
 /// Requests made at most; of a quota that is counted in minutes, at most these.
 const MOST_REQUESTS: u32 = 12;
 const MOST_SLOW_REQUESTS: u32 = 5;
+/// With fewer than this left, the edge of a plan cannot be searched.
+const FEW_LEFT: u32 = 4;
 /// A request that would have to wait longer than this for the quota is not made.
 const MOST_WAIT_SECONDS: f64 = 2.0;
 /// Longest time from asking to the answer's end.
@@ -34,7 +36,7 @@ const FEW_MINUTES: i64 = 10;
 pub struct ApiFacts {
     /// Market by market. Options are not asked for.
     pub markets: Vec<ApiMarket>,
-    /// How far back stocks may be had; none if that was not asked.
+    /// How far back stocks may be had; none if they may not.
     pub reach: Option<Reach>,
     /// Whether there was a question left that the quota, or the time, had no room for.
     pub is_cut_short: bool,
@@ -93,7 +95,7 @@ pub async fn ask_api(client: &RestClient, now: Timestamp) -> ApiFacts {
     }
     let stocks = &markets[0];
     let reach = match stocks.access {
-        ApiAccess::Had(..) => asking.reach(stocks.ticker, stocks.date, Market::NewYork.date_of(now)).await,
+        ApiAccess::Had(..) => Some(asking.reach(stocks.ticker, stocks.date, Market::NewYork.date_of(now)).await),
         _ => None,
     };
     let Asking { is_cut_short, latency, clock_ahead_ms, .. } = asking;
@@ -141,24 +143,21 @@ impl Asking<'_> {
     }
 
     /// How far back a stock may be had of which there are minutes on a date.
-    async fn reach(&mut self, ticker: &str, had: Date, today: Date) -> Option<Reach> {
+    async fn reach(&mut self, ticker: &str, had: Date, today: Date) -> Reach {
         let mut search = Search::new(today, had, Dataset::Stocks.first_date());
-        let mut has_asked = false;
+        if self.left < FEW_LEFT {
+            search = search.frugal();
+        }
         while let Some(wanted) = search.next() {
             let date = first_session(wanted);
-            let answer = match self.ask(Dataset::Stocks, ticker, date).await? {
-                Ok(_) => Answer::Had(date),
-                Err(RestError::NotEntitled { .. }) => Answer::Refused(date),
-                Err(_) => break,
+            let answer = match self.ask(Dataset::Stocks, ticker, date).await {
+                Some(Ok(_)) => Answer::Had(date),
+                Some(Err(RestError::NotEntitled { .. })) => Answer::Refused(date),
+                Some(Err(_)) | None => break,
             };
-            has_asked = true;
             search.take(wanted, answer);
-            if self.left == 0 && search.next().is_some() {
-                self.is_cut_short = true;
-                break;
-            }
         }
-        has_asked.then(|| search.reach())
+        search.reach()
     }
 }
 

@@ -6,4 +6,4 @@ mod reach;
 
 pub use api::{ApiAccess, ApiFacts, ApiMarket, ask_api};
 pub use bucket::{BucketFacts, BucketMarket, FileAccess, Speed, ask_bucket, impatient};
-pub use reach::Reach;
+pub use reach::{Before, Reach};

@@ -10,8 +10,19 @@ pub struct Reach {
     pub newest: Date,
     /// The earliest date that was had.
     pub first: Date,
-    /// The latest date that was refused; none if nothing was.
-    pub refused: Option<Date>,
+    /// What lies before that.
+    pub before: Before,
+}
+
+/// What lies before the earliest date that was had.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Before {
+    /// Nothing: that is all there is.
+    Nothing,
+    /// Perhaps more; there was no room for the question.
+    NotAsked,
+    /// What the plan does not include: this is the latest date that was refused.
+    Refused(Date),
 }
 
 /// Years that plans of the vendor's reach back.
@@ -32,14 +43,24 @@ pub(super) enum Answer {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Search {
     today: Date,
+    /// The first date there is.
+    start: Date,
     floor: Date,
+    /// Whether the first question may be the last one.
+    is_frugal: bool,
     reach: Reach,
 }
 
 impl Search {
     /// Begins with a date that may be had, and the first date there is.
-    pub(super) const fn new(today: Date, had: Date, first: Date) -> Self {
-        Self { today, floor: first, reach: Reach { newest: had, first: had, refused: None } }
+    pub(super) fn new(today: Date, had: Date, start: Date) -> Self {
+        let before = if start < had { Before::NotAsked } else { Before::Nothing };
+        Self { today, start, floor: start, is_frugal: false, reach: Reach { newest: had, first: had, before } }
+    }
+
+    /// The same, beginning with what the smallest plan has: with a question or two that says more than the first date.
+    pub(super) const fn frugal(self) -> Self {
+        Self { is_frugal: true, ..self }
     }
 
     pub(super) const fn reach(&self) -> Reach {
@@ -49,13 +70,19 @@ impl Search {
     /// The date to ask for next: first of all the first one, then by what is usual, then by halves. None when the edge is known
     /// to a week.
     pub(super) fn next(&self) -> Option<Date> {
-        let Reach { first, refused, .. } = self.reach;
-        if refused.is_none() {
-            return (self.floor < first).then_some(self.floor);
-        }
+        let first = self.reach.first;
         let between = |date: &Date| self.floor < *date && *date < first;
         let edges = PLANS_YEARS.map(|years| self.today.saturating_sub(years.years()));
-        let around = |edge: Date| [edge.saturating_sub(NEAR_DAYS.days()), edge.saturating_add(NEAR_DAYS.days())];
+        let around = |edge: Date| [edge.saturating_add(NEAR_DAYS.days()), edge.saturating_sub(NEAR_DAYS.days())];
+        match self.reach.before {
+            Before::Nothing => return None,
+            Before::NotAsked => {
+                let smallest = self.is_frugal && first == self.reach.newest;
+                let smallest = smallest.then(|| around(edges[0])[0]).filter(between);
+                return Some(smallest.unwrap_or(self.start));
+            }
+            Before::Refused(_) => {}
+        }
         let mut usual: Vec<Date> = edges.into_iter().flat_map(around).filter(between).collect();
         usual.sort_unstable();
         if let Some(middle) = usual.get(usual.len() / 2) {
@@ -68,17 +95,20 @@ impl Search {
     /// Takes the answer to a date that was asked for.
     pub(super) fn take(&mut self, asked: Date, answer: Answer) {
         match answer {
-            // Between the two there is nothing.
-            Answer::Had(date) if date >= self.reach.first => self.floor = asked,
-            Answer::Had(date) => self.reach.first = date,
+            Answer::Had(date) => {
+                if date >= self.reach.first {
+                    // Between the two there is nothing.
+                    self.floor = asked;
+                }
+                self.reach.first = date.min(self.reach.first);
+                if asked == self.start {
+                    self.reach.before = Before::Nothing;
+                }
+            }
             Answer::Refused(date) => {
                 self.floor = date;
-                self.reach.refused = Some(date);
+                self.reach.before = Before::Refused(date);
             }
-        }
-        // Whoever may have the first date may have all.
-        if self.reach.refused.is_none() {
-            self.floor = self.reach.first;
         }
     }
 }
@@ -107,12 +137,12 @@ mod tests {
 
     #[test]
     fn usual_plans_are_known_after_a_few_questions() {
-        assert_eq!(search(FIRST), (Reach { newest: NEWEST, first: FIRST, refused: None }, 1));
+        assert_eq!(search(FIRST), (Reach { newest: NEWEST, first: FIRST, before: Before::Nothing }, 1));
         for years in PLANS_YEARS {
             let edge = TODAY.saturating_sub(years.years());
             let (reach, asked) = search(edge);
             assert_eq!(reach.first, edge.saturating_add(3.days()));
-            assert_eq!(reach.refused, Some(edge.saturating_sub(3.days())));
+            assert_eq!(reach.before, Before::Refused(edge.saturating_sub(3.days())));
             assert!(asked <= 5, "{years} years: {asked}");
         }
     }
@@ -122,7 +152,7 @@ mod tests {
         let mut search = Search::new(TODAY, date(2026, 9, 21), FIRST);
         assert_eq!(search.next(), Some(FIRST));
         search.take(FIRST, Answer::Had(date(2026, 9, 21)));
-        assert_eq!((search.next(), search.reach().refused), (None, None));
+        assert_eq!((search.next(), search.reach().before), (None, Before::Nothing));
         let mut search = Search::new(TODAY, NEWEST, FIRST);
         search.take(FIRST, Answer::Refused(FIRST));
         let asked = search.next().unwrap();
@@ -130,12 +160,24 @@ mod tests {
         assert!(search.next().is_none_or(|next| next > asked));
     }
 
+    #[test]
+    fn a_single_question_is_about_the_smallest_plan() {
+        let inner = date(2024, 10, 8);
+        let mut search = Search::new(TODAY, NEWEST, FIRST).frugal();
+        assert_eq!(search.next(), Some(inner));
+        search.take(inner, Answer::Had(inner));
+        assert_eq!(search.reach(), Reach { newest: NEWEST, first: inner, before: Before::NotAsked });
+        assert_eq!(search.next(), Some(FIRST));
+        search.take(FIRST, Answer::Had(FIRST));
+        assert_eq!((search.next(), search.reach().before), (None, Before::Nothing));
+    }
+
     proptest! {
         #[test]
         fn the_edge_lies_between_what_was_refused_and_what_was_had(days in 1_i32..8424) {
             let edge = FIRST.saturating_add(days.days()).min(NEWEST);
             let (reach, asked) = search(edge);
-            let refused = reach.refused.unwrap();
+            let Before::Refused(refused) = reach.before else { panic!("{reach:?}") };
             prop_assert!(refused < edge && edge <= reach.first, "{refused} {edge} {}", reach.first);
             prop_assert!((reach.first - refused).get_days() <= 7);
             // The first date, four steps between eight usual ones, ten halves of the longest stretch without any.
