@@ -3,6 +3,7 @@
 /// Of `backfill`.
 pub(super) const TOP: &str = "\
 Start here:
+  backfill doctor                         what your keys and settings can do
   backfill s3 --days=90                   the last 90 days of the watchlist
   backfill s3 --days=365 --symbol=AAPL    a year of one symbol
   backfill hybrid --symbol=AAPL           files and requests, and today so far
@@ -126,7 +127,7 @@ pub(super) const DOCTOR: &str = "\
 Examples:
   backfill doctor
   backfill doctor --json                  for a program
-  backfill doctor --quiet && backfill hybrid --days=2
+  backfill doctor --quiet                 only what fails, for scripts
 
 Ends with 0 if everything that is set up works, with 3 if something does not. \"not set up\" is no failure, unless neither \
 files nor the REST API can be used. No database is made or changed. Some tens of small requests are made, of the REST API at most \

@@ -10,6 +10,9 @@ use crate::ingest::doctor::{BucketFacts, BucketMarket, FileAccess, Reach, Speed}
 use crate::ingest::source::SourceError;
 use crate::model::{Dataset, Expectation, file_due_at, last_finished_session};
 
+/// The vendor delivers about 900 kB/s over a connection; a tenth of it is worth a word.
+const SLOW_BYTES_PER_SECOND: f64 = 90_000.0;
+
 /// The rows of the bucket; `None` of facts is that nobody is named who asks.
 pub(in crate::cli) fn bucket_checks(
     settings: &Settings,
@@ -98,6 +101,9 @@ fn speed_check(speed: &Result<Speed, SourceError>) -> Check {
         bytes(rate as u64),
         bytes(*size_bytes)
     );
+    if rate < SLOW_BYTES_PER_SECOND && probe.bytes < *size_bytes {
+        return Check::new("s3 speed", State::Warn, found).advising("see what else uses the network, and try again");
+    }
     Check::new("s3 speed", State::Ok, found)
 }
 

@@ -67,9 +67,9 @@ mod tests {
         assert_eq!(
             table(&[check]).to_string(),
             "\
-check  state       what was found                                        what to do
-s3     not set up  word word word word word word word word word word     do
-                   word word word word word word word word word word
+check  state       what was found                                          what to do
+s3     not set up  word word word word word word word word word word word  do
+                   word word word word word word word word word
 "
         );
     }

@@ -1,12 +1,11 @@
 //! What the bucket gives.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 use jiff::civil::Date;
 use jiff::{Timestamp, ToSpan};
-use tokio::time::timeout;
 
 use super::reach::{Answer, Reach, Search};
 use crate::ingest::SilentReporter;
@@ -19,14 +18,14 @@ const NEWEST_DAYS: i32 = 14;
 /// Objects asked for, of each market.
 const MOST_OBJECTS: u32 = 8;
 /// Bytes asked for to see whether an object may be had.
-const FEW_BYTES: u64 = 64;
+const FEW_BYTES: u64 = 1;
 /// Bytes asked for to see how fast they come, and how long that may take.
 const SPEED_BYTES: u64 = 2_000_000;
 const SPEED_PATIENCE: Duration = Duration::from_secs(3);
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Longest time for the questions about one market, once anything was answered.
-const MARKET_PATIENCE: Duration = Duration::from_secs(8);
+/// After this time no further question about a market is begun.
+const LONGEST: Duration = Duration::from_secs(6);
 
 /// How to reach a bucket that is to be asked: with little patience, as a person is waiting.
 pub fn impatient() -> S3Options {
@@ -122,10 +121,7 @@ async fn look_at(
 ) -> (BucketMarket, Option<DayFile>) {
     let (newest, access) = match newest {
         Ok(Some(file)) => {
-            let asking = reach(bucket, &file, Market::NewYork.date_of(now));
-            let access = timeout(MARKET_PATIENCE, asking).await;
-            let slow = |_| Err(SourceError::unreachable(&file.key, "the answers take too long"));
-            let access = access.unwrap_or_else(slow);
+            let access = reach(bucket, &file, Market::NewYork.date_of(now)).await;
             (Some(file), access)
         }
         Ok(None) => (None, Ok(FileAccess::NothingListed)),
@@ -135,13 +131,13 @@ async fn look_at(
 }
 
 async fn reach(bucket: &S3Source, newest: &DayFile, today: Date) -> Result<FileAccess, SourceError> {
-    match may_have(bucket, newest).await? {
-        Ok(_) => {}
-        Err(code) => return Ok(FileAccess::Refused(code)),
+    let began = Instant::now();
+    if let Err(code) = may_have(bucket, newest).await? {
+        return Ok(FileAccess::Refused(code));
     }
     let mut search = Search::new(today, newest.date, newest.dataset.first_date());
     for _ in 1..MOST_OBJECTS {
-        let Some(date) = search.next() else { break };
+        let Some(date) = search.next().filter(|_| began.elapsed() < LONGEST) else { break };
         let listed = bucket.first_listed(newest.dataset, FileKind::Minute, date, &SilentReporter).await?;
         // At the latest the newest one is listed.
         let file = listed.unwrap_or_else(|| newest.clone());

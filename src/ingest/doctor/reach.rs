@@ -138,7 +138,8 @@ mod tests {
             let refused = reach.refused.unwrap();
             prop_assert!(refused < edge && edge <= reach.first, "{refused} {edge} {}", reach.first);
             prop_assert!((reach.first - refused).get_days() <= 7);
-            prop_assert!(asked <= 14);
+            // The first date, four steps between eight usual ones, ten halves of the longest stretch without any.
+            prop_assert!(asked <= 15);
         }
     }
 }

@@ -162,7 +162,7 @@ impl SourceError {
     }
 
     /// A transient failure that has not been retried yet.
-    pub(in crate::ingest) fn unreachable(object: &str, detail: impl Into<String>) -> Self {
+    pub(super) fn unreachable(object: &str, detail: impl Into<String>) -> Self {
         Self::Unreachable { object: object.to_owned(), detail: detail.into(), retry_after: None, tried: None }
     }
 

@@ -28,7 +28,7 @@ pub struct ObjectProbe {
 impl S3Source {
     /// Asks once for the beginning of an object: so many bytes, or what comes of them in a time.
     pub async fn probe(&self, file: &DayFile, most: u64, patience: Duration) -> Result<ObjectProbe, SourceError> {
-        let (began, heard) = (Instant::now(), Heard::default());
+        let (began, heard, patience) = (Instant::now(), Heard::default(), patience.min(self.stall_timeout));
         let request = self.client.get_object().bucket(&self.bucket).key(&file.key);
         let request = request.range(format!("bytes=0-{}", most.max(1) - 1));
         let answer = request.customize().interceptor(heard.clone()).send().await;
@@ -38,7 +38,6 @@ impl S3Source {
             // Whoever does not send parts of objects is not read to the end.
             match timeout_at(began + patience, answer.body.next()).await {
                 Ok(Some(Ok(chunk))) => bytes += chunk.len() as u64,
-                Ok(None) => break,
                 Ok(Some(Err(error))) => {
                     let object = self.object(&file.key);
                     return Err(SourceError::unreachable(&object, format!("the answer broke off: {}", chain(&error))));
@@ -48,7 +47,7 @@ impl S3Source {
                     let seconds = patience.as_secs_f64();
                     return Err(SourceError::unreachable(&object, format!("not a byte in {seconds} s")));
                 }
-                Err(_) => break,
+                Ok(None) | Err(_) => break,
             }
         }
         Ok(ObjectProbe { bytes, elapsed: began.elapsed(), clock_ahead_ms: heard.get() })
