@@ -184,6 +184,7 @@ impl<S: SymbolSink, L: Ledger + 'static, N: Notes> Run<'_, S, L, N> {
                     asked: Arc::clone(&asked),
                     clock: self.context.clock,
                     to: events.clone(),
+                    brought: BTreeMap::new(),
                 };
                 fetching.spawn(fetch(fetcher, Arc::clone(&self.tools.ledger), window));
                 under_way += 1;
@@ -343,7 +344,7 @@ impl<S: SymbolSink, L: Ledger + 'static, N: Notes> Run<'_, S, L, N> {
 }
 
 /// Fetches a window and tells how it went. Nobody listens any more once the run has stopped.
-async fn fetch<L: Ledger>(fetcher: Fetcher, ledger: Arc<Mutex<L>>, window: Window) {
+async fn fetch<L: Ledger>(mut fetcher: Fetcher, ledger: Arc<Mutex<L>>, window: Window) {
     let states = ledger.lock().await.symbol_states(&window.symbol, window.first()..=window.last()).await;
     let how = match states {
         Ok(states) => match fetcher.still_missing(window.clone(), &states).await {
