@@ -12,10 +12,10 @@ use barkeep::sandbox::{Plan, ServeOptions};
 use harness::{Place, Ran, Schema, Vendor, make, query_file, ran};
 use serde_json::Value;
 
-const FROM: &str = "2026-09-14";
+const FROM: &str = "2026-09-21";
 const TO: &str = "2026-10-02";
 
-/// A user's machine and a vendor that has three weeks of stocks.
+/// A user's machine and a vendor that has two weeks of stocks.
 struct World {
     place: Place,
     vendor: Vendor,
@@ -33,7 +33,16 @@ impl World {
     fn in_place(place: Place, change: impl FnOnce(&mut ServeOptions)) -> Self {
         make(&place.bucket(), &[Dataset::Stocks], FROM, TO);
         let vendor = Vendor::serve_with(&place.bucket(), change);
-        Self { place, vendor }
+        let world = Self { place, vendor };
+        // At the usual rate every run takes a second.
+        world.settings_file("rate = '1000/s'");
+        world
+    }
+
+    /// The same without a settings file.
+    fn without_settings(self) -> Self {
+        fs::remove_dir_all(self.place.path("work/barkeep")).unwrap();
+        self
     }
 
     fn faulty(script: &str) -> Self {
@@ -107,7 +116,7 @@ fn all_below(folder: &Path) -> Vec<String> {
 
 #[test]
 fn all_is_well_and_nothing_is_made() {
-    let world = World::new();
+    let world = World::new().without_settings();
     let told = world.doctor();
     told.ends(0)
         .says("settings", "ok", "no .env and no settings file")
@@ -115,7 +124,7 @@ fn all_is_well_and_nothing_is_made() {
         .says("database disk", "ok", "free")
         .says("cache", "ok", "free")
         .says("s3", "ok", "accepts the keys (environment MASSIVE_S3_ACCESS_KEY_ID)")
-        .says("s3 stocks", "ok", "2026-09-14 to 2026-10-02 (all there is)")
+        .says("s3 stocks", "ok", "2026-09-21 to 2026-10-02 (all there is)")
         .says("s3 crypto", "not_set_up", "no file of the last two weeks")
         .says("s3 speed", "ok", "/s over one connection: the newest minute file of stocks")
         .says("rest", "ok", "accepts the key (environment MASSIVE_API_KEY)")
@@ -206,7 +215,7 @@ fn how_far_back_the_plan_reaches_is_found() {
     let row = told.says("s3 stocks", "ok", "is refused").row("s3 stocks").unwrap()["found"].as_str().unwrap();
     // Known to a week.
     let (first, refused) = (&row[..10], &row[row.find('(').unwrap() + 1..][..10]);
-    assert!(first >= "2026-09-23" && ("2026-09-14".."2026-09-23").contains(&refused), "{row}");
+    assert!(first >= "2026-09-23" && ("2026-09-21".."2026-09-23").contains(&refused), "{row}");
     told.ends(0).says("rest stocks", "ok", "back to 2024-10-08 (2024-10-02 is refused)");
     told.says("rest indices", "not_set_up", "not in your plan").says("rest crypto", "ok", "X:BTCUSD");
 
@@ -290,7 +299,7 @@ fn a_slow_quota_is_kept_to_and_shared() {
 
 #[test]
 fn a_quota_that_was_learned_is_told() {
-    let world = World::with(|options| options.rest.quota = Some("2/min".parse().unwrap()));
+    let world = World::with(|options| options.rest.quota = Some("2/min".parse().unwrap())).without_settings();
     world.place.against(&world.vendor, "s3 --days=1 --symbol=SPY").ended(0);
     let told = world.doctor();
     told.ends(0).says("rest", "warn", "too many requests").says("rest quota", "ok", "5/min (learned from a refusal on");
@@ -306,7 +315,7 @@ fn a_database_is_looked_at_and_left_as_it_is() {
     let database = world.place.database();
     let no_key = [("MASSIVE_API_KEY", "")];
     let (before, folder) = (fs::read(&database).unwrap(), all_below(&world.place.path("home")));
-    world.doctor_with(&no_key).ends(0).says("database", "ok", "SQLite 3.").says("database", "ok", "schema 4,");
+    world.doctor_with(&no_key).ends(0).says("database", "ok", "SQLite 3.").says("database", "ok", "schema");
     world.doctor_with(&no_key).ends(0).says("database", "ok", "3 days of files");
     assert_eq!((fs::read(&database).unwrap(), all_below(&world.place.path("home"))), (before, folder));
 
@@ -323,7 +332,7 @@ fn a_database_is_looked_at_and_left_as_it_is() {
     });
 
     query_file(&database, "DELETE FROM barkeep_migrations WHERE version > 2");
-    world.doctor_with(&no_key).ends(0).says("database", "ok", "schema 2 of 4").says(
+    world.doctor_with(&no_key).ends(0).says("database", "ok", "schema 2 of").says(
         "database",
         "ok",
         "brings its tables",
@@ -339,13 +348,12 @@ fn databases_that_cannot_be_used_are_told() {
     let database = world.place.database();
     query_file(&database, "UPDATE barkeep_migrations SET checksum = x'00' WHERE version = 3");
     world.doctor().ends(3).says("database", "fails", "migration 3 differs").says("s3", "ok", "accepts");
-    let newer =
-        "INSERT INTO barkeep_migrations SELECT 5, 'x', installed_on, 1, checksum, 0 FROM barkeep_migrations LIMIT 1";
+    let newer = "INSERT INTO barkeep_migrations SELECT MAX(version) + 1, 'x', installed_on, 1, checksum, 0 FROM barkeep_migrations";
     let other = Place::new();
     let world = World::in_place(other, |_| {});
     world.place.against(&world.vendor, "s3 --days=1 --symbol=SPY").ended(0);
     query_file(&world.place.database(), newer);
-    world.doctor().ends(3).says("database", "fails", "schema 5, and this program knows 4");
+    world.doctor().ends(3).says("database", "fails", "and this program knows");
     fs::write(world.place.database(), "something else ".repeat(100)).unwrap();
     world.doctor().ends(3).says("database", "fails", "is not a barkeep database").says("rest", "ok", "accepts");
     fs::write(world.place.database(), "").unwrap();
@@ -371,7 +379,7 @@ fn postgres_is_looked_at_and_left_as_it_is() {
     let tables = "SELECT tablename::text FROM pg_tables WHERE schemaname = current_schema()";
     assert!(schema.query(tables).is_empty());
     world.place.against(&world.vendor, "s3 --days=3 --symbol=SPY").ended(0);
-    world.doctor_with(&no_key).ends(0).says("database", "ok", "schema 4,").says("database", "ok", "3 days of files");
+    world.doctor_with(&no_key).ends(0).says("database", "ok", "schema").says("database", "ok", "3 days of files");
     let read_only = format!("{}%20-cdefault_transaction_read_only%3Don", schema.url());
     let told = world.doctor_with(&[no_key[0], ("DATABASE_URL", &read_only)]);
     told.ends(0).says("database", "warn", "cannot be written by this user");
@@ -381,7 +389,7 @@ fn postgres_is_looked_at_and_left_as_it_is() {
     world.doctor().ends(0).says("rest stocks", "not_asked", "quota");
 
     schema.execute("DELETE FROM barkeep_migrations WHERE version > 3");
-    world.doctor_with(&no_key).ends(0).says("database", "ok", "schema 3 of 4");
+    world.doctor_with(&no_key).ends(0).says("database", "ok", "schema 3 of");
     assert_eq!(schema.query("SELECT count(*)::text FROM barkeep_migrations"), ["3"]);
     schema.execute("UPDATE barkeep_migrations SET checksum = '\\x00' WHERE version = 2");
     world.doctor_with(&no_key).ends(3).says("database", "fails", "migration 2 differs");
