@@ -157,8 +157,11 @@ impl HybridReport {
     /// What came of it, for people.
     pub fn summary(&self) -> String {
         let mut text = format!("{}\n", self.sources());
-        for told in [amounts(&self.files), rest_amounts(&self.rest)].into_iter().flatten() {
-            text.push_str(&told);
+        if !self.files.days.is_empty() {
+            text.push_str(&amounts(&self.files));
+        }
+        if self.rest.requests > 0 {
+            text.push_str(&rest_amounts(&self.rest));
         }
         text + &self.gaps()
     }

@@ -96,11 +96,12 @@ pub trait BarSink: Send {
         waiting: impl FnOnce() + Send,
     ) -> impl Future<Output = Result<DayState, StoreError>> + Send;
 
-    /// Removes bars of the day that are about to be replaced; says how many.
+    /// Removes bars of the day that are about to be replaced, and forgets which of their VWAPs the REST API made exact; says
+    /// how many.
     fn replace(&mut self, what: &Replace) -> impl Future<Output = Result<u64, StoreError>> + Send;
 
-    /// Removes whatever the REST API has brought of symbols, bars and ledger rows, and forgets which of their VWAPs it made
-    /// exact: a file takes its place. Says how many bars that were. Comes before any other removal of the day.
+    /// Removes whatever bars the REST API has brought of symbols, from the ledger, too: a file takes their place. Bars of
+    /// files whose VWAPs it made exact stay. Says how many bars that were. Comes before any other removal of the day.
     fn replace_rest(&mut self, symbols: &[String]) -> impl Future<Output = Result<u64, StoreError>> + Send;
 
     /// Removes everything that is stored of the day, ledger and coverage included, as if it had never been loaded; says how

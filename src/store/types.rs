@@ -98,6 +98,16 @@ impl RestState {
     pub fn covered(&self) -> TimeframeSet {
         if self.is_provisional { TimeframeSet::EMPTY } else { self.timeframes }
     }
+
+    /// The same when a file has taken the place of its bars: VWAPs that were made exact are so still.
+    pub(super) fn without_bars(self) -> Self {
+        Self { timeframes: TimeframeSet::EMPTY, bars: 0, is_provisional: false, ..self }
+    }
+
+    /// Whether nothing is stored because of it.
+    pub(super) const fn is_nothing(&self) -> bool {
+        self.timeframes.is_empty() && self.exact_vwap.is_empty()
+    }
 }
 
 /// What is stored of one day.
@@ -151,6 +161,16 @@ impl DayState {
             && self.named == other.named
             && rest(self) == rest(other)
             && FileKind::ALL.iter().all(|kind| self.loaded(*kind) == other.loaded(*kind))
+    }
+
+    /// What the REST API has brought of symbols whose bars are to be removed, if it has made VWAPs of them exact: without
+    /// these.
+    pub(super) fn less_exact(&self, what: &Replace) -> Vec<(String, RestState)> {
+        let is_replaced = |symbol: &String| what.symbols.as_ref().is_none_or(|symbols| symbols.contains(symbol));
+        let exact = self.rest.iter().filter(|(_, rest)| !rest.exact_vwap.and(what.timeframes).is_empty());
+        let replaced = exact.filter(|(symbol, _)| is_replaced(symbol));
+        let less = |rest: &RestState| RestState { exact_vwap: rest.exact_vwap.minus(what.timeframes), ..rest.clone() };
+        replaced.map(|(symbol, rest)| (symbol.clone(), less(rest))).collect()
     }
 
     /// What the ledger says of a file.

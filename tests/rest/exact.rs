@@ -51,3 +51,23 @@ fn a_bar_that_differs_keeps_its_estimate() {
     assert_eq!((with("|vendor|"), with("|estimate|")), (exact, left));
     assert!(exact > left && left > 0, "{exact} {left}: the cut goes through a bar");
 }
+
+#[test]
+fn a_file_that_brings_further_bars_leaves_exact_vwaps_known() {
+    for world in World::on_both() {
+        let dates = "--from=2026-10-01 --to=2026-10-02";
+        world.run(&format!("s3 --symbol=SPY --no-official-day --timeframes=1h {dates}")).ended(0);
+        world.run(&format!("rest --symbol=SPY --exact-vwap --timeframes=5m,1h {dates}")).ended(0);
+        let before = world.dump();
+        world.run(&format!("s3 --symbol=SPY --no-official-day --timeframes=5m {dates}")).ended(0);
+        let after = world.dump();
+        let hours = |dump: &crate::harness::Dump| -> Vec<String> {
+            dump.bars.iter().filter(|bar| bar.starts_with("SPY|1h|")).cloned().collect()
+        };
+        assert_eq!(hours(&after), hours(&before));
+        assert!(hours(&after).iter().all(|bar| bar.contains("|vendor|")));
+        world.run("verify").ended(0);
+        let again = world.run(&format!("rest --symbol=SPY --exact-vwap --timeframes=1h {dates} --json")).ended(0);
+        assert_eq!(again.json()["totals"]["requests"], json!(0));
+    }
+}

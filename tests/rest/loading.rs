@@ -167,3 +167,19 @@ fn where_bars_came_from_can_be_asked_in_sql() {
         assert_eq!(told.len(), 2);
     }
 }
+
+#[test]
+fn further_bars_of_minutes_that_the_vendor_has_changed_are_of_one_moment_with_those_there() {
+    let world = World::new();
+    world.run("rest --symbol=SPY --timeframes=day --from=2026-10-02 --to=2026-10-02").ended(0);
+    let before = world.dump();
+    crate::harness::make_with(&world.place.bucket(), "2026-10-02", "2026-10-02", |defects| {
+        defects.replaced.insert(id("2026-10-02"));
+    });
+    let vendor = crate::harness::Vendor::serve(&world.place.bucket());
+    world.place.against(&vendor, "rest --symbol=SPY --timeframes=1m --from=2026-10-02 --to=2026-10-02").ended(0);
+    let after = world.dump();
+    assert_eq!(after.bars_with("SPY|day|").len(), 1);
+    assert_ne!(after.bars_with("SPY|day|"), before.bars_with("SPY|day|"), "the vendor did change it");
+    world.run("verify").ended(0);
+}

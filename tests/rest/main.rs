@@ -10,6 +10,7 @@ mod faults;
 mod history;
 mod hybrid;
 mod loading;
+mod sources;
 mod stopping;
 
 use std::path::Path;

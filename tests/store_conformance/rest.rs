@@ -2,7 +2,9 @@
 
 use barkeep::model::Dataset::Stocks;
 use barkeep::model::{Bar, FileKind, Outcome, Symbol, Timeframe, TimeframeSet, VwapMethod};
-use barkeep::store::{Attempt, Audit, BarReader, BarSink, Ledger, SymbolDay, SymbolDayStored, SymbolDays, SymbolSink};
+use barkeep::store::{
+    Attempt, Audit, BarReader, BarSink, Ledger, Replace, SymbolDay, SymbolDayStored, SymbolDays, SymbolSink,
+};
 use jiff::civil::Date;
 
 use crate::Bench;
@@ -198,6 +200,24 @@ pub async fn estimates_of_files_make_room_for_exact_vwaps(bench: &impl Bench) {
     assert_eq!((stored[0].bars, stored[0].made_exact, stored[0].left_estimated), (1, 1, 4));
     let rest = &state(&mut store, DAY).await.rest["A"];
     assert_eq!((rest.timeframes, rest.exact_vwap, rest.bars), (frames("1m"), frames("5m"), 1));
+    // A file brings the minutes, too: what it brought before keeps its exact VWAPs, and the ledger knows.
+    store.begin_day(Stocks, DAY, || ()).await.unwrap();
+    assert_eq!(store.replace_rest(&["A".to_owned()]).await.unwrap(), 1);
+    store.write(&batch(&[("A", &[minute])])).await.unwrap();
+    store.commit_day(&commit("", &[("A", "1m")], vec![file(FileKind::Minute, "2", 1)])).await.unwrap();
+    let rest = &state(&mut store, DAY).await.rest["A"];
+    assert_eq!((rest.timeframes, rest.exact_vwap, rest.bars), (frames(""), frames("5m"), 0));
+    // Bars that are removed by name are forgotten by name.
+    store.begin_day(Stocks, DAY, || ()).await.unwrap();
+    let of = |symbol: &str| Replace { symbols: Some(vec![symbol.to_owned()]), ..everything() };
+    store.replace(&of("B")).await.unwrap();
+    store.replace(&Replace { timeframes: frames("1m"), ..of("A") }).await.unwrap();
+    store.commit_day(&commit("", &[], vec![file(FileKind::Minute, "2", 0)])).await.unwrap();
+    assert_eq!(state(&mut store, DAY).await.rest["A"].exact_vwap, frames("5m"));
+    store.begin_day(Stocks, DAY, || ()).await.unwrap();
+    store.replace(&of("A")).await.unwrap();
+    store.commit_day(&commit("", &[], vec![file(FileKind::Minute, "2", 0)])).await.unwrap();
+    assert!(state(&mut store, DAY).await.rest.is_empty());
 }
 
 pub async fn a_file_takes_the_place_of_what_was_fetched(bench: &impl Bench) {

@@ -23,7 +23,7 @@ use crate::ingest::rest::{RestClient, RestReport};
 use crate::ingest::source::Source;
 use crate::ingest::{self, Concurrency, DatasetPlan, Reporter, RunReport, make_plan};
 use crate::model::Dataset;
-use crate::store::{AnyStore, Ledger, LoadRate, Watchlist};
+use crate::store::{AnyStore, Ledger, LoadRate};
 
 /// Packed bytes a second that are fetched and loaded, where no run has told: what twelve downloads at once bring from the
 /// vendor, and what a disk brings.
@@ -40,15 +40,8 @@ pub(super) async fn run(args: &HybridArgs, context: &Context, signals: &Signals)
     let source = open_source(settings, args.selection.dataset.unwrap_or(Dataset::Stocks)).await;
     // A folder that was named is there; a bucket may be one that nobody here has keys for.
     let source = if settings.source.is_some() { Ok(source?) } else { source };
-    let mut store = if request.dry_run { context.existing_store().await? } else { Some(context.store().await?) };
-    let watched = match &mut store {
-        Some(store) => store.watchlist().await.map_err(store_error)?.into_iter().map(|entry| entry.symbol).collect(),
-        None => Vec::new(),
-    };
-    let (selections, said_first) = request.selections(&watched)?;
-    if let Some(line) = said_first.filter(|_| !context.quiet) {
-        warn(&line);
-    }
+    let mut store = context.store_of(&request).await?;
+    let selections = context.selections(&request, store.as_mut()).await?;
     let reporter = reporter(context.quiet, context.json, Context::has_terminal(), settings.color.value);
     let api = Api::open(context, store.as_ref(), &reporter).await;
     let hybrid = Hybrid { request, selections, exact_vwap: args.api.exact_vwap, context, signals, reporter };

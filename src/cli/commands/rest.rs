@@ -21,7 +21,7 @@ use crate::config::Settings;
 use crate::ingest::Reporter;
 use crate::ingest::rest::{self, Asked, DatasetPlan, RestClient, RestReport, RestRunError, Tools};
 use crate::model::{Dataset, Symbol, Timeframe};
-use crate::store::{AnyStore, Noting, Watchlist};
+use crate::store::{AnyStore, Noting};
 
 /// Loads bars by requests.
 pub(super) async fn run(args: &RestArgs, context: &Context, signals: &Signals) -> Result<Exit, CliError> {
@@ -31,15 +31,8 @@ pub(super) async fn run(args: &RestArgs, context: &Context, signals: &Signals) -
         return Err(RequestError::RestOfAll.into());
     }
     key(context)?;
-    let mut store = if request.dry_run { context.existing_store().await? } else { Some(context.store().await?) };
-    let watched = match &mut store {
-        Some(store) => store.watchlist().await.map_err(store_error)?.into_iter().map(|entry| entry.symbol).collect(),
-        None => Vec::new(),
-    };
-    let (selections, said_first) = request.selections(&watched)?;
-    if let Some(line) = said_first.filter(|_| !context.quiet) {
-        warn(&line);
-    }
+    let mut store = context.store_of(&request).await?;
+    let selections = context.selections(&request, store.as_mut()).await?;
     let reporter = reporter(context.quiet, context.json, Context::has_terminal(), settings.color.value);
     let mut api = Api::open(context, store.as_ref(), &reporter).await?;
     let effective = settings_of(&request, &selections, args.api.exact_vwap, settings);

@@ -18,7 +18,7 @@ use crate::ingest::source::{
 };
 use crate::ingest::{self, Concurrency, DatasetPlan, Outcome, Reporter, RunError, RunReport, Sharing, make_plan};
 use crate::model::{Dataset, Symbol};
-use crate::store::{AnyClaims, AnyStore, BarReader, Claiming, Ledger, Watchlist};
+use crate::store::{AnyClaims, AnyStore, BarReader, Claiming, Ledger};
 
 /// Loads day files.
 pub(super) async fn run(args: &IngestArgs, context: &Context, signals: &Signals) -> Result<Exit, CliError> {
@@ -27,16 +27,8 @@ pub(super) async fn run(args: &IngestArgs, context: &Context, signals: &Signals)
     let dataset = args.selection.dataset.unwrap_or(Dataset::Stocks);
     // Before the database, so that a wrong folder or missing keys leave no empty one behind.
     let source = open_source(settings, dataset).await?;
-    // A dry run leaves nothing behind, not even an empty database.
-    let mut store = if request.dry_run { context.existing_store().await? } else { Some(context.store().await?) };
-    let watched = match &mut store {
-        Some(store) => store.watchlist().await.map_err(store_error)?.into_iter().map(|entry| entry.symbol).collect(),
-        None => Vec::new(),
-    };
-    let (selections, said_first) = request.selections(&watched)?;
-    if let Some(line) = said_first.filter(|_| !context.quiet) {
-        warn(&line);
-    }
+    let mut store = context.store_of(&request).await?;
+    let selections = context.selections(&request, store.as_mut()).await?;
     let reporter = reporter(context.quiet, context.json, Context::has_terminal(), settings.color.value);
 
     let effective = effective_settings(&request, &selections, settings);

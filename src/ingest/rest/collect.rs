@@ -1,5 +1,6 @@
 //! Windows fetched one after the other for someone who waits for their bars.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::civil::Date;
@@ -77,7 +78,7 @@ async fn fetch(
     pages: &mut Vec<SymbolDays>,
 ) -> Ended {
     let (to, mut arriving) = mpsc::channel(1);
-    let fetcher = Fetcher { client: Arc::clone(client), asked: Arc::clone(asked), clock, to };
+    let fetcher = Fetcher { client: Arc::clone(client), asked: Arc::clone(asked), clock, to, brought: BTreeMap::new() };
     // The fetcher goes with the future: then nothing more arrives.
     let fetching = async move { fetcher.window(window.clone()).await };
     let taking = async {

@@ -11,7 +11,7 @@ use super::plan::{Asked, Window, is_missing, is_provisional};
 use super::{RestClient, RestError, Timeliness};
 use crate::ingest::Rejects;
 use crate::ingest::context::Clock;
-use crate::model::{Expectation, Symbol};
+use crate::model::{Expectation, Symbol, TimeframeSet};
 use crate::store::{DayState, StoreError, SymbolDay, SymbolDays};
 
 /// What a fetch tells the writer.
@@ -52,6 +52,9 @@ pub(super) struct Fetcher {
     pub(super) asked: Arc<Asked>,
     pub(super) clock: Clock,
     pub(super) to: mpsc::Sender<Event>,
+    /// What requests have brought of the symbol before: made again of the same minutes as what is asked for now, as the
+    /// vendor may have changed them meanwhile.
+    pub(super) brought: BTreeMap<Date, TimeframeSet>,
 }
 
 /// How a pass over the pages of a window ended.
@@ -65,8 +68,10 @@ struct Pass {
 
 impl Fetcher {
     /// The window without what another process has stored since the plan was made.
-    pub(super) async fn still_missing(&self, window: Window, states: &BTreeMap<Date, DayState>) -> Option<Window> {
+    pub(super) async fn still_missing(&mut self, window: Window, states: &BTreeMap<Date, DayState>) -> Option<Window> {
         let Window { symbol, dates } = window;
+        let brought = |state: &DayState| state.rest.get(symbol.as_str()).map(|rest| rest.timeframes);
+        self.brought = states.iter().filter_map(|(date, state)| Some((*date, brought(state)?))).collect();
         let none = DayState::default();
         let is_missing = |date: &Date| {
             let state = states.get(date).unwrap_or(&none);
@@ -146,9 +151,10 @@ impl Fetcher {
 
     async fn send(&self, symbol: &Symbol, days: Vec<DayMinutes>, rejects: Rejects, pass: &Pass) {
         let (asked, now) = (&self.asked, self.clock.now());
-        let roll_up = |day: &DayMinutes| SymbolDay {
-            is_absent_in_file: asked.is_absent(symbol.as_str(), day.date),
-            ..roll_up_day(asked.dataset, day, asked.timeframes, now, pass.is_delayed)
+        let roll_up = |day: &DayMinutes| {
+            let timeframes = asked.timeframes.union(self.brought.get(&day.date).copied().unwrap_or_default());
+            let is_absent_in_file = asked.is_absent(symbol.as_str(), day.date);
+            SymbolDay { is_absent_in_file, ..roll_up_day(asked.dataset, day, timeframes, now, pass.is_delayed) }
         };
         let conflicting = days.iter().map(|day| day.conflicting).sum();
         let days: Vec<SymbolDay> = days.iter().map(roll_up).collect();

@@ -184,6 +184,7 @@ impl<S: SymbolSink, L: Ledger + 'static, N: Notes> Run<'_, S, L, N> {
                     asked: Arc::clone(&asked),
                     clock: self.context.clock,
                     to: events.clone(),
+                    brought: BTreeMap::new(),
                 };
                 fetching.spawn(fetch(fetcher, Arc::clone(&self.tools.ledger), window));
                 under_way += 1;
@@ -334,15 +335,16 @@ impl<S: SymbolSink, L: Ledger + 'static, N: Notes> Run<'_, S, L, N> {
             done => self.began.elapsed().as_secs_f64() * left as f64 / done as f64,
         };
         let by_quota = self.tools.client.seconds_for(left);
-        // What the quota makes wait for comes in bursts: the pace so far says nothing of it.
-        let seconds = if by_quota > left as f64 { by_quota } else { by_quota.max(at_this_pace) };
+        // Of a slow rate requests come in bursts, and the pace so far says nothing.
+        let is_slow = self.tools.client.quota().rate().spacing() > Duration::from_secs(1);
+        let seconds = if is_slow { by_quota } else { by_quota.max(at_this_pace) };
         let left = Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX);
         self.context.reporter.requests(self.done, self.planned, left);
     }
 }
 
 /// Fetches a window and tells how it went. Nobody listens any more once the run has stopped.
-async fn fetch<L: Ledger>(fetcher: Fetcher, ledger: Arc<Mutex<L>>, window: Window) {
+async fn fetch<L: Ledger>(mut fetcher: Fetcher, ledger: Arc<Mutex<L>>, window: Window) {
     let states = ledger.lock().await.symbol_states(&window.symbol, window.first()..=window.last()).await;
     let how = match states {
         Ok(states) => match fetcher.still_missing(window.clone(), &states).await {

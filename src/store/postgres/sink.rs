@@ -14,8 +14,8 @@ use super::ledger::read_states;
 use super::transaction::Access;
 use super::{PostgresStore, StoreError, sql};
 use crate::model::{Dataset, FileKind, TimeframeSet, midnight};
-use crate::store::values::count;
-use crate::store::{BarBatch, BarSink, DayCommit, DayState, Replace};
+use crate::store::values::{count, stored};
+use crate::store::{BarBatch, BarSink, DayCommit, DayState, Replace, RestState};
 
 /// How often it is looked whether another process is done with a day.
 const LOOKED_AGAIN_AFTER: Duration = Duration::from_millis(100);
@@ -50,6 +50,18 @@ pub(super) struct OpenDay {
     pub(super) restated: Vec<Replace>,
 }
 
+/// What is left of what the REST API has brought of symbols.
+const LEFT: &str = "
+UPDATE rest_ledger r SET timeframes = l.timeframes, provisional = l.provisional, bars_written = l.bars,
+    exact_vwap = l.exact_vwap
+FROM unnest($3::text[], $4::text[], $5::boolean[], $6::bigint[], $7::text[])
+    AS l (symbol, timeframes, provisional, bars, exact_vwap)
+WHERE r.dataset = $1 AND r.session_date = $2::date AND r.symbol = l.symbol";
+
+const NOTHING_LEFT: &str = "
+DELETE FROM rest_ledger
+WHERE dataset = $1 AND session_date = $2::date AND symbol = ANY($3) AND timeframes = '' AND exact_vwap = ''";
+
 impl BarSink for PostgresStore {
     async fn begin_day(
         &mut self,
@@ -82,6 +94,8 @@ impl BarSink for PostgresStore {
             *kept = if whole { 0 } else { kept.saturating_sub(of_kind) };
             removed += of_kind;
         }
+        let left = self.day().state.less_exact(what);
+        self.write_left(left).await?;
         if what.restated {
             self.day_mut().restated.push(what.clone());
         }
@@ -93,19 +107,18 @@ impl BarSink for PostgresStore {
         let day = self.day_mut();
         // Mostly all of them have the same timeframes: one statement removes their bars.
         let mut brought: BTreeMap<TimeframeSet, Vec<String>> = BTreeMap::new();
+        let mut left = Vec::new();
         for symbol in symbols {
             let Some(rest) = day.state.rest.remove(symbol) else { continue };
             let timeframes = rest.timeframes.minus(day.state.covered_by_files(symbol));
             brought.entry(timeframes).or_default().push(symbol.clone());
+            left.push((symbol.clone(), rest.without_bars()));
         }
-        let (dataset, date) = (day.dataset, day.date.to_string());
         let mut removed = 0;
         for (timeframes, symbols) in brought {
             removed += self.remove(timeframes, Some(&symbols), false).await?;
-            let delete = "DELETE FROM rest_ledger WHERE dataset = $1 AND session_date = $2::date AND symbol = ANY($3)";
-            let delete = sqlx::query(delete).bind(dataset.as_str()).bind(&date).bind(symbols);
-            self.work("write the ledger").execute(delete).await?;
         }
+        self.write_left(left).await?;
         Ok(removed)
     }
 
@@ -229,6 +242,32 @@ impl PostgresStore {
                 Err(error)
             }
         }
+    }
+
+    /// Writes what is left of what the REST API has brought of symbols.
+    async fn write_left(&mut self, left: Vec<(String, RestState)>) -> Result<(), StoreError> {
+        if left.is_empty() {
+            return Ok(());
+        }
+        let (symbols, rests): (Vec<String>, Vec<RestState>) = left.into_iter().unzip();
+        let (dataset, date) = (self.day().dataset, self.day().date.to_string());
+        let texts = |text: fn(&RestState) -> String| rests.iter().map(text).collect::<Vec<_>>();
+        let update = sqlx::query(LEFT)
+            .bind(dataset.as_str())
+            .bind(&date)
+            .bind(&symbols)
+            .bind(texts(|rest| rest.timeframes.to_string()))
+            .bind(rests.iter().map(|rest| rest.is_provisional).collect::<Vec<_>>())
+            .bind(rests.iter().map(|rest| stored(rest.bars)).collect::<Vec<_>>())
+            .bind(texts(|rest| rest.exact_vwap.to_string()));
+        let delete = sqlx::query(NOTHING_LEFT).bind(dataset.as_str()).bind(&date).bind(&symbols);
+        let mut work = self.work("write the ledger");
+        work.execute(update).await?;
+        work.execute(delete).await?;
+        let day = self.day_mut();
+        day.state.rest.retain(|symbol, _| !symbols.contains(symbol));
+        day.state.rest.extend(symbols.into_iter().zip(rests).filter(|(_, rest)| !rest.is_nothing()));
+        Ok(())
     }
 
     /// Removes bars of the day; sets them aside if they are to be compared.

@@ -9,7 +9,8 @@ use sqlx::{AssertSqlSafe, Executor};
 use super::shape::{PriceScale, Shape, Shapes};
 use super::{LONGEST_WAIT, OpenDay, SqliteStore, bulk, by_code, is_busy, ledger, named};
 use crate::model::{Dataset, FileKind, Timeframe, TimeframeSet, VwapMethod};
-use crate::store::{BarBatch, BarSink, DayCommit, DayState, Replace, StoreError};
+use crate::store::values::stored;
+use crate::store::{BarBatch, BarSink, DayCommit, DayState, Replace, RestState, StoreError};
 
 /// After how long a wait is said.
 const SAID_AFTER: Duration = Duration::from_secs(2);
@@ -45,6 +46,9 @@ impl BarSink for SqliteStore {
             *kept = if whole { 0 } else { kept.saturating_sub(of_kind) };
             removed += of_kind;
         }
+        for (symbol, rest) in self.day().state.less_exact(what) {
+            self.write_left(&symbol, rest).await?;
+        }
         if what.restated {
             self.day_mut().restated.push(what.clone());
         }
@@ -62,14 +66,7 @@ impl BarSink for SqliteStore {
             let Some(rest) = day.state.rest.remove(symbol) else { continue };
             let timeframes = rest.timeframes.minus(day.state.covered_by_files(symbol));
             removed += self.remove(timeframes, Some(symbol)).await?;
-            let day = self.day();
-            sqlx::query("DELETE FROM rest_ledger WHERE dataset = ?1 AND session_date = ?2 AND symbol = ?3")
-                .bind(day.dataset.as_str())
-                .bind(day.date.clone())
-                .bind(symbol)
-                .execute(&mut self.connection)
-                .await
-                .map_err(self.error("write the ledger"))?;
+            self.write_left(symbol, rest.without_bars()).await?;
         }
         Ok(removed)
     }
@@ -168,6 +165,29 @@ impl SqliteStore {
         let sql = format!("DELETE FROM bars WHERE {}", condition("", timeframes, symbol));
         let remove = sqlx::query(AssertSqlSafe(sql)).bind(self.day().day_id).bind(symbol);
         Ok(remove.execute(&mut self.connection).await.map_err(self.error("remove bars"))?.rows_affected())
+    }
+
+    /// Writes what is left of what the REST API has brought of a symbol.
+    async fn write_left(&mut self, symbol: &str, rest: RestState) -> Result<(), StoreError> {
+        let day = self.day_mut();
+        day.state.rest.remove(symbol);
+        let sql = if rest.is_nothing() {
+            "DELETE FROM rest_ledger WHERE dataset = ?1 AND session_date = ?2 AND symbol = ?3"
+        } else {
+            "UPDATE rest_ledger SET timeframes = ?4, provisional = ?5, bars_written = ?6, exact_vwap = ?7
+             WHERE dataset = ?1 AND session_date = ?2 AND symbol = ?3"
+        };
+        let mut write = sqlx::query(sql).bind(day.dataset.as_str()).bind(day.date.clone()).bind(symbol);
+        if !rest.is_nothing() {
+            write = write
+                .bind(rest.timeframes.to_string())
+                .bind(rest.is_provisional)
+                .bind(stored(rest.bars))
+                .bind(rest.exact_vwap.to_string());
+            day.state.rest.insert(symbol.to_owned(), rest);
+        }
+        write.execute(&mut self.connection).await.map_err(self.error("write the ledger"))?;
+        Ok(())
     }
 
     /// Keeps a copy of bars that are about to be removed, to be compared with what takes their place.
