@@ -4,6 +4,7 @@
 mod pages;
 mod quota;
 mod refusals;
+mod runs;
 #[path = "../source_s3/server.rs"]
 #[expect(dead_code, reason = "objects and their ranges are of the other protocol")]
 mod server;

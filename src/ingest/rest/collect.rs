@@ -59,7 +59,7 @@ pub async fn collect(
                     }
                     Verdict::Day(outcome) => (left.dates, outcome, error.to_string()),
                 },
-                Ended::Whole | Ended::Store(_) => (Vec::new(), Outcome::Loaded, String::new()),
+                Ended::Whole | Ended::Store(_) | Ended::Panicked => (Vec::new(), Outcome::Loaded, String::new()),
             },
         };
         queue.done(&window);

@@ -91,8 +91,8 @@ impl DayCutter {
     }
 }
 
-/// Rolls a day up. Of one whose session is not over, the bars that are known by now: those whose last minute has ended, and
-/// can have been reported (`is_delayed`: a plan whose data lag).
+/// Rolls a day up. Of one whose session was not over when its minutes were asked for (`now`), the bars that were known then:
+/// those whose last minute had ended, and can have been reported (`is_delayed`: a plan whose data lag).
 pub fn roll_up_day(
     dataset: Dataset,
     day: &DayMinutes,

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use jiff::civil::Date;
 use tokio::sync::mpsc;
 
@@ -34,6 +35,8 @@ pub(super) enum Ended {
     Broken { left: Window, error: RestError },
     /// The ledger could not be read.
     Store(StoreError),
+    /// Nobody knows.
+    Panicked,
 }
 
 /// Days on their way to the store.
@@ -64,6 +67,8 @@ struct Pass {
     /// What the last page said of the vendor's plan.
     is_delayed: bool,
     request: String,
+    /// When the last page was asked for: what was traded after may be missing from it.
+    asked_at: Timestamp,
 }
 
 impl Fetcher {
@@ -120,12 +125,15 @@ impl Fetcher {
     async fn pass(&self, window: &mut Window) -> Result<Pass, RestError> {
         let mut pages = self.client.minutes(&window.symbol, window.range_ms());
         let mut cutter = DayCutter::new(self.asked.dataset, &window.dates);
-        let mut pass = Pass { empty: Vec::new(), is_delayed: false, request: pages.request().to_owned() };
+        let (asked_at, request) = (self.clock.now(), pages.request().to_owned());
+        let mut pass = Pass { empty: Vec::new(), is_delayed: false, request, asked_at };
         loop {
+            let asked_at = self.clock.now();
             let page = pages.next().await?;
             let (days, rejects, is_last) = match page {
                 Some(page) => {
                     pass.is_delayed = page.timeliness == Timeliness::Delayed;
+                    pass.asked_at = asked_at;
                     (cutter.add(&page.rows), page.rejects, false)
                 }
                 None => (cutter.finish(), Rejects::default(), true),
@@ -150,11 +158,11 @@ impl Fetcher {
     }
 
     async fn send(&self, symbol: &Symbol, days: Vec<DayMinutes>, rejects: Rejects, pass: &Pass) {
-        let (asked, now) = (&self.asked, self.clock.now());
+        let (asked, asked_at) = (&self.asked, pass.asked_at);
         let roll_up = |day: &DayMinutes| {
             let timeframes = asked.timeframes.union(self.brought.get(&day.date).copied().unwrap_or_default());
             let is_absent_in_file = asked.is_absent(symbol.as_str(), day.date);
-            SymbolDay { is_absent_in_file, ..roll_up_day(asked.dataset, day, timeframes, now, pass.is_delayed) }
+            SymbolDay { is_absent_in_file, ..roll_up_day(asked.dataset, day, timeframes, asked_at, pass.is_delayed) }
         };
         let conflicting = days.iter().map(|day| day.conflicting).sum();
         let days: Vec<SymbolDay> = days.iter().map(roll_up).collect();
@@ -164,8 +172,8 @@ impl Fetcher {
             request: pass.request.clone(),
             days,
             exact_vwap: asked.exact_vwap,
-            started_at: now,
-            finished_at: now,
+            started_at: asked_at,
+            finished_at: self.clock.now(),
         };
         let fetched = Fetched { symbol: symbol.clone(), days, rejects, conflicting };
         let _ = self.to.send(Event::Days(Box::new(fetched))).await;

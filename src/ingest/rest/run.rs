@@ -1,13 +1,13 @@
 //! Carrying plans out: several requests at a time, one writer, a transaction per page.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use jiff::civil::Date;
 use tokio::sync::{Mutex, mpsc};
-use tokio::task::JoinSet;
+use tokio::task::{self, JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use super::fetch::{Ended, Event, Fetched, Fetcher};
@@ -169,6 +169,7 @@ impl<S: SymbolSink, L: Ledger + 'static, N: Notes> Run<'_, S, L, N> {
         let (events, mut arriving) = mpsc::channel(self.tools.concurrency.max(1));
         // Owned by this set: they end with the run, whichever way that ends.
         let mut fetching = JoinSet::new();
+        let mut given_out: HashMap<task::Id, Window> = HashMap::new();
         let mut under_way = 0;
         self.tell_progress();
         loop {
@@ -186,7 +187,8 @@ impl<S: SymbolSink, L: Ledger + 'static, N: Notes> Run<'_, S, L, N> {
                     to: events.clone(),
                     brought: BTreeMap::new(),
                 };
-                fetching.spawn(fetch(fetcher, Arc::clone(&self.tools.ledger), window));
+                let task = fetching.spawn(fetch(fetcher, Arc::clone(&self.tools.ledger), window.clone()));
+                given_out.insert(task.id(), window);
                 under_way += 1;
             }
             if under_way == 0 {
@@ -195,7 +197,17 @@ impl<S: SymbolSink, L: Ledger + 'static, N: Notes> Run<'_, S, L, N> {
             let event = tokio::select! {
                 biased;
                 () = self.context.stop.cancelled() => break,
+                // All that a task has told comes before its end.
                 event = arriving.recv() => event,
+                Some(ended) = fetching.join_next_with_id() => match ended {
+                    Ok((id, ())) => {
+                        given_out.remove(&id);
+                        continue;
+                    }
+                    Err(broken) => {
+                        given_out.remove(&broken.id()).map(|window| Event::Ended { window, how: Ended::Panicked })
+                    }
+                },
             };
             let Some(event) = event else { break };
             under_way -= usize::from(matches!(event, Event::Ended { .. }));
@@ -223,6 +235,17 @@ impl<S: SymbolSink, L: Ledger + 'static, N: Notes> Run<'_, S, L, N> {
                         self.outage.wait(error, &self.context).await?;
                         queue.again(window);
                         return Ok(());
+                    }
+                    Ended::Panicked => {
+                        queue.done(&window);
+                        let is_told = |date: &Date| {
+                            let of_day =
+                                |day: &SymbolDayReport| (&*day.symbol, day.date) == (window.symbol.as_str(), *date);
+                            self.report.days.iter().any(of_day)
+                        };
+                        let left: Vec<Date> = window.dates.iter().copied().filter(|date| !is_told(date)).collect();
+                        let detail = "the fetch failed; please report this".to_owned();
+                        self.attempted(asked, &window.symbol, &left, Outcome::Failed, detail).await?;
                     }
                     Ended::Broken { left, error } => match error.verdict() {
                         Verdict::EndsTheRun => return Err(error.into()),
