@@ -37,10 +37,8 @@ struct Of {
 impl Of {
     fn words(&self) -> String {
         let list = |set: &BTreeSet<&str>| set.iter().copied().collect::<Vec<_>>().join(",");
-        let symbols = match self.symbols.is_empty() {
-            true => "--all".to_owned(),
-            false => format!("--symbols={}", list(&self.symbols)),
-        };
+        let symbols =
+            if self.symbols.is_empty() { "--all".to_owned() } else { format!("--symbols={}", list(&self.symbols)) };
         let (from, to) = (self.days[0], self.days[self.days.len() - 1]);
         format!("{symbols} --timeframes={} --from={from} --to={to}", list(&self.timeframes))
     }
@@ -164,7 +162,9 @@ impl Day {
             if lacks || exact && estimated {
                 // All that requests have brought is of one moment.
                 brought.extend(free.into_iter().map(|one| (one, version)));
-                brought.values_mut().for_each(|of| *of = version);
+                for of in brought.values_mut() {
+                    *of = version;
+                }
                 for one in by_file.into_iter().filter(|_| exact) {
                     self.exact.entry((symbol, one)).or_default().push(version);
                 }
