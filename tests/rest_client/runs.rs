@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use barkeep::ingest::SilentReporter;
 use barkeep::ingest::rest::{Asked, RestClient, RestReport, Tools, make_plan, run};
-use barkeep::model::{Dataset, FileKind, Outcome, Symbol};
+use barkeep::model::{Dataset, FileKind, Market, Outcome, Symbol};
 use barkeep::store::sqlite::SqliteStore;
 use barkeep::store::{Attempt, DayState, FileVersion, Ledger, LoadRate, Noting, Restatement, StoreError};
 use jiff::Timestamp;
@@ -17,7 +18,7 @@ use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 
 use crate::server::{Reply, Request, Server};
-use crate::{options, own_quota, row};
+use crate::{options, own_quota, page_url, row};
 
 const DAY: Date = date(2026, 10, 2);
 
@@ -116,10 +117,16 @@ fn told(report: &RestReport) -> Vec<(&str, Date, Outcome, u64)> {
 
 /// Rows of whatever symbol was asked for, minutes after the open of the day.
 fn of_symbol(request: &Request, minutes: &[i64]) -> Reply {
-    let ticker = request.path.split('/').nth(4).unwrap();
+    page_of(request.path.split('/').nth(4).unwrap(), minutes, None)
+}
+
+fn page_of(ticker: &str, minutes: &[i64], next: Option<String>) -> Reply {
     let rows: Vec<_> = minutes.iter().map(|minute| row(*minute)).collect();
-    let body = json!({"adjusted": false, "queryCount": rows.len(), "resultsCount": rows.len(), "status": "OK",
+    let mut body = json!({"adjusted": false, "queryCount": rows.len(), "resultsCount": rows.len(), "status": "OK",
         "request_id": "R", "ticker": ticker, "results": rows});
+    if let Some(next) = next {
+        body["next_url"] = next.into();
+    }
     Reply::new(200, body.to_string())
 }
 
@@ -142,4 +149,60 @@ async fn a_minute_that_ends_while_its_answer_is_on_the_way_is_withheld() {
     })
     .await;
     assert_eq!(told(&report), [("SPY", DAY, Outcome::Provisional, 1)]);
+}
+
+/// The date that a request of minutes reaches to.
+fn reaches(request: &Request) -> Date {
+    let to = request.path.split('/').nth(9).unwrap();
+    Market::NewYork.date_of(Timestamp::from_millisecond(to.parse().unwrap()).unwrap())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_plan_without_the_session_under_way_has_the_days_before() {
+    const TODAY: Date = date(2026, 10, 5);
+    for (words, outcome) in [
+        ("Attempted to request today's data before end of day. Please upgrade your plan", Outcome::NotDue),
+        ("Your plan doesn't include this data timeframe. Please upgrade your plan", Outcome::NotDue),
+        ("You are not entitled to this data. Please upgrade your plan", Outcome::NotEntitled),
+    ] {
+        let asked = Arc::new(AtomicU64::new(0));
+        let count = Arc::clone(&asked);
+        let report = load(&["AAPL", "SPY"], DAY..=TODAY, "2026-10-05T16:00:00Z", move |request, _| {
+            count.fetch_add(1, Ordering::Relaxed);
+            if reaches(request) == TODAY {
+                return Reply::new(403, json!({"status": "NOT_AUTHORIZED", "message": words}).to_string());
+            }
+            of_symbol(request, &[0])
+        })
+        .await;
+        let expected = ["AAPL", "SPY"].map(|symbol| [(symbol, DAY, Outcome::Loaded, 1), (symbol, TODAY, outcome, 0)]);
+        assert_eq!(told(&report), expected.concat(), "{words}");
+        assert!(report.days[1].detail.as_ref().unwrap().contains(words), "{:?}", report.days[1]);
+        assert!(asked.load(Ordering::Relaxed) <= 5, "found once for all symbols, but for those under way");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rows_out_of_order_make_no_half_days() {
+    const BEFORE: Date = date(2026, 10, 1);
+    const A_DAY: i64 = 24 * 60;
+    let report = load(&["SPY"], BEFORE..=DAY, "2026-10-05T16:00:00Z", |request, _| {
+        of_symbol(request, &[1, -A_DAY, 0, 1 - A_DAY])
+    })
+    .await;
+    assert_eq!(told(&report), [("SPY", BEFORE, Outcome::Loaded, 2), ("SPY", DAY, Outcome::Loaded, 2)]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_that_goes_back_ends_with_the_days_that_were_whole() {
+    const BEFORE: Date = date(2026, 10, 1);
+    const A_DAY: i64 = 24 * 60;
+    let report = load(&["SPY"], BEFORE..=DAY, "2026-10-05T16:00:00Z", |request, _| {
+        if request.path.ends_with("/next") {
+            return page_of("SPY", &[5 - A_DAY, 6], None);
+        }
+        page_of("SPY", &[-A_DAY, 0, 5], Some(page_url(request, "2")))
+    })
+    .await;
+    assert_eq!(told(&report), [("SPY", BEFORE, Outcome::Loaded, 1), ("SPY", DAY, Outcome::Damaged, 0)]);
 }

@@ -130,7 +130,9 @@ impl Answer {
                 RestError::TooManyRequests { what, message, retry_after, tried }
             }
             (403, _) | (200, "NOT_AUTHORIZED") => {
-                let why = if has("timeframe") || has("history") || has("historical") {
+                let why = if has("end of day") {
+                    Entitlement::EndOfDay
+                } else if has("timeframe") || has("history") || has("historical") {
                     Entitlement::History
                 } else if has("entitled") || has("upgrade") || has("include") {
                     Entitlement::Plan

@@ -40,7 +40,7 @@ pub async fn collect(
     loop {
         let mut refused = Vec::new();
         let next = queue.next(clock.now(), &mut refused);
-        let refused = refused.into_iter().map(|(_, date, detail)| (date, Outcome::NotEntitled, detail));
+        let refused = refused.into_iter().map(|(_, date, outcome, detail)| (date, outcome, detail));
         collected.broken.extend(refused);
         let Some(window) = next else { break };
         let (dates, outcome, detail) = match &collected.ended_by {
@@ -49,9 +49,11 @@ pub async fn collect(
                 Ended::Broken { left, error } => match error.verdict() {
                     Verdict::Refused(why) => {
                         let refused = left.refused(why, &error, clock.now());
-                        let (dates, detail) = (refused.dates.clone(), refused.refusal.detail.clone());
+                        let told = refused.refusal.as_ref().map(|refusal| (refusal.outcome(), refusal.detail.clone()));
+                        let (outcome, detail) = told.unwrap_or((Outcome::NotEntitled, String::new()));
+                        let dates = refused.dates.clone();
                         queue.refused(&window, refused, clock.now());
-                        (dates, Outcome::NotEntitled, detail)
+                        (dates, outcome, detail)
                     }
                     Verdict::EndsTheRun => {
                         collected.ended_by = Some(error.to_string());

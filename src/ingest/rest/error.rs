@@ -10,8 +10,10 @@ use crate::net::{GaveUp, RetryError, Retryable};
 pub enum Entitlement {
     /// The market or the endpoint.
     Plan,
-    /// Dates as old as these.
+    /// Dates as old as these; the vendor says the same of dates that are yet to come.
     History,
+    /// A day that is not over.
+    EndOfDay,
     /// The vendor does not say.
     Unknown,
 }
@@ -23,6 +25,7 @@ impl Entitlement {
             Self::History => {
                 "the subscription's plan does not reach back to these dates; ask for later ones (--from, --days)"
             }
+            Self::EndOfDay => "the subscription's plan has days only when they are over",
             Self::Unknown => "the subscription's plan may not include this market or these dates",
         }
     }

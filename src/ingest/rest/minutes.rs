@@ -41,7 +41,7 @@ pub struct RawMinute {
 pub struct Page {
     /// Whether the vendor calls its data late.
     pub timeliness: Timeliness,
-    /// The minutes, in the vendor's order, which is asked to ascend. Whatever it sends twice stands here twice.
+    /// The minutes, ascending. Whatever the vendor sends twice stands here twice.
     pub rows: Vec<RawMinute>,
     /// Rows that came, rejected ones included.
     pub rows_read: u64,
@@ -111,7 +111,12 @@ impl Pages<'_> {
         let timeliness = answer.timeliness();
         let next = answer.next_url.as_deref().map(|next| self.client.next_url(what, next)).transpose()?;
         let page = judge(what, self.symbol.dataset(), &self.range_ms, answer.results.unwrap_or_default(), timeliness)?;
-        let latest = page.rows.iter().map(|row| row.timestamp_ms).max();
+        let latest = page.rows.last().map(|row| row.timestamp_ms);
+        let earliest = page.rows.first().map(|row| row.timestamp_ms);
+        if earliest.is_some() && earliest < self.latest_ms && latest > self.latest_ms {
+            // What came before was taken for all there is.
+            return Err(RestError::damaged(what, "a page goes back to before where the one before it ended"));
+        }
         if latest.is_some() && latest <= self.latest_ms {
             let detail = "a page brought nothing that lies after the pages before".to_owned();
             return Err(RestError::Endless { what: what.to_owned(), detail });
@@ -149,6 +154,8 @@ fn judge(
             Err(reason) => page.rejects.reject(reason, place, || row.to_string()),
         }
     }
+    // As was asked for; a day must not end where the order does.
+    page.rows.sort_by_key(|row| row.timestamp_ms);
     let rejected = page.rejects.total();
     let is_more_than_a_few = rejected > HANDFUL && rejected as f64 > page.rows_read as f64 * MAX_REJECTED_SHARE;
     if is_more_than_a_few || rejected > 0 && page.rows.is_empty() {

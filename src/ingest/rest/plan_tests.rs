@@ -120,6 +120,7 @@ fn what_was_refused_lately_is_not_asked_for() {
         to: Some(date(2026, 9, 29)),
         at: at("2026-10-05T12:00:00Z") - hours.hours(),
         detail: "history starts later".to_owned(),
+        is_early: false,
     };
     refusals.add(refusal(23), at("2026-10-05T12:00:00Z"));
     let range = asked(date(2026, 9, 29), date(2026, 9, 30));

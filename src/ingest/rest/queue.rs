@@ -7,10 +7,10 @@ use jiff::civil::Date;
 
 use super::plan::Window;
 use super::refusals::{Refusals, Refused};
-use crate::model::Symbol;
+use crate::model::{Outcome, Symbol};
 
 /// A day that is not asked for, and why.
-pub(super) type RefusedDay = (Symbol, Date, String);
+pub(super) type RefusedDay = (Symbol, Date, Outcome, String);
 
 /// The windows that are still to be fetched.
 #[derive(Debug)]
@@ -42,7 +42,7 @@ impl Queue {
             let symbol = window.symbol.clone();
             window.dates.retain(|date| match self.refusals.of(*date, now) {
                 Some(refusal) => {
-                    refused.push((symbol.clone(), *date, refusal.detail.clone()));
+                    refused.push((symbol.clone(), *date, refusal.outcome(), refusal.detail.clone()));
                     false
                 }
                 None => true,
@@ -75,14 +75,16 @@ impl Queue {
 
     /// A window that was given out was refused: what is left of it is asked for.
     pub(super) fn refused(&mut self, window: &Window, refused: Refused, now: Timestamp) {
-        self.refusals.add(refused.refusal, now);
+        if let Some(refusal) = refused.refusal {
+            self.refusals.add(refusal, now);
+        }
         let is_search = self.searching.as_ref() == Some(window);
         let begins_search = self.searching.is_none() && self.search.is_empty();
         self.done(window);
         match refused.left {
             None => {}
             Some(left) if is_search || begins_search => {
-                left.halves().into_iter().rev().for_each(|half| self.search.push_front(half));
+                left.parts(now).into_iter().rev().for_each(|part| self.search.push_front(part));
             }
             // Once it is found where the plan begins, this is had in one piece.
             Some(left) => self.waiting.push_front(left),

@@ -5,6 +5,7 @@ use jiff::{Timestamp, ToSpan};
 use serde::{Deserialize, Serialize};
 
 use super::{Entitlement, RestError, Window};
+use crate::model::{Outcome, file_due_at};
 
 /// How long a refusal is believed without asking again.
 const REMEMBERED_HOURS: i64 = 24;
@@ -20,6 +21,9 @@ pub struct Refusal {
     pub at: Timestamp,
     /// What it said.
     pub detail: String,
+    /// Whether the dates will be had when they are over.
+    #[serde(skip)]
+    pub is_early: bool,
 }
 
 impl Refusal {
@@ -30,6 +34,16 @@ impl Refusal {
     fn includes(&self, other: &Self) -> bool {
         let begins = self.from.is_none() || self.from <= other.from && other.from.is_some();
         begins && (self.to.is_none() || self.to >= other.to && other.to.is_some())
+    }
+
+    /// What becomes of a date that was not asked for because of this.
+    pub fn outcome(&self) -> Outcome {
+        if self.is_early { Outcome::NotDue } else { Outcome::NotEntitled }
+    }
+
+    /// Whether it may be another answer tomorrow: it is about days whose files were not due.
+    pub(super) fn is_passing(&self) -> bool {
+        self.from.is_some_and(|from| self.at < file_due_at(from))
     }
 
     /// What a day is told that was not asked for because of this.
@@ -68,8 +82,8 @@ impl Refusals {
 /// What a refused window tells.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Refused {
-    /// What is not asked for again.
-    pub(super) refusal: Refusal,
+    /// What is not asked for again; none if it is not known yet what was refused.
+    pub(super) refusal: Option<Refusal>,
     /// Dates of the window that it is about.
     pub(super) dates: Vec<Date>,
     /// What may be had all the same.
@@ -79,25 +93,43 @@ pub(super) struct Refused {
 impl Window {
     /// What it tells that this window was refused.
     pub(super) fn refused(&self, why: Entitlement, error: &RestError, at: Timestamp) -> Refused {
-        let refusal = |from, to| Refusal { from, to, at, detail: error.refusal() };
-        let all = |refusal| Refused { refusal, dates: self.dates.clone(), left: None };
-        match why {
+        let refusal = |from, to| Refusal { from, to, at, detail: error.refusal(why), is_early: false };
+        let all = |refusal| Refused { refusal: Some(refusal), dates: self.dates.clone(), left: None };
+        let (first, last) = (Some(self.first()), Some(self.last()));
+        match (self.fresh_from(at), why) {
+            // Some plans have a day when it is over, and are told so in words that may mean anything.
+            (0, _) => {
+                let is_early = matches!(why, Entitlement::History | Entitlement::EndOfDay);
+                let why = if is_early { Entitlement::EndOfDay } else { why };
+                all(Refusal { is_early, detail: error.refusal(why), ..refusal(first, last) })
+            }
+            // It may be about these days alone.
+            (fresh, _) if fresh < self.dates.len() => {
+                Refused { refusal: None, dates: Vec::new(), left: Some(self.clone()) }
+            }
             // The vendor refuses a request that begins too early, wherever it ends.
-            Entitlement::History => {
+            (_, Entitlement::History) => {
                 let dates = self.dates[1..].to_vec();
                 let left = (!dates.is_empty()).then(|| Self { symbol: self.symbol.clone(), dates });
-                Refused { refusal: refusal(None, Some(self.first())), dates: vec![self.first()], left }
+                Refused { refusal: Some(refusal(None, first)), dates: vec![self.first()], left }
             }
-            Entitlement::Plan => all(refusal(None, None)),
-            Entitlement::Unknown => all(refusal(Some(self.first()), Some(self.last()))),
+            (_, Entitlement::Plan) => all(refusal(None, None)),
+            (_, Entitlement::EndOfDay | Entitlement::Unknown) => all(refusal(first, last)),
         }
     }
 
-    /// The newer and the older half; a window of one date is one.
-    pub(super) fn halves(&self) -> Vec<Self> {
-        let (older, newer) = self.dates.split_at(self.dates.len() / 2);
-        let halves = [newer, older].into_iter().filter(|dates| !dates.is_empty());
-        halves.map(|dates| Self { symbol: self.symbol.clone(), dates: dates.to_vec() }).collect()
+    /// Two windows, newer and older: days whose files are not due and others, else halves. A window of one date is one.
+    pub(super) fn parts(&self, at: Timestamp) -> Vec<Self> {
+        let fresh = self.fresh_from(at);
+        let middle = if (1..self.dates.len()).contains(&fresh) { fresh } else { self.dates.len() / 2 };
+        let (older, newer) = self.dates.split_at(middle);
+        let parts = [newer, older].into_iter().filter(|dates| !dates.is_empty());
+        parts.map(|dates| Self { symbol: self.symbol.clone(), dates: dates.to_vec() }).collect()
+    }
+
+    /// Where the days begin whose files are not due.
+    fn fresh_from(&self, at: Timestamp) -> usize {
+        self.dates.partition_point(|date| file_due_at(*date) <= at)
     }
 }
 

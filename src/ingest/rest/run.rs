@@ -176,8 +176,8 @@ impl<S: SymbolSink, L: Ledger + 'static, N: Notes> Run<'_, S, L, N> {
             while under_way < self.tools.concurrency.max(1) {
                 let mut refused = Vec::new();
                 let next = queue.next(self.context.clock.now(), &mut refused);
-                for (symbol, date, detail) in refused {
-                    self.day(&asked, &symbol, date, Outcome::NotEntitled, Some(detail));
+                for (symbol, date, outcome, detail) in refused {
+                    self.day(&asked, &symbol, date, outcome, Some(detail));
                 }
                 let Some(window) = next else { break };
                 let fetcher = Fetcher {
@@ -256,10 +256,13 @@ impl<S: SymbolSink, L: Ledger + 'static, N: Notes> Run<'_, S, L, N> {
                         Verdict::Refused(why) => {
                             let now = self.context.clock.now();
                             let refused = left.refused(why, &error, now);
-                            self.remember(asked, &refused.refusal).await?;
-                            let (dates, detail) = (refused.dates.clone(), refused.refusal.detail.clone());
+                            let (dates, refusal) = (refused.dates.clone(), refused.refusal.clone());
                             queue.refused(&window, refused, now);
-                            self.attempted(asked, &left.symbol, &dates, Outcome::NotEntitled, detail).await?;
+                            if let Some(refusal) = refusal {
+                                self.remember(asked, &refusal).await?;
+                                let outcome = refusal.outcome();
+                                self.attempted(asked, &left.symbol, &dates, outcome, refusal.detail).await?;
+                            }
                         }
                     },
                 }
@@ -273,6 +276,9 @@ impl<S: SymbolSink, L: Ledger + 'static, N: Notes> Run<'_, S, L, N> {
 
     /// Remembers a refusal for other runs.
     async fn remember(&mut self, asked: &Asked, refusal: &Refusal) -> Result<(), StoreError> {
+        if refusal.is_passing() {
+            return Ok(());
+        }
         let add = |note: Option<&str>| {
             let mut all = Refusals::read(note);
             all.add(refusal.clone(), refusal.at);

@@ -16,9 +16,9 @@ pub(super) enum Verdict {
 
 impl RestError {
     /// What a refusal says of every symbol that is asked for.
-    pub(super) fn refusal(&self) -> String {
+    pub(super) fn refusal(&self, why: Entitlement) -> String {
         match self {
-            Self::NotEntitled { why, message, .. } => format!("{} ({message})", why.words()),
+            Self::NotEntitled { message, .. } => format!("{} ({message})", why.words()),
             other => other.to_string(),
         }
     }
