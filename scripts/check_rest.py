@@ -184,12 +184,13 @@ def check_bars(name, text, pulled):
     return len(bars)
 
 
-def bars_of_files(bin_dir, work):
-    """The 1m bars this program makes of the day files, by symbol."""
-    settings = {"DATABASE_URL": f"sqlite:{work / 'bars.db'}"}
-    symbols = f"--symbols={','.join(SYMBOLS)}"
-    run(bin_dir, "backfill", "s3", f"--source={work / 'files'}", symbols, f"--from={FROM}", f"--to={TO}", "--timeframes=1m", "--quiet", **settings)
-    return {symbol: run(bin_dir, "backfill", "bars", symbol, "--timeframe=1m", "--csv", **settings).decode() for symbol in SYMBOLS}
+def bars(bin_dir, work, source, *words, **settings):
+    """The 1m bars this program loads, by symbol and source."""
+    settings["DATABASE_URL"] = f"sqlite:{work / source}.db"
+    which = [f"--symbols={','.join(SYMBOLS)}", f"--from={FROM}", f"--to={TO}", "--timeframes=1m", "--quiet"]
+    run(bin_dir, "backfill", *words, *which, **settings)
+    show = ["--timeframe=1m", "--csv"]
+    return {f"{symbol} from {source}": run(bin_dir, "backfill", "bars", symbol, *show, **settings).decode() for symbol in SYMBOLS}
 
 
 def main():
@@ -211,17 +212,19 @@ def main():
         check_pages(url, pulled)
         splits = check_splits(client)
         check_markets(client)
+        loaded = bars(bin_dir, work, "rest", "rest", "--rate=100/s", MASSIVE_API_URL=url, MASSIVE_API_KEY=KEY)
     finally:
         vendor.terminate()
         vendor.wait()
     write_pulled(work / "pulled.csv", pulled)
 
-    bars = sum(check_bars(f"{symbol} from files", text, pulled) for symbol, text in bars_of_files(bin_dir, work).items())
-    bars += sum(check_bars(path, path.read_text(), pulled) for path in arguments.bars)
+    loaded |= bars(bin_dir, work, "files", "s3", f"--source={work / 'files'}")
+    loaded |= {path: path.read_text() for path in arguments.bars}
+    agreeing = sum(check_bars(name, text, pulled) for name, text in loaded.items())
     minutes = sum(map(len, pulled.values()))
     print(
         f"check-rest: the vendor's client sees the files' {minutes} minutes of {len(pulled)} symbols and {splits} splits;"
-        f" {bars} bars of this program agree; see {work / 'pulled.csv'}"
+        f" {agreeing} bars of this program agree; see {work / 'pulled.csv'}"
     )
 
 

@@ -323,7 +323,7 @@ fn cases() -> Vec<Case> {
         }),
         line("bad date to accept", 2, &["--accept", "tomorrow"], "s3 --accept=tomorrow"),
         line("CSV and JSON", 2, &["--csv and --json"], "bars SPY --csv --json"),
-        line("bars of nothing", 1, &["no day bars of QQQ", "backfill s3 --symbol=QQQ"], "bars QQQ"),
+        line("bars of nothing", 1, &["no day bars of QQQ", "backfill hybrid --symbol=QQQ"], "bars QQQ"),
         case(
             "symbol that does not exist",
             3,

@@ -338,7 +338,7 @@ fn status_and_bars_say_what_is_stored() {
     assert!(one_day.lines().skip(1).all(|line| line.contains(",2026-10-01,")), "{one_day}");
     let nothing = place.type_line("bars QQQ").ended(1).err;
     assert!(
-        nothing.contains("no day bars of QQQ are loaded") && nothing.contains("backfill s3 --symbol=QQQ"),
+        nothing.contains("no day bars of QQQ are loaded") && nothing.contains("backfill hybrid --symbol=QQQ"),
         "{nothing}"
     );
 }

@@ -7,9 +7,10 @@ use std::fs;
 use std::sync::{Arc, LazyLock};
 
 use barkeep::ingest::SilentReporter;
-use barkeep::ingest::rest::{ApiKey, Quota, RateRule, RestClient, RestOptions};
+use barkeep::ingest::rest::{ApiKey, Quota, RestClient, RestOptions};
 use barkeep::model::Dataset;
-use harness::{Place, Ran, Vendor, generation, ran};
+use barkeep::net::RateRule;
+use harness::{Place, Schema, Vendor, generation, ran};
 use serde_json::Value;
 
 const KEY: &str = "sandbox-api-key";
@@ -27,16 +28,21 @@ fn vendor(place: &Place) -> Vendor {
     vendor_with(place, "")
 }
 
+/// Loads the bars of these days.
+fn load_bars(place: &Place) {
+    let mut generation = generation(&[Dataset::Stocks], DATES.0, DATES.1);
+    generation.market.splits = true;
+    barkeep::sandbox::generate(&place.bucket(), &generation).unwrap();
+    let (from, to) = DATES;
+    let line = format!("s3 --source=BUCKET --all --from={from} --to={to} --timeframes=1m,1h,day --quiet");
+    place.type_line(&line).ended(0);
+}
+
 /// A place with the bars of these days.
 fn place() -> Place {
     static DATABASE: LazyLock<Vec<u8>> = LazyLock::new(|| {
         let place = Place::new();
-        let mut generation = generation(&[Dataset::Stocks], DATES.0, DATES.1);
-        generation.market.splits = true;
-        barkeep::sandbox::generate(&place.bucket(), &generation).unwrap();
-        let (from, to) = DATES;
-        let line = format!("s3 --source=BUCKET --all --from={from} --to={to} --timeframes=1m,1h,day --quiet");
-        place.type_line(&line).ended(0);
+        load_bars(&place);
         fs::read(place.database()).unwrap()
     });
     with_database(&DATABASE)
@@ -46,7 +52,7 @@ fn place() -> Place {
 fn place_with_splits() -> Place {
     static DATABASE: LazyLock<Vec<u8>> = LazyLock::new(|| {
         let place = place();
-        typed(&place, &vendor(&place), "splits --quiet").ended(0);
+        place.against(&vendor(&place), "splits --quiet").ended(0);
         fs::read(place.database()).unwrap()
     });
     with_database(&DATABASE)
@@ -58,11 +64,6 @@ fn with_database(bytes: &[u8]) -> Place {
     fs::write(place.database(), bytes).unwrap();
     fs::create_dir_all(place.bucket()).unwrap();
     place
-}
-
-/// A line as typed by a customer of the REST API.
-fn typed(place: &Place, vendor: &Vendor, line: &str) -> Ran {
-    ran(place.customer(&vendor.url(), line).env("MASSIVE_API_URL", vendor.url()).env("MASSIVE_API_KEY", KEY))
 }
 
 /// Requests for splits that came to the vendor.
@@ -97,7 +98,7 @@ fn closes(place: &Place, line: &str) -> Vec<f64> {
 fn the_list_is_loaded_checked_and_shown() {
     let place = place();
     let vendor = vendor(&place);
-    let loaded = typed(&place, &vendor, "splits --json").ended(0).json();
+    let loaded = place.against(&vendor, "splits --json").ended(0).json();
     assert_eq!(october(&place, "QUADS"), ["2026-10-01 4.0:1.0 used", "2026-11-02 1.0:4.0 announced"]);
     assert_eq!(october(&place, "TWICE")[0], "2026-10-01 3.0:1.0 used duplicate");
     // The prices say which of two that undo each other happened.
@@ -115,7 +116,7 @@ fn the_list_is_loaded_checked_and_shown() {
     assert!(number("announced") >= 8 && number("flagged") > 8 && number("rejected") == 0, "{totals}");
     assert_eq!(asked(&vendor), 1, "one page of 5,000 holds it");
 
-    let again = typed(&place, &vendor, "splits").ended(0);
+    let again = place.against(&vendor, "splits").ended(0);
     let line = again.out.lines().last().unwrap();
     assert!(line.ends_with("; 0 new, 0 changed, 0 removed"), "{line}");
     let is_phony = |line: &str| line.starts_with("PHONY") && line.contains("10:1 would take the price from");
@@ -127,7 +128,7 @@ fn without_prices_the_list_alone_decides() {
     let place = Place::new();
     fs::create_dir_all(place.bucket()).unwrap();
     let vendor = vendor(&place);
-    typed(&place, &vendor, "splits --quiet").ended(0);
+    place.against(&vendor, "splits --quiet").ended(0);
     assert_eq!(october(&place, "PHONY")[0], "2026-10-01 10.0:1.0 used");
     let pair = ["2026-10-01 5.0:1.0 unused opposite", "2026-10-01 1.0:5.0 unused opposite"];
     assert_eq!(october(&place, "FLIPS")[..2], pair.map(str::to_owned));
@@ -137,7 +138,7 @@ fn without_prices_the_list_alone_decides() {
 fn some_symbols_are_loaded_alone() {
     let place = place();
     let vendor = vendor(&place);
-    typed(&place, &vendor, "splits --symbols=QUADS,SPY --quiet").ended(0);
+    place.against(&vendor, "splits --symbols=QUADS,SPY --quiet").ended(0);
     assert_eq!(asked(&vendor), 2);
     assert_eq!(october(&place, "QUADS").len(), 2);
     let shown = place.type_line("splits --list").ended(0);
@@ -147,7 +148,7 @@ fn some_symbols_are_loaded_alone() {
     place.type_line("bars QUADS --adjusted").ended(0);
     place.type_line("bars TWICE --adjusted").ended(1);
     // Many are taken out of the whole list.
-    typed(&place, &vendor, "splits --symbols=QUADS,SCORE,TENTH,CHAIN,DIVVY,TWICE,FLIPS --quiet").ended(0);
+    place.against(&vendor, "splits --symbols=QUADS,SCORE,TENTH,CHAIN,DIVVY,TWICE,FLIPS --quiet").ended(0);
     assert_eq!(asked(&vendor), 3);
     let shown = place.type_line("splits --list").ended(0);
     assert!(shown.out.contains("TWICE") && !shown.out.contains("PHONY"), "{}", shown.out);
@@ -158,7 +159,7 @@ fn a_dry_run_stores_nothing() {
     let place = Place::new();
     fs::create_dir_all(place.bucket()).unwrap();
     let vendor = vendor(&place);
-    let dry = typed(&place, &vendor, "splits --dry-run").ended(0);
+    let dry = place.against(&vendor, "splits --dry-run").ended(0);
     assert!(dry.out.trim_end().ends_with("; nothing was stored"), "{}", dry.out);
     assert!(!place.database().exists());
     assert!(place.type_line("splits --list").ended(1).err.contains("hint: load them with `backfill splits`"));
@@ -172,7 +173,7 @@ fn overrides_decide_and_mistakes_in_them_are_named() {
         &place,
         "UNTLD,2026-10-01,use,1,2\nPHONY,2026-10-01,use\nTENTH,2026-10-01,ignore\nQUADS,2026-09-30,reused\n",
     );
-    typed(&place, &vendor, "splits --overrides=o.csv --quiet").ended(0);
+    place.against(&vendor, "splits --overrides=o.csv --quiet").ended(0);
     assert_eq!(october(&place, "UNTLD"), ["2026-10-01 2.0:1.0 used override"]);
     assert_eq!(october(&place, "PHONY")[0], "2026-10-01 10.0:1.0 used override");
     assert_eq!(october(&place, "TENTH")[0], "2026-10-01 1.0:10.0 unused override");
@@ -182,27 +183,27 @@ fn overrides_decide_and_mistakes_in_them_are_named() {
     assert_eq!((adjusted[2], &adjusted[3..]), (raw[2] / 4.0, &raw[3..]));
 
     overrides(&place, "NONE,2026-10-01,use\n");
-    let unmatched = typed(&place, &vendor, "splits --overrides=o.csv --quiet").ended(3);
+    let unmatched = place.against(&vendor, "splits --overrides=o.csv --quiet").ended(3);
     assert!(
         unmatched.err.contains("override of NONE on 2026-10-01, use: the vendor lists no split to use"),
         "{}",
         unmatched.err
     );
     overrides(&place, "NONE,2026-10-01,ignore\n");
-    typed(&place, &vendor, "splits --overrides=o.csv --quiet").ended(0);
+    place.against(&vendor, "splits --overrides=o.csv --quiet").ended(0);
 
     overrides(&place, "QUADS,2026-10-01,use,1,4\nQUADS,2026-10-02,use,1\n");
     let before = asked(&vendor);
-    let wrong = typed(&place, &vendor, "splits --overrides=o.csv").ended(2);
+    let wrong = place.against(&vendor, "splits --overrides=o.csv").ended(2);
     assert!(wrong.err.contains("o.csv, line 3: 4 fields"), "{}", wrong.err);
-    let missing = typed(&place, &vendor, "splits --overrides=none.csv").ended(2);
+    let missing = place.against(&vendor, "splits --overrides=none.csv").ended(2);
     assert!(missing.err.contains("cannot read the split overrides in none.csv"), "{}", missing.err);
     assert_eq!(asked(&vendor), before, "nothing was asked");
 
     // Beside the settings file they need not be named.
     fs::create_dir_all(place.path("home/config/barkeep")).unwrap();
     fs::copy(place.path("work/o.csv"), place.path("home/config/barkeep/splits.csv")).unwrap();
-    typed(&place, &vendor, "splits").ended(2);
+    place.against(&vendor, "splits").ended(2);
 }
 
 #[test]
@@ -213,12 +214,12 @@ fn a_list_that_breaks_off_leaves_what_was_loaded() {
         ("REST times=all page-size:999\nREST nth=2 status:403", "the vendor refuses it"),
         ("REST times=all empty", "the list is empty"),
     ] {
-        let failed = typed(&place, &vendor_with(&place, faults), "splits").ended(1);
+        let failed = place.against(&vendor_with(&place, faults), "splits").ended(1);
         assert!(failed.err.contains(words), "{}", failed.err);
         assert!(failed.err.contains("hint: the splits that were loaded before are as they were"), "{}", failed.err);
         assert_eq!(place.type_line("splits --list").ended(0).out, before);
     }
-    let paged = typed(&place, &vendor_with(&place, "REST times=all page-size:999"), "splits").ended(0);
+    let paged = place.against(&vendor_with(&place, "REST times=all page-size:999"), "splits").ended(0);
     assert!(paged.out.ends_with("; 0 new, 0 changed, 0 removed\n"), "{}", paged.out);
 }
 
@@ -227,16 +228,17 @@ fn a_missing_or_wrong_key_is_told_and_not_shown() {
     let place = Place::new();
     fs::create_dir_all(place.bucket()).unwrap();
     let vendor = vendor(&place);
-    let missing = place.against(&vendor, "splits").ended(1);
+    let missing = ran(place.customer(&vendor.url(), "splits").env_remove("MASSIVE_API_KEY")).ended(1);
+    assert!(!place.database().exists());
     assert!(missing.err.contains("MASSIVE_API_KEY"), "{}", missing.err);
     let with_key = |key: &str| {
         let mut command = place.customer(&vendor.url(), "splits");
-        ran(command.env("MASSIVE_API_URL", vendor.url()).env("MASSIVE_API_KEY", key)).ended(1)
+        ran(command.env("MASSIVE_API_KEY", key)).ended(1)
     };
     let wrong = with_key("hunter2hunter2");
     assert!(wrong.err.contains("does not accept the API key") && !wrong.err.contains("hunter2"), "{}", wrong.err);
     assert!(!with_key("hunter2 hunter2").err.contains("hunter2"));
-    let rate = typed(&place, &vendor, "splits --rate=often").ended(2);
+    let rate = place.against(&vendor, "splits --rate=often").ended(2);
     assert!(rate.err.contains("--rate: `often` is not a rate"), "{}", rate.err);
 }
 
@@ -350,4 +352,17 @@ fn exports_say_which_prices_they_hold() {
     assert_eq!(export("--adjusted --as-of=2026-09-30"), ("adjusted".to_owned(), "2026-09-30".into(), raw));
     // Crypto has no splits to load.
     place.type_line("export --output=out --dataset=crypto --adjusted").ended(1);
+}
+
+#[test]
+fn both_databases_hold_the_same_splits_and_adjust_alike() {
+    let Some(schema) = Schema::new() else { return };
+    let (postgres, sqlite) = (Place::on(schema), place_with_splits());
+    load_bars(&postgres);
+    postgres.against(&vendor(&postgres), "splits --quiet").ended(0);
+    for line in
+        ["splits --list", "bars QUADS --timeframe=1h --adjusted", "bars CHAIN --adjusted --as-of=2026-10-01 --csv"]
+    {
+        assert_eq!(postgres.type_line(line).ended(0).out, sqlite.type_line(line).ended(0).out, "{line}");
+    }
 }

@@ -9,7 +9,6 @@ CREATE TABLE rest_ledger (
     exact_vwap    TEXT    NOT NULL DEFAULT '',
     request       TEXT,
     rows_read     BIGINT  NOT NULL DEFAULT 0,
-    rows_rejected BIGINT  NOT NULL DEFAULT 0,
     bars_written  BIGINT  NOT NULL DEFAULT 0,
     fetched_at    BIGINT,
     outcome       TEXT    NOT NULL,

@@ -9,7 +9,6 @@ CREATE TABLE rest_ledger (
     exact_vwap    TEXT NOT NULL DEFAULT '',
     request       TEXT,
     rows_read     INTEGER NOT NULL DEFAULT 0,
-    rows_rejected INTEGER NOT NULL DEFAULT 0,
     bars_written  INTEGER NOT NULL DEFAULT 0,
     fetched_at    INTEGER,
     outcome       TEXT NOT NULL,

@@ -55,6 +55,11 @@ pub fn about(seconds: f64) -> String {
     }
 }
 
+/// A measured number of seconds as a duration; what is too long for one as the longest.
+pub fn duration_of(seconds: f64) -> String {
+    duration(Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX))
+}
+
 /// A price in the fewest digits that read back as the same number.
 pub fn price(price: f64) -> String {
     price.to_string()

@@ -3,15 +3,17 @@
 /// Of `backfill`.
 pub(super) const TOP: &str = "\
 Start here:
+  backfill doctor                         what your keys and settings can do
   backfill s3 --days=90                   the last 90 days of the watchlist
   backfill s3 --days=365 --symbol=AAPL    a year of one symbol
+  backfill hybrid --symbol=AAPL           files and requests, and today so far
   backfill bars AAPL                      look at what was loaded
   backfill status                         what is loaded, for which days
   backfill verify                         whether what is loaded is right
 
 Settings come from flags, then the environment, then .env in the working directory, then barkeep/config.toml (in the \
 working directory, else in ~/.config), then defaults. Keys of the vendor's S3 service are read from \
-MASSIVE_S3_ACCESS_KEY_ID and MASSIVE_S3_SECRET_ACCESS_KEY, in the environment or .env.
+MASSIVE_S3_ACCESS_KEY_ID and MASSIVE_S3_SECRET_ACCESS_KEY, the key of its REST API from MASSIVE_API_KEY, in the environment or .env.
 
 Results go to stdout, everything else to stderr. Exit codes:
   0         all done
@@ -120,6 +122,17 @@ Examples:
 Ends with 0 if nothing is wrong (or all of it was repaired), with 3 if something is. Without --against nothing is fetched. A \
 day whose file the source no longer has is left as it is.";
 
+/// Of `doctor`.
+pub(super) const DOCTOR: &str = "\
+Examples:
+  backfill doctor
+  backfill doctor --json                  for a program
+  backfill doctor --quiet                 only what fails, for scripts
+
+Ends with 0 if everything that is set up works, with 3 if something does not. \"not set up\" is no failure, unless neither \
+files nor the REST API can be used. No database is made or changed. Some tens of small requests are made, of the REST API at most \
+12, and at 5 a minute at most 5.";
+
 /// Of `completions`.
 pub(super) const COMPLETIONS: &str = "\
 Examples:
@@ -145,7 +158,8 @@ mod tests {
 
     #[test]
     fn examples_fit_a_terminal() {
-        for help in [TOP, S3, REST, HYBRID, BARS, EXPORT, SPLITS, STATUS, VERIFY, COMPLETIONS, WATCHLIST, WATCHLIST_ADD]
+        for help in
+            [TOP, S3, REST, HYBRID, BARS, EXPORT, SPLITS, STATUS, VERIFY, DOCTOR, COMPLETIONS, WATCHLIST, WATCHLIST_ADD]
         {
             for line in help.lines().filter(|line| line.starts_with(' ')) {
                 assert!(line.chars().count() <= 80, "{line}");
@@ -157,8 +171,21 @@ mod tests {
     #[test]
     fn examples_are_valid() {
         use clap::Parser;
-        let helps =
-            [TOP, S3, REST, HYBRID, BARS, EXPORT, SPLITS, STATUS, VERIFY, COMPLETIONS, WATCHLIST, WATCHLIST_ADD];
+        let helps = [
+            TOP,
+            S3,
+            REST,
+            HYBRID,
+            BARS,
+            EXPORT,
+            SPLITS,
+            STATUS,
+            VERIFY,
+            DOCTOR,
+            COMPLETIONS,
+            WATCHLIST,
+            WATCHLIST_ADD,
+        ];
         let lines = helps.into_iter().flat_map(str::lines).map(str::trim).filter(|line| line.starts_with("backfill"));
         for line in lines {
             // Two spaces begin the comment, `>` the shell's part.

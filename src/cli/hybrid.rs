@@ -79,17 +79,25 @@ pub struct HybridReport {
 impl HybridReport {
     /// Brings the reports of both ways together. `by_rest` are the days whose minutes were left to requests.
     pub fn of(mut files: RunReport, rest: RestReport, by_rest: &BTreeSet<(Dataset, Date)>) -> Self {
-        let mut by_day: BTreeMap<(Dataset, Date), (Option<&DayReport>, Vec<&SymbolDayReport>)> = BTreeMap::new();
+        let mut by_day: BTreeMap<(Dataset, Date), BothWays<'_>> = BTreeMap::new();
         for day in &files.days {
-            by_day.entry((day.dataset, day.date)).or_default().0 = Some(day);
+            by_day.entry((day.dataset, day.date)).or_default().file = Some(day);
         }
         for day in &rest.days {
-            by_day.entry((day.dataset, day.date)).or_default().1.push(day);
+            by_day.entry((day.dataset, day.date)).or_default().requests.push(day);
         }
-        let days: Vec<HybridDay> = by_day
-            .into_iter()
-            .map(|(day, (file, requests))| hybrid_day(day, file, &requests, by_rest.contains(&day)))
+        let hybrid_day = |(day, ways): (_, BothWays<'_>)| hybrid_day(day, &ways, by_rest.contains(&day));
+        let days: Vec<HybridDay> = by_day.into_iter().map(hybrid_day).collect();
+        let answered: BTreeSet<(Dataset, Date, &str)> = rest
+            .days
+            .iter()
+            .filter(|day| day.outcome != Outcome::Unchanged)
+            .map(|day| (day.dataset, day.date, day.symbol.as_str()))
             .collect();
+        for day in &mut files.days {
+            // What became of them is said by the other report.
+            day.absent_symbols.retain(|symbol| !answered.contains(&(day.dataset, day.date, symbol.as_str())));
+        }
         let rescued: BTreeSet<_> = days
             .iter()
             .filter(|day| day.is_by_requests && !day.outcome.leaves_a_gap())
@@ -149,8 +157,11 @@ impl HybridReport {
     /// What came of it, for people.
     pub fn summary(&self) -> String {
         let mut text = format!("{}\n", self.sources());
-        for told in [amounts(&self.files), rest_amounts(&self.rest)].into_iter().flatten() {
-            text.push_str(&told);
+        if !self.files.days.is_empty() {
+            text.push_str(&amounts(&self.files));
+        }
+        if self.rest.requests > 0 {
+            text.push_str(&rest_amounts(&self.rest));
         }
         text + &self.gaps()
     }
@@ -163,19 +174,25 @@ impl HybridReport {
     }
 }
 
-fn hybrid_day(
-    (dataset, date): (Dataset, Date),
-    file: Option<&DayReport>,
-    requests: &[&SymbolDayReport],
-    is_by_rest: bool,
-) -> HybridDay {
+/// What became of a day each way.
+#[derive(Default)]
+struct BothWays<'a> {
+    file: Option<&'a DayReport>,
+    requests: Vec<&'a SymbolDayReport>,
+}
+
+fn hybrid_day((dataset, date): (Dataset, Date), ways: &BothWays<'_>, is_by_rest: bool) -> HybridDay {
+    let BothWays { file, requests } = ways;
     let minutes = file.filter(|_| !is_by_rest);
     let is_new = |day: &&&SymbolDayReport| {
         matches!(day.outcome, Outcome::Loaded | Outcome::Provisional) && day.bars + day.made_exact > 0
     };
     let new = requests.iter().filter(is_new).count();
-    let worst =
-        requests.iter().map(|day| day.outcome).filter(|outcome| *outcome != Outcome::Empty).max_by_key(severity);
+    let worst = requests
+        .iter()
+        .map(|day| day.outcome)
+        .filter(|outcome| *outcome != Outcome::Empty)
+        .max_by_key(|outcome| severity(*outcome));
     let file_outcome = minutes.map(|file| file.outcome);
     let is_there = |outcome: &Outcome| matches!(outcome, Outcome::Loaded | Outcome::Unchanged);
     let source = match (file_outcome, new) {
@@ -208,8 +225,8 @@ fn hybrid_day(
 }
 
 /// Gaps before what is there.
-fn severity(outcome: &Outcome) -> (bool, bool, Outcome) {
-    (outcome.leaves_a_gap(), *outcome == Outcome::Provisional, *outcome)
+fn severity(outcome: Outcome) -> (bool, bool, Outcome) {
+    (outcome.leaves_a_gap(), outcome == Outcome::Provisional, outcome)
 }
 
 fn told(file: &DayReport) -> String {

@@ -3,6 +3,7 @@
 mod args;
 mod commands;
 mod dates;
+mod doctor;
 mod exit;
 mod findings;
 pub mod format;

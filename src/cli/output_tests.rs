@@ -15,6 +15,7 @@ fn settings() -> Settings {
             (env::MASSIVE_API_KEY, "hunter2-api"),
         ]),
         dotenv: Variables::of([(env::DATABASE_URL, "sqlite:bars.db")]),
+        dotenv_file: None,
         file: None,
         overrides_beside: None,
         directories: Some(Directories {
@@ -59,6 +60,7 @@ s3 secret access key  set, not shown             environment MASSIVE_S3_SECRET_A
 api.url               https://api.massive.com    default
 api key               set, not shown             environment MASSIVE_API_KEY
 rate                  auto                       default
+splits.overrides      none                       default
 cache_dir             /e/barkeep                 default
 cache_keep            24h                        default
 downloads             12                         default

@@ -113,7 +113,7 @@ pub fn rest_summary(report: &RestReport) -> String {
         }
         push(&mut text, format_args!("{table}\n"));
     }
-    text.push_str(&rest_amounts(report).unwrap_or_default());
+    text.push_str(&rest_amounts(report));
     for row in &report.rejects.first {
         push(&mut text, format_args!("  rejected: {}: {}\n", row.reason.as_str(), printable(&row.text)));
     }
@@ -121,11 +121,8 @@ pub fn rest_summary(report: &RestReport) -> String {
     text
 }
 
-/// How much was asked and came; nothing where nothing was asked.
-pub fn rest_amounts(report: &RestReport) -> Option<String> {
-    if report.days.is_empty() && report.requests == 0 {
-        return None;
-    }
+/// How much was asked and came.
+pub fn rest_amounts(report: &RestReport) -> String {
     let totals = RestTotals::of(report);
     let mut text = String::new();
     let refused =
@@ -158,7 +155,7 @@ pub fn rest_amounts(report: &RestReport) -> Option<String> {
         let rows = counted(report.duplicates_conflicting, "row");
         push(&mut text, format_args!("{rows} lost to another row of the same symbol and minute\n"));
     }
-    Some(text)
+    text
 }
 
 /// What is missing, why, and what to do; empty when nothing is.

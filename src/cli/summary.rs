@@ -39,18 +39,15 @@ pub fn summary(run: &RunReport) -> String {
         }
         push(&mut text, format_args!("{table}\n"));
     }
-    text.push_str(&amounts(run).unwrap_or_default());
+    text.push_str(&amounts(run));
     rejects(&mut text, run, &totals);
     notes(&mut text, run, &totals);
     text.push_str(&gaps(run));
     text
 }
 
-/// How much was read and written; nothing where there was no day.
-pub fn amounts(run: &RunReport) -> Option<String> {
-    if run.days.is_empty() {
-        return None;
-    }
+/// How much was read and written.
+pub fn amounts(run: &RunReport) -> String {
     let totals = Totals::of(run);
     let mut text = String::new();
     push(
@@ -76,7 +73,7 @@ pub fn amounts(run: &RunReport) -> Option<String> {
         let rows = counted(totals.duplicates_conflicting, "row");
         push(&mut text, format_args!("{rows} lost to another row of the same symbol and minute\n"));
     }
-    Some(text)
+    text
 }
 
 /// What is missing, why, and what to do; empty when nothing is.

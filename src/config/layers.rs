@@ -66,6 +66,8 @@ pub struct Inputs {
     pub environment: Variables,
     /// The `.env` file of the working directory.
     pub dotenv: Variables,
+    /// Where that is, if it is there.
+    pub dotenv_file: Option<PathBuf>,
     /// The settings file.
     pub file: Option<SettingsFile>,
     /// The file of split overrides beside the settings file, if there is one.
@@ -84,9 +86,11 @@ impl Inputs {
         let directories = Directories::of_user();
         let config_dir = directories.as_ref().map(|directories| directories.config.as_path());
         let file = SettingsFile::find(flags.config.as_deref(), working_dir, config_dir)?;
+        let dotenv_file = working_dir.join(".env");
         Ok(Self {
             environment: Variables::of_process()?,
-            dotenv: Variables::of_dotenv(&working_dir.join(".env"))?,
+            dotenv: Variables::of_dotenv(&dotenv_file)?,
+            dotenv_file: dotenv_file.exists().then_some(dotenv_file),
             overrides_beside: overrides_beside(file.as_ref(), working_dir, config_dir),
             file,
             flags,

@@ -24,6 +24,7 @@ impl Settings {
     /// Settles every setting.
     pub fn resolve(inputs: &Inputs) -> Result<Self, ConfigError> {
         Ok(Self {
+            files: inputs.dotenv_file.iter().chain(inputs.file.iter().map(|file| &file.path)).cloned().collect(),
             database: database(inputs)?,
             source: source(inputs)?,
             s3: s3(inputs)?,

@@ -8,6 +8,7 @@ fn inputs() -> Inputs {
         flags: Flags::default(),
         environment: Variables::default(),
         dotenv: Variables::default(),
+        dotenv_file: None,
         file: None,
         overrides_beside: None,
         directories: Some(Directories {

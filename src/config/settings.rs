@@ -10,6 +10,8 @@ use super::{DatabaseUrl, Secret, Sourced};
 /// What a run is told about its surroundings. Made once by [`Settings::resolve`], never changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
+    /// The files that settings were read from: `.env`, the settings file.
+    pub files: Vec<PathBuf>,
     /// Where the bars are kept.
     pub database: Sourced<DatabaseUrl>,
     /// A local mirror to read instead of the vendor's bucket.

@@ -5,7 +5,7 @@
 
 mod answer;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
@@ -35,7 +35,7 @@ pub struct Request {
 impl Request {
     fn asked(&self, timeframes: TimeframeSet) -> Asked {
         let (dataset, range, now) = (self.symbol.dataset(), self.dates.clone(), self.now);
-        Asked { dataset, range, timeframes, exact_vwap: false, force: false, now }
+        Asked { dataset, range, timeframes, exact_vwap: false, absent: BTreeSet::new(), force: false, now }
     }
 }
 
@@ -133,7 +133,9 @@ impl<S: Ledger + BarReader + SymbolSink> History<S> {
             Some(_) => None,
         };
         if let Some(reason) = cannot {
-            missing.into_iter().for_each(|date| answer.day(date, Origin::Missing, Some(reason.clone())));
+            for date in missing {
+                answer.day(date, Origin::Missing, Some(reason.clone()));
+            }
             return;
         }
         let Some(client) = self.api.clone() else { return };

@@ -5,6 +5,7 @@
 mod check;
 mod context;
 pub mod decode;
+pub mod doctor;
 mod feed;
 pub mod hybrid;
 mod load;

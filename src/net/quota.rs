@@ -193,6 +193,14 @@ impl QuotaLog {
         refused
     }
 
+    /// How many requests could be sent at once, as far as slots go.
+    pub fn free(&self, rule: RateRule, now: i64) -> u64 {
+        let mut log = self.clone();
+        log.tidy(now);
+        let slots = u64::from(log.rate(rule, now).requests());
+        if now < log.blocked_until { 0 } else { slots.saturating_sub(log.occupied()) }
+    }
+
     /// How many seconds from now the last of so many requests can be sent, if nobody else sends any.
     pub fn seconds_for(&self, rule: RateRule, now: i64, requests: u64) -> f64 {
         let Some(last) = requests.checked_sub(1) else { return 0.0 };

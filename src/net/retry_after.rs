@@ -1,4 +1,4 @@
-//! The `Retry-After` header.
+//! Times in headers: `Retry-After`, and dates.
 
 use std::time::Duration;
 
@@ -13,8 +13,13 @@ pub fn parse_retry_after(value: &str, now: Timestamp) -> Option<Duration> {
         // More digits than fit is a very long time; whoever asks cuts it anyway.
         return Some(Duration::from_secs(value.parse().unwrap_or(u64::from(u32::MAX))));
     }
-    let at = rfc2822::parse(value).ok()?.timestamp();
+    let at = parse_http_date(value)?;
     Some(Duration::try_from(at.duration_since(now)).unwrap_or(Duration::ZERO))
+}
+
+/// A time as HTTP writes it in headers, to the second.
+pub fn parse_http_date(value: &str) -> Option<Timestamp> {
+    Some(rfc2822::parse(value.trim()).ok()?.timestamp())
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ mod any;
 mod books;
 mod claimant;
 mod error;
+mod facts;
 pub mod postgres;
 mod rest;
 mod splits;
@@ -21,6 +22,7 @@ use jiff::civil::Date;
 
 pub use any::{AnyClaims, AnyNotes, AnyStore};
 pub use error::StoreError;
+pub use facts::{Facts, Schema};
 pub use splits::{AdjustError, Adjustments, SplitLoads};
 pub use types::{
     Attempt, BarBatch, BarChange, ContentHash, DayCommit, DayState, Defect, FileState, FileVersion, LoadRate,

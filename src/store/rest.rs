@@ -4,6 +4,33 @@ use super::{DayState, SymbolDay, SymbolDayStored, SymbolDays};
 use crate::model::{Bar, Outcome, TimeframeSet, VwapMethod};
 use crate::store::BarBatch;
 
+/// Timeframes that a file was loaded for by name of a symbol it lacks, and those that stay so.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Absence {
+    pub(super) timeframes: TimeframeSet,
+    pub(super) left: TimeframeSet,
+}
+
+impl DayState {
+    /// What is given up of a symbol's coverage by name for timeframes that the REST API has; `None` if it is nothing.
+    pub(super) fn absence(&self, ticker: &str, timeframes: TimeframeSet) -> Option<Absence> {
+        let named = *self.named.get(ticker)?;
+        let given_up = named.and(timeframes).minus(self.everyone);
+        (!given_up.is_empty()).then(|| Absence { timeframes: given_up, left: named.minus(given_up) })
+    }
+}
+
+impl Absence {
+    /// The state of the day without it.
+    pub(super) fn apply(self, state: &mut DayState, ticker: &str) {
+        if self.left.is_empty() {
+            state.named.remove(ticker);
+        } else {
+            state.named.insert(ticker.to_owned(), self.left);
+        }
+    }
+}
+
 /// What is to be done with one day of a symbol.
 #[derive(Debug)]
 pub(super) struct Placing<'a> {
@@ -49,7 +76,8 @@ impl<'a> Placing<'a> {
 
     /// Whether there is anything to write. Where files cover everything, there is not.
     pub(super) fn changes_anything(&self) -> bool {
-        self.of_files != self.day.timeframes || !self.exact.is_empty()
+        // That a symbol its file lacks was asked for in vain is remembered, too.
+        self.of_files != self.day.timeframes || !self.exact.is_empty() || self.day.is_absent_in_file
     }
 
     /// The bars to write.

@@ -274,10 +274,10 @@ pub struct SymbolDay {
     pub bars: Vec<Bar>,
     /// Whether its session was not over when it was fetched.
     pub is_provisional: bool,
-    /// Rows read, rejected ones included.
+    /// Whether the day's file, loaded for this symbol by name, lacks it. Then its bars take the place of that nothing.
+    pub is_absent_in_file: bool,
+    /// Rows that made minutes, or lost to others of their minute.
     pub rows_read: u64,
-    /// Rows rejected.
-    pub rows_rejected: u64,
 }
 
 /// What became of a day of a symbol when it was stored.

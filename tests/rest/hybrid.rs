@@ -126,3 +126,29 @@ fn a_whole_market_without_files_is_a_failure() {
     let ran = ran.ended(1);
     assert!(ran.err.contains("error: there are no S3 credentials"), "{}", ran.err);
 }
+
+#[test]
+fn a_symbol_that_its_files_lack_comes_by_requests() {
+    for world in World::on_both() {
+        let whole = by_files(&world.place.bucket(), "--symbols=SPY,ZVZZT --from=2026-10-01 --to=2026-10-02");
+        make_with(&world.place.bucket(), "2026-10-02", "2026-10-02", |defects| {
+            defects.row_cut.insert(id("2026-10-02"), 0.8);
+        });
+        crate::publish(&world.place.bucket());
+        let line = "hybrid --symbols=SPY,ZVZZT,NOSUCH --from=2026-10-01 --to=2026-10-02 --rate=5/min --accept --no-official-day";
+        let ran = world.run(&format!("{line} --json")).ended(3);
+        assert_eq!(sources(&ran)["2026-10-02"], ("file_and_rest".to_owned(), json!("loaded")));
+        let of = |dump: &crate::harness::Dump, date: &str| -> Vec<String> {
+            let of_date = format!("|{date}|");
+            dump.without_vwap().into_iter().filter(|bar| bar.starts_with("ZVZZT|") && bar.contains(&of_date)).collect()
+        };
+        assert!(!of(&whole, "2026-10-02").is_empty(), "the cut file has it no more, and requests have");
+        assert_eq!(of(&world.dump(), "2026-10-02"), of(&whole, "2026-10-02"));
+        assert_eq!(ran.json()["totals"]["rest"]["missing_symbols"], json!([["stocks", "NOSUCH"]]));
+        assert_eq!(ran.json()["totals"]["files"]["missing_symbols"], json!([]));
+        let asked = world.requests();
+        world.run(line).ended(3);
+        assert_eq!(world.requests(), asked, "what was asked for in vain is not asked for again");
+        world.run("verify").ended(0);
+    }
+}

@@ -37,8 +37,8 @@ struct Of {
 impl Of {
     fn words(&self) -> String {
         let list = |set: &BTreeSet<&str>| set.iter().copied().collect::<Vec<_>>().join(",");
-        let all = "--all".to_owned();
-        let symbols = if self.symbols.is_empty() { all } else { format!("--symbols={}", list(&self.symbols)) };
+        let symbols =
+            if self.symbols.is_empty() { "--all".to_owned() } else { format!("--symbols={}", list(&self.symbols)) };
         let (from, to) = (self.days[0], self.days[self.days.len() - 1]);
         format!("{symbols} --timeframes={} --from={from} --to={to}", list(&self.timeframes))
     }

@@ -91,6 +91,7 @@ async fn load(
         range,
         timeframes: "1m".parse().unwrap(),
         exact_vwap: false,
+        absent: Default::default(),
         force: false,
         now: now.parse().unwrap(),
     };

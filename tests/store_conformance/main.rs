@@ -111,6 +111,7 @@ macro_rules! conformance {
                 attempts_leave_what_was_fetched
                 the_state_of_a_symbol_tells_nothing_of_others
                 pages_and_files_take_turns
+                a_page_that_is_given_up_can_be_abandoned
                 defects_know_what_was_fetched;
             restatements:
                 a_restated_file_is_held_against_what_it_replaces

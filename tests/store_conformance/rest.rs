@@ -24,7 +24,7 @@ pub fn day(date: Date, timeframes: &str, bars: &[Bar]) -> SymbolDay {
         bars: bars.to_vec(),
         is_provisional: false,
         rows_read: 390,
-        rows_rejected: 2,
+        is_absent_in_file: false,
     }
 }
 
@@ -361,6 +361,20 @@ pub async fn pages_and_files_take_turns(bench: &impl Bench) {
         assert_eq!(told, [(String::new(), 2), ("5m".to_owned(), 1)]);
     }
     assert_eq!(opens(&mut files, "A", Timeframe::M5).await, [11.0, 1.0]);
+}
+
+/// As a run does that is stopped while it waits for another.
+pub async fn a_page_that_is_given_up_can_be_abandoned(bench: &impl Bench) {
+    let (mut files, mut store) = (bench.open().await, bench.open().await);
+    let days = page("A", vec![day(DAY, "1m", &[exact(Timeframe::M1, T, 10.0)]), day(NEXT, "1m", &[])]);
+    files.begin_day(Stocks, NEXT, || ()).await.unwrap();
+    let given_up = tokio::time::timeout(std::time::Duration::from_millis(300), store.store_symbol(&days)).await;
+    assert!(given_up.is_err(), "it did not wait");
+    store.abandon_day().await.unwrap();
+    assert_eq!(rest(&mut store, DAY, "A").await, None);
+    files.abandon_day().await.unwrap();
+    assert_eq!(store.store_symbol(&days).await.unwrap().len(), 2);
+    assert_eq!(opens(&mut store, "A", Timeframe::M1).await, [10.0]);
 }
 
 /// A day of which files have brought nothing is loaded all the same; a row in words that mean nothing is told, and goes.

@@ -173,7 +173,7 @@ async fn defects_are_found_and_removed_behind_a_transaction_pooler() {
 /// A day of a symbol as the REST API brings it.
 fn fetched(symbol: &str, timeframes: &str, bars: Vec<barkeep::model::Bar>) -> SymbolDays {
     let timeframes = frames(timeframes);
-    let day = SymbolDay { date: DAY, timeframes, bars, is_provisional: false, rows_read: 0, rows_rejected: 0 };
+    let day = SymbolDay { date: DAY, timeframes, bars, is_provisional: false, is_absent_in_file: false, rows_read: 0 };
     SymbolDays {
         dataset: Stocks,
         symbol: symbol.to_owned(),

@@ -91,7 +91,14 @@ async fn a_database_of_version_2_takes_what_the_rest_api_brings() {
     assert_eq!(before[&DAY].named["B"], "1m,day_official".parse().unwrap());
     assert!(before[&DAY].rest.is_empty());
     let (timeframes, fetched) = ("1m,5m".parse().unwrap(), Timestamp::UNIX_EPOCH);
-    let day = SymbolDay { date: DAY, timeframes, bars: vec![], is_provisional: false, rows_read: 0, rows_rejected: 0 };
+    let day = SymbolDay {
+        date: DAY,
+        timeframes,
+        bars: vec![],
+        is_provisional: false,
+        is_absent_in_file: false,
+        rows_read: 0,
+    };
     let days = SymbolDays {
         dataset: Stocks,
         symbol: "B".to_owned(),

@@ -49,8 +49,8 @@ fn answers(place: &Place, symbol: &str, from: &str, timeframes: &str) -> SymbolD
                         .map(|stored| Bar { vwap_method: stored.bar.vwap.map(|_| VwapMethod::Vendor), ..stored.bar }),
                 );
             }
-            let (is_provisional, rows_read, rows_rejected) = (false, 0, 0);
-            days.push(SymbolDay { date, timeframes, bars, is_provisional, rows_read, rows_rejected });
+            let (is_provisional, is_absent_in_file, rows_read) = (false, false, 0);
+            days.push(SymbolDay { date, timeframes, bars, is_provisional, is_absent_in_file, rows_read });
         }
     });
     let (dataset, symbol, request) = (Dataset::Stocks, symbol.to_owned(), "/v2/aggs/ticker".to_owned());

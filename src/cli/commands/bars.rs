@@ -60,7 +60,8 @@ pub(super) async fn run(args: &BarsArgs, context: &Context) -> Result<Exit, CliE
         return Err(adjust_error(AdjustError::NotLoaded(Vec::new())));
     }
     if bars.is_empty() {
-        let error = anyhow::anyhow!("there are no {} bars of {} of these dates", request.timeframe, request.symbol);
+        let are = if request.fetch.is_some() { "to be had" } else { "loaded" };
+        let error = anyhow::anyhow!("no {} bars of {} are {are} for these dates", request.timeframe, request.symbol);
         return Err(CliError::failed(error).with_hint(format!(
             "`backfill status --symbol={0}` shows what is loaded, `backfill hybrid --symbol={0}` loads it",
             request.symbol

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::api::Api;
 use super::rest::{carry_out, forecast, plan_all, totals_of};
-use super::s3::{Beside, asked, open_source, run_error};
+use super::s3::{Beside, asked, find_absent, open_source, run_error};
 use super::{Context, store_error, warn};
 use crate::cli::format::{about, bytes, counted};
 use crate::cli::hybrid::HybridReport;
@@ -24,7 +24,7 @@ use crate::ingest::rest::{RestClient, RestReport};
 use crate::ingest::source::Source;
 use crate::ingest::{self, Concurrency, DatasetPlan, Reporter, RunReport, make_plan};
 use crate::model::Dataset;
-use crate::store::{AnyStore, Ledger, LoadRate, Watchlist};
+use crate::store::{AnyStore, Ledger, LoadRate};
 
 /// Packed bytes a second that are fetched and loaded, where no run has told: what twelve downloads at once bring from the
 /// vendor, and what a disk brings.
@@ -41,15 +41,8 @@ pub(super) async fn run(args: &HybridArgs, context: &Context, signals: &Signals)
     let source = open_source(settings, args.selection.dataset.unwrap_or(Dataset::Stocks)).await;
     // A folder that was named is there; a bucket may be one that nobody here has keys for.
     let source = if settings.source.is_some() { Ok(source?) } else { source };
-    let mut store = if request.dry_run { context.existing_store().await? } else { Some(context.store().await?) };
-    let watched = match &mut store {
-        Some(store) => store.watchlist().await.map_err(store_error)?.into_iter().map(|entry| entry.symbol).collect(),
-        None => Vec::new(),
-    };
-    let (selections, said_first) = request.selections(&watched)?;
-    if let Some(line) = said_first.filter(|_| !context.quiet) {
-        warn(&line);
-    }
+    let mut store = context.store_of(&request).await?;
+    let selections = context.selections(&request, store.as_mut()).await?;
     let reporter = reporter(context.quiet, context.json, Context::has_terminal(), settings.color.value);
     let api = Api::open(context, store.as_ref(), &reporter).await;
     let hybrid = Hybrid { request, selections, exact_vwap: args.api.exact_vwap, context, signals, reporter };
@@ -160,8 +153,10 @@ impl Hybrid<'_> {
         }
         let mut requests = RestReport::default();
         if let Some(mut api) = api.filter(|_| failure.is_none() && !loaded.interrupted) {
+            find_absent(&mut loaded, &self.selections, &mut store).await?;
+            let absent = absent(&loaded);
             let ledger = Some(&mut store);
-            let plans = plan_all(&self.request, &self.selections, self.exact_vwap, ledger, &mut api).await?;
+            let plans = plan_all(&self.request, &self.selections, self.exact_vwap, &absent, ledger, &mut api).await?;
             say(&forecast(&plans, &api.client));
             let reporter = Arc::clone(&self.reporter);
             let (report, error) = carry_out(plans, &mut store, api, context, reporter, self.signals).await?;
@@ -200,9 +195,12 @@ impl Hybrid<'_> {
         if let Some(mut api) = api {
             let mut store = self.context.existing_store().await?;
             let ledger = store.as_mut();
-            let mut plans = plan_all(&self.request, &self.selections, self.exact_vwap, ledger, &mut api).await?;
+            let mut plans =
+                plan_all(&self.request, &self.selections, self.exact_vwap, &BTreeSet::new(), ledger, &mut api).await?;
             let by_files = files.days();
-            plans.iter_mut().for_each(|plan| plan.leave_to_files(&by_files));
+            for plan in &mut plans {
+                plan.leave_to_files(&by_files);
+            }
             requests = forecast(&plans, &api.client);
         }
         if self.context.json {
@@ -270,6 +268,12 @@ impl FilesPlan {
         });
         choices.collect::<String>() + &plan_text(&self.plans, &self.forecasts)
     }
+}
+
+/// Symbols that the file of a day lacks.
+fn absent(files: &RunReport) -> BTreeSet<(String, Date)> {
+    let days = files.days.iter().flat_map(|day| day.absent_symbols.iter().map(|symbol| (symbol.clone(), day.date)));
+    days.collect()
 }
 
 fn way(cost: &Cost) -> String {

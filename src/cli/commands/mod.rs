@@ -2,6 +2,7 @@
 
 mod api;
 mod bars;
+mod doctor;
 mod export;
 mod hybrid;
 mod rest;
@@ -18,11 +19,11 @@ use std::process::ExitCode;
 use clap::Parser;
 
 pub(super) use self::verify::Look;
-use super::{Args, CliError, Command, Exit, Signals, finish, print_completions, print_settings};
+use super::{Args, CliError, Command, Exit, Request, Selection, Signals, finish, print_completions, print_settings};
 use crate::config::{DatabaseUrl, Inputs, PostgresUrl, Settings};
 use crate::store::postgres::{PostgresAddress, PostgresStore};
 use crate::store::sqlite::SqliteStore;
-use crate::store::{AdjustError, AnyStore};
+use crate::store::{AdjustError, AnyStore, Watchlist};
 
 /// The whole of `backfill`: reads the command line, does what it says, and says how it ended.
 pub fn backfill() -> ExitCode {
@@ -77,6 +78,7 @@ async fn execute(args: &Args) -> Result<Exit, CliError> {
             let signals = Signals::listen(warn)?;
             signals.run(splits::run(splits, &context)).await.unwrap_or_else(Ok)
         }
+        Command::Doctor => doctor::run(&context).await,
         Command::Status(status) => status::run(status, &context).await,
         Command::Watchlist(watchlist) => watchlist::run(&watchlist.command, &context).await,
         Command::Completions(completions) => {
@@ -123,6 +125,26 @@ impl Context {
                 .map(|store| store.map(|store| AnyStore::Postgres(Box::new(store)))),
         };
         store.map_err(store_error)
+    }
+
+    /// The database of a command that loads bars. A dry run leaves nothing behind, not even an empty one.
+    async fn store_of(&self, request: &Request) -> Result<Option<AnyStore>, CliError> {
+        if request.dry_run { self.existing_store().await } else { self.store().await.map(Some) }
+    }
+
+    /// What a command is to load, with the watchlist where nothing is named; says so if neither has anything.
+    async fn selections(&self, request: &Request, store: Option<&mut AnyStore>) -> Result<Vec<Selection>, CliError> {
+        let watched = match store {
+            Some(store) => {
+                store.watchlist().await.map_err(store_error)?.into_iter().map(|entry| entry.symbol).collect()
+            }
+            None => Vec::new(),
+        };
+        let (selections, said_first) = request.selections(&watched)?;
+        if let Some(line) = said_first.filter(|_| !self.quiet) {
+            warn(&line);
+        }
+        Ok(selections)
     }
 
     fn has_terminal() -> bool {

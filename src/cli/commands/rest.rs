@@ -1,5 +1,6 @@
 //! `backfill rest`.
 
+use std::collections::BTreeSet;
 use std::io::{self, Write};
 use std::sync::Arc;
 
@@ -20,7 +21,7 @@ use crate::config::Settings;
 use crate::ingest::Reporter;
 use crate::ingest::rest::{self, Asked, DatasetPlan, RestClient, RestReport, RestRunError, Tools};
 use crate::model::{Dataset, Symbol, Timeframe};
-use crate::store::{AnyStore, Noting, Watchlist};
+use crate::store::{AnyStore, Noting};
 
 /// Loads bars by requests.
 pub(super) async fn run(args: &RestArgs, context: &Context, signals: &Signals) -> Result<Exit, CliError> {
@@ -30,19 +31,13 @@ pub(super) async fn run(args: &RestArgs, context: &Context, signals: &Signals) -
         return Err(RequestError::RestOfAll.into());
     }
     key(context)?;
-    let mut store = if request.dry_run { context.existing_store().await? } else { Some(context.store().await?) };
-    let watched = match &mut store {
-        Some(store) => store.watchlist().await.map_err(store_error)?.into_iter().map(|entry| entry.symbol).collect(),
-        None => Vec::new(),
-    };
-    let (selections, said_first) = request.selections(&watched)?;
-    if let Some(line) = said_first.filter(|_| !context.quiet) {
-        warn(&line);
-    }
+    let mut store = context.store_of(&request).await?;
+    let selections = context.selections(&request, store.as_mut()).await?;
     let reporter = reporter(context.quiet, context.json, Context::has_terminal(), settings.color.value);
     let mut api = Api::open(context, store.as_ref(), &reporter).await?;
     let effective = settings_of(&request, &selections, args.api.exact_vwap, settings);
-    let plans = plan_all(&request, &selections, args.api.exact_vwap, store.as_mut(), &mut api).await?;
+    let plans =
+        plan_all(&request, &selections, args.api.exact_vwap, &BTreeSet::new(), store.as_mut(), &mut api).await?;
     let forecast = forecast(&plans, &api.client);
     let Some(mut store) = store.filter(|_| !request.dry_run) else {
         return print_plan(&plans, &forecast, &effective, context.json);
@@ -64,6 +59,7 @@ pub(super) async fn plan_all(
     request: &Request,
     selections: &[Selection],
     exact_vwap: bool,
+    absent: &BTreeSet<(String, Date)>,
     mut ledger: Option<&mut AnyStore>,
     api: &mut Api,
 ) -> Result<Vec<DatasetPlan>, CliError> {
@@ -75,6 +71,7 @@ pub(super) async fn plan_all(
             range: request.dates.dates_so_far(selection.dataset, request.now).map_err(RequestError::from)?,
             timeframes: request.timeframes,
             exact_vwap,
+            absent: absent.clone(),
             force: request.force,
             now: request.now,
         };

@@ -18,7 +18,7 @@ use crate::ingest::source::{
 };
 use crate::ingest::{self, Concurrency, DatasetPlan, Outcome, Reporter, RunError, RunReport, Sharing, make_plan};
 use crate::model::{Dataset, Symbol};
-use crate::store::{AnyClaims, AnyStore, BarReader, Claiming, Ledger, Watchlist};
+use crate::store::{AnyClaims, AnyStore, BarReader, Claiming, Ledger};
 
 /// Loads day files.
 pub(super) async fn run(args: &IngestArgs, context: &Context, signals: &Signals) -> Result<Exit, CliError> {
@@ -27,16 +27,8 @@ pub(super) async fn run(args: &IngestArgs, context: &Context, signals: &Signals)
     let dataset = args.selection.dataset.unwrap_or(Dataset::Stocks);
     // Before the database, so that a wrong folder or missing keys leave no empty one behind.
     let source = open_source(settings, dataset).await?;
-    // A dry run leaves nothing behind, not even an empty database.
-    let mut store = if request.dry_run { context.existing_store().await? } else { Some(context.store().await?) };
-    let watched = match &mut store {
-        Some(store) => store.watchlist().await.map_err(store_error)?.into_iter().map(|entry| entry.symbol).collect(),
-        None => Vec::new(),
-    };
-    let (selections, said_first) = request.selections(&watched)?;
-    if let Some(line) = said_first.filter(|_| !context.quiet) {
-        warn(&line);
-    }
+    let mut store = context.store_of(&request).await?;
+    let selections = context.selections(&request, store.as_mut()).await?;
     let reporter = reporter(context.quiet, context.json, Context::has_terminal(), settings.color.value);
 
     let effective = effective_settings(&request, &selections, settings);
@@ -152,19 +144,24 @@ async fn open(settings: &Settings, dataset: Dataset, keep: CacheKeep) -> Result<
     if let Some(folder) = &settings.source {
         return Ok(Source::Local(LocalSource::open(&folder.value, dataset)?));
     }
+    let bucket = connect(settings, S3Options::default()).await?;
+    let cache = Cache::open(&settings.cache_dir.value, keep)?;
+    cache.sweep()?;
+    Ok(Source::S3 { bucket, cache })
+}
+
+/// The bucket that the settings name, asked as patiently as the options say.
+pub(super) async fn connect(settings: &Settings, options: S3Options) -> Result<S3Source, SourceError> {
     let s3 = &settings.s3;
     let credentials = match &s3.credentials {
         Some(named) => Some(credentials(named).await?),
         None => None,
     };
     let (endpoint, bucket) = (s3.endpoint.value.clone(), s3.bucket.value.clone());
-    let options = S3Options { endpoint, bucket, credentials, ..S3Options::default() };
+    let options = S3Options { endpoint, bucket, credentials, ..options };
     #[cfg(feature = "sandbox")]
     let options = as_tested(options, settings);
-    let bucket = S3Source::connect(options)?;
-    let cache = Cache::open(&settings.cache_dir.value, keep)?;
-    cache.sweep()?;
-    Ok(Source::S3 { bucket, cache })
+    S3Source::connect(options)
 }
 
 /// The same with the sizes and waits that a test has set.
@@ -219,7 +216,11 @@ pub(super) fn asked(request: &Request, selection: &Selection) -> ingest::Request
 }
 
 /// Says of unchanged days, too, which wanted symbols they have never had: those without a single bar.
-async fn find_absent(report: &mut RunReport, selections: &[Selection], store: &mut AnyStore) -> Result<(), CliError> {
+pub(super) async fn find_absent(
+    report: &mut RunReport,
+    selections: &[Selection],
+    store: &mut AnyStore,
+) -> Result<(), CliError> {
     for selection in selections {
         let Wanted::Symbols(symbols) = &selection.wanted else { continue };
         let known = store.known(symbols).await.map_err(store_error)?;

@@ -218,9 +218,9 @@ mod tests {
             "fetch 0 B of 0 B at 0 B/s; load 0 of 1 days at 0 rows/s"
         );
         let waiting = Facts { requests: 80, requests_done: 10, ..Facts::default() };
-        let waiting = Facts { requests_end: Some(now + Duration::from_secs(840)), ..waiting };
+        let waiting = Facts { requests_end: Some(now + Duration::from_mins(14)), ..waiting };
         assert_eq!(waiting.line(Duration::ZERO, now), "10 of 80 requests, ETA 14m 00s");
-        assert_eq!(waiting.line(Duration::ZERO, now + Duration::from_secs(60)), "10 of 80 requests, ETA 13m 00s");
+        assert_eq!(waiting.line(Duration::ZERO, now + Duration::from_mins(1)), "10 of 80 requests, ETA 13m 00s");
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::io::{self, Read};
 use std::time::Duration;
 
 use flate2::read::MultiGzDecoder;
+use jiff::Timestamp;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
@@ -31,6 +32,8 @@ pub(super) struct Answer {
     /// Where the vendor sends us, if it does.
     pub(super) location: Option<String>,
     pub(super) is_gzip: bool,
+    /// When it was sent, by the vendor's clock.
+    pub(super) sent_at: Option<Timestamp>,
     pub(super) body: Vec<u8>,
 }
 

@@ -7,7 +7,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use jiff::Timestamp;
-use reqwest::header::{ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_ENCODING, HeaderValue, LOCATION, RETRY_AFTER};
+use reqwest::header::{
+    ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_ENCODING, DATE, HeaderValue, LOCATION, RETRY_AFTER,
+};
 use reqwest::{Client, Response, redirect};
 use serde::de::DeserializeOwned;
 use tokio::time::timeout;
@@ -17,7 +19,7 @@ use super::answer::{Answer, Envelope, MOST_BYTES};
 use super::{ApiKey, Quota, RestError};
 use crate::ingest::report::{Reporter, SilentReporter};
 use crate::ingest::words::{chain, tidy};
-use crate::net::{Refused, Retry, parse_retry_after};
+use crate::net::{Rate, Refused, Retry, parse_http_date, parse_retry_after};
 
 /// Longest refusal read; the rest of it is words.
 const MOST_REFUSAL_BYTES: usize = 64 << 10;
@@ -86,7 +88,7 @@ struct Counters {
 pub struct RestClient {
     http: Client,
     base: Url,
-    key: ApiKey,
+    pub(super) key: ApiKey,
     bearer: HeaderValue,
     answer_timeout: Duration,
     stall_timeout: Duration,
@@ -215,20 +217,22 @@ impl RestClient {
                 }
                 Err(error) => error,
             };
-            let mut counts = true;
-            if let RestError::TooManyRequests { retry_after, .. } = &error {
-                self.counters.too_many.fetch_add(1, Ordering::Relaxed);
-                // What was sent at a rate that is history says nothing about the one that is kept now.
-                counts = self.quota.refused(sent_at, *retry_after).await == Refused::Stands;
-            }
-            if counts {
+            if self.heed(&error, sent_at).await {
                 attempts.failed(error).await?;
             }
             self.counters.retries.fetch_add(1, Ordering::Relaxed);
         }
     }
 
-    async fn send(&self, what: &str, url: &Url, permit: super::Permit) -> Result<Answer, RestError> {
+    /// Takes note of a failure of a request that was sent at a rate; says whether it counts as a failed attempt.
+    pub(super) async fn heed(&self, error: &RestError, sent_at: Rate) -> bool {
+        let RestError::TooManyRequests { retry_after, .. } = error else { return true };
+        self.counters.too_many.fetch_add(1, Ordering::Relaxed);
+        // What was sent at a rate that is history says nothing about the one that is kept now.
+        self.quota.refused(sent_at, *retry_after).await == Refused::Stands
+    }
+
+    pub(super) async fn send(&self, what: &str, url: &Url, permit: super::Permit) -> Result<Answer, RestError> {
         self.counters.requests.fetch_add(1, Ordering::Relaxed);
         let request = self.http.get(url.clone()).header(AUTHORIZATION, &self.bearer);
         let request = request.header(ACCEPT, "application/json").header(ACCEPT_ENCODING, "gzip");
@@ -250,6 +254,7 @@ impl RestClient {
         let mut answer = Answer {
             status: response.status().as_u16(),
             retry_after: header(RETRY_AFTER).and_then(|value| parse_retry_after(value, Timestamp::now())),
+            sent_at: header(DATE).and_then(parse_http_date),
             location: header(LOCATION).map(str::to_owned),
             is_gzip: header(CONTENT_ENCODING).is_some_and(|coding| coding.trim().eq_ignore_ascii_case("gzip")),
             body: Vec::new(),

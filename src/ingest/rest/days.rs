@@ -109,7 +109,7 @@ pub fn roll_up_day(
         let known_until = now.saturating_sub(lag).unwrap_or(now).as_millisecond();
         bars.retain(|bar| bar.end_timestamp_ms <= known_until);
     }
-    SymbolDay { date: day.date, timeframes, bars, is_provisional, rows_read: day.rows, rows_rejected: 0 }
+    SymbolDay { date: day.date, timeframes, bars, is_provisional, is_absent_in_file: false, rows_read: day.rows }
 }
 
 #[cfg(test)]

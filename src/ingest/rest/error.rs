@@ -158,7 +158,7 @@ impl RestError {
     }
 
     /// A transient failure that has not been retried yet.
-    pub(super) fn unreachable(what: &str, detail: impl Into<String>) -> Self {
+    pub(in crate::ingest) fn unreachable(what: &str, detail: impl Into<String>) -> Self {
         Self::Unreachable { what: what.to_owned(), detail: detail.into(), retry_after: None, tried: None }
     }
 

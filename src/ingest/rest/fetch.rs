@@ -101,7 +101,7 @@ impl Fetcher {
             self.asked.dataset.expectation(**date) == Expectation::Due
                 && !is_provisional(self.asked.dataset, **date, now)
         };
-        let (doubtful, mut empty): (Vec<Date>, Vec<Date>) = pass.empty.iter().partition(|date| is_doubtful(&date));
+        let (doubtful, mut empty): (Vec<Date>, Vec<Date>) = pass.empty.iter().partition(is_doubtful);
         let mut last = Pass { empty: Vec::new(), ..pass };
         if !doubtful.is_empty() {
             let mut again = Window { symbol: window.symbol.clone(), dates: doubtful };
@@ -161,7 +161,8 @@ impl Fetcher {
         let (asked, asked_at) = (&self.asked, pass.asked_at);
         let roll_up = |day: &DayMinutes| {
             let timeframes = asked.timeframes.union(self.brought.get(&day.date).copied().unwrap_or_default());
-            roll_up_day(asked.dataset, day, timeframes, asked_at, pass.is_delayed)
+            let is_absent_in_file = asked.is_absent(symbol.as_str(), day.date);
+            SymbolDay { is_absent_in_file, ..roll_up_day(asked.dataset, day, timeframes, asked_at, pass.is_delayed) }
         };
         let conflicting = days.iter().map(|day| day.conflicting).sum();
         let days: Vec<SymbolDay> = days.iter().map(roll_up).collect();

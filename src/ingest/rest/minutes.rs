@@ -72,7 +72,7 @@ impl RestClient {
         Pages { client: self, symbol: symbol.clone(), range_ms, request, trail, latest_ms: None }
     }
 
-    fn minutes_url(&self, symbol: &Symbol, range_ms: &RangeInclusive<i64>) -> Url {
+    pub(super) fn minutes_url(&self, symbol: &Symbol, range_ms: &RangeInclusive<i64>) -> Url {
         let (from, to) = (range_ms.start().to_string(), range_ms.end().to_string());
         let limit = PAGE_MINUTES.to_string();
         self.url(

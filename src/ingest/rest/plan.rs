@@ -1,6 +1,6 @@
 //! Which requests bring what is missing of a symbol.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
 
 use jiff::civil::Date;
@@ -30,10 +30,19 @@ pub struct Asked {
     pub timeframes: TimeframeSet,
     /// Whether bars that came by files are to get exact VWAPs.
     pub exact_vwap: bool,
+    /// Days whose file was loaded for a symbol and lacks it: they are asked for like days without a file.
+    pub absent: BTreeSet<(String, Date)>,
     /// Fetch again what came by REST, and ask again for what was refused.
     pub force: bool,
     /// The time of the run.
     pub now: Timestamp,
+}
+
+impl Asked {
+    /// Whether a day's file lacks a symbol.
+    pub(super) fn is_absent(&self, ticker: &str, date: Date) -> bool {
+        !self.absent.is_empty() && self.absent.contains(&(ticker.to_owned(), date))
+    }
 }
 
 /// One request: minutes of a symbol from one date to another.
@@ -100,7 +109,7 @@ pub fn plan_symbol(
         let day = |outcome, detail| SettledDay { date, outcome, detail };
         let refused = refusals.of(date, asked.now).filter(|_| !asked.force);
         if wanted(asked, symbol.as_str(), date, state).is_empty() {
-            let is_empty = asked.timeframes.minus(state.covered_by_files(symbol.as_str())) == asked.timeframes
+            let is_empty = files(asked, symbol.as_str(), date, state).and(asked.timeframes).is_empty()
                 && state.rest.get(symbol.as_str()).is_some_and(|rest| rest.bars == 0);
             settled.push(day(if is_empty { Outcome::Empty } else { Outcome::Unchanged }, None));
         } else if let Some(refusal) = refused {
@@ -120,8 +129,13 @@ pub fn is_missing(asked: &Asked, ticker: &str, date: Date, state: &DayState) -> 
 /// The timeframes a day's minutes are to be rolled up to: those that nothing covers, and those of files whose VWAPs are to
 /// be made exact.
 pub(super) fn wanted(asked: &Asked, ticker: &str, date: Date, state: &DayState) -> TimeframeSet {
-    let of_files = asked.timeframes.and(state.covered_by_files(ticker));
     let rest = state.rest.get(ticker);
+    let is_absent = asked.is_absent(ticker, date);
+    let was_asked_in_vain = |rest: &RestState| rest.outcome == Outcome::Empty && is_final(rest, date);
+    if is_absent && !asked.force && rest.is_some_and(was_asked_in_vain) {
+        return TimeframeSet::EMPTY;
+    }
+    let of_files = asked.timeframes.and(files(asked, ticker, date, state));
     let there = rest.filter(|rest| !asked.force && is_final(rest, date)).map(RestState::covered).unwrap_or_default();
     let missing = asked.timeframes.minus(of_files).minus(there);
     if !asked.exact_vwap || !asked.dataset.has_vwap() {
@@ -129,6 +143,11 @@ pub(super) fn wanted(asked: &Asked, ticker: &str, date: Date, state: &DayState) 
     }
     let exact = rest.filter(|_| !asked.force).map(|rest| rest.exact_vwap).unwrap_or_default();
     missing.union(of_files.minus(exact))
+}
+
+/// What files have brought of a symbol, that they lack it not counted.
+fn files(asked: &Asked, ticker: &str, date: Date, state: &DayState) -> TimeframeSet {
+    if asked.is_absent(ticker, date) { state.everyone } else { state.covered_by_files(ticker) }
 }
 
 /// Whether what was fetched need not be asked for again. That there is nothing is not believed before the day's file is due:

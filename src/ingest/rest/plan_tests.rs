@@ -17,6 +17,7 @@ fn asked(from: Date, to: Date) -> Asked {
         range: from..=to,
         timeframes: "5m,day".parse().unwrap(),
         exact_vwap: false,
+        absent: BTreeSet::new(),
         force: false,
         now: at("2026-10-05T12:00:00Z"),
     }
@@ -162,6 +163,19 @@ proptest! {
         }
         prop_assert_eq!(windows.len(), fewest[days.len()]);
     }
+}
+
+#[test]
+fn a_symbol_that_its_file_lacks_is_asked_for_once() {
+    let named = DayState { named: [("SPY".to_owned(), "5m,day".parse().unwrap())].into(), ..DayState::default() };
+    let lacking = Asked { absent: [("SPY".to_owned(), DAY)].into(), ..asked(DAY, DAY) };
+    assert!(planned(&asked(DAY, DAY), &[(DAY, named.clone())]).windows.is_empty());
+    assert_eq!(planned(&lacking, &[(DAY, named.clone())]).windows.len(), 1);
+    let in_vain = RestState { outcome: Outcome::Empty, ..rest("", 0) };
+    let asked_before = DayState { rest: [("SPY".to_owned(), in_vain)].into(), ..named };
+    assert!(planned(&lacking, &[(DAY, asked_before)]).windows.is_empty());
+    let of_all = DayState { everyone: "5m,day".parse().unwrap(), ..DayState::default() };
+    assert!(planned(&lacking, &[(DAY, of_all)]).windows.is_empty(), "a whole market is as its file says");
 }
 
 #[test]

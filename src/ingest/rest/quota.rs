@@ -136,6 +136,11 @@ impl Quota {
         self.0.here().rate
     }
 
+    /// How many requests nobody has used of this window, when the log was last seen.
+    pub fn free(&self) -> u64 {
+        self.0.here().log.free(self.0.rule, now())
+    }
+
     /// How many seconds it takes until the last of so many requests can be sent.
     pub fn seconds_for(&self, requests: u64) -> f64 {
         self.0.here().log.seconds_for(self.0.rule, now(), requests)

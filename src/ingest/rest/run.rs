@@ -223,7 +223,9 @@ impl<S: SymbolSink, L: Ledger + 'static, N: Notes> Run<'_, S, L, N> {
         match event {
             Event::Days(fetched) => self.write(asked, *fetched).await,
             Event::There { symbol, dates } => {
-                dates.into_iter().for_each(|date| self.day(asked, &symbol, date, Outcome::Unchanged, None));
+                for date in dates {
+                    self.day(asked, &symbol, date, Outcome::Unchanged, None);
+                }
                 Ok(())
             }
             Event::Ended { window, how } => {
@@ -310,6 +312,7 @@ impl<S: SymbolSink, L: Ledger + 'static, N: Notes> Run<'_, S, L, N> {
         for (day, stored) in days.days.iter().zip(stored) {
             let is_of_files = day.timeframes.minus(stored.of_files).is_empty() && stored.made_exact == 0;
             let outcome = match () {
+                () if day.is_absent_in_file && day.bars.is_empty() => Outcome::Empty,
                 () if is_of_files && stored.left_estimated == 0 => Outcome::Unchanged,
                 () if day.is_provisional => Outcome::Provisional,
                 () if day.bars.is_empty() => Outcome::Empty,
@@ -350,7 +353,9 @@ impl<S: SymbolSink, L: Ledger + 'static, N: Notes> Run<'_, S, L, N> {
             }
         }
         self.outage.is_over();
-        dates.iter().for_each(|date| self.day(asked, symbol, *date, outcome, Some(detail.clone())));
+        for date in dates {
+            self.day(asked, symbol, *date, outcome, Some(detail.clone()));
+        }
         Ok(())
     }
 
@@ -366,8 +371,9 @@ impl<S: SymbolSink, L: Ledger + 'static, N: Notes> Run<'_, S, L, N> {
             done => self.began.elapsed().as_secs_f64() * left as f64 / done as f64,
         };
         let by_quota = self.tools.client.seconds_for(left);
-        // What the quota makes wait for comes in bursts: the pace so far says nothing of it.
-        let seconds = if by_quota > left as f64 { by_quota } else { by_quota.max(at_this_pace) };
+        // Of a slow rate requests come in bursts, and the pace so far says nothing.
+        let is_slow = self.tools.client.quota().rate().spacing() > Duration::from_secs(1);
+        let seconds = if is_slow { by_quota } else { by_quota.max(at_this_pace) };
         let left = Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX);
         self.context.reporter.requests(self.done, self.planned, left);
     }

@@ -16,9 +16,14 @@ pub fn build(dataset: Dataset, kind: FileKind, date: Date) -> String {
     format!("{}{:02}/{date}{SUFFIX}", year_prefix(dataset, kind, date.year()), date.month())
 }
 
+/// What the keys of all days start with.
+pub fn prefix(dataset: Dataset, kind: FileKind) -> String {
+    format!("{}/{}/", dataset.vendor_prefix(), kind.vendor_name())
+}
+
 /// What the keys of a year start with.
 pub fn year_prefix(dataset: Dataset, kind: FileKind, year: i16) -> String {
-    format!("{}/{}/{year:04}/", dataset.vendor_prefix(), kind.vendor_name())
+    format!("{}{year:04}/", prefix(dataset, kind))
 }
 
 /// A text that sorts after the keys of every earlier day and before the key of this one: S3's `start-after` excludes

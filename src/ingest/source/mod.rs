@@ -22,7 +22,7 @@ pub use cache::{Cache, CacheKeep, CacheKeepError};
 pub use credentials::{S3Credentials, S3Profile};
 pub use error::{SourceError, Tried};
 pub use local::LocalSource;
-pub use s3::{S3Options, S3Source};
+pub use s3::{ObjectProbe, S3Options, S3Source};
 
 /// One object of the listing, recognised as a day file.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -2,15 +2,15 @@
 //!
 //! Not by the driver's migrator: it keeps a named statement and a lock for the session, and behind a pooler there is none.
 
+use sqlx::AssertSqlSafe;
 use sqlx::Row;
-use sqlx::migrate::{Migration, MigrationType};
-use sqlx::{AssertSqlSafe, SqlStr};
 
 use super::transaction::Access;
 use super::{PostgresStore, StoreError};
+use crate::store::facts::checksum;
 
 /// Migrations, in order. A migration that has been released is never edited.
-const MIGRATIONS: [(i64, &str, &str); 4] = [
+pub(super) const MIGRATIONS: [(i64, &str, &str); 4] = [
     (1, "bars", include_str!("../../../migrations/postgres/0001_bars.sql")),
     (2, "restatements", include_str!("../../../migrations/postgres/0002_restatements.sql")),
     (3, "rest", include_str!("../../../migrations/postgres/0003_rest.sql")),
@@ -40,7 +40,7 @@ impl PostgresStore {
     }
 
     /// Versions and checksums of the migrations that were applied.
-    async fn applied(&mut self) -> Result<Vec<(i64, Vec<u8>)>, StoreError> {
+    pub(super) async fn applied(&mut self) -> Result<Vec<(i64, Vec<u8>)>, StoreError> {
         let mut work = self.begin(Access::Read, "read its migrations").await?;
         let sql = format!("SELECT version, checksum FROM {TABLE} ORDER BY version");
         let rows = work.rows(sqlx::query(AssertSqlSafe(sql))).await?;
@@ -95,10 +95,6 @@ impl PostgresStore {
         }
         Ok(())
     }
-}
-
-fn checksum(version: i64, sql: &'static str) -> Vec<u8> {
-    Migration::new(version, "".into(), MigrationType::Simple, SqlStr::from_static(sql), false).checksum.into_owned()
 }
 
 /// A table that is there already is another program's.

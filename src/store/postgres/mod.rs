@@ -12,6 +12,7 @@ mod connection;
 mod copy;
 mod defects;
 mod error;
+mod facts;
 mod ledger;
 mod migrate;
 mod notes;

@@ -14,7 +14,7 @@ use super::{PostgresStore, StoreError, sql};
 use crate::model::{Bar, Symbol};
 use crate::store::rest::Placing;
 use crate::store::values::{count, stored};
-use crate::store::{Attempt, SymbolDayStored, SymbolDays, SymbolSink};
+use crate::store::{Attempt, DayState, SymbolDay, SymbolDayStored, SymbolDays, SymbolSink};
 
 /// What is said of an attempt.
 const ATTEMPT: &str = "
@@ -26,14 +26,14 @@ ON CONFLICT (dataset, session_date, symbol) DO UPDATE SET outcome = excluded.out
 /// What is said of days that are stored.
 const STORED: &str = "
 INSERT INTO rest_ledger (dataset, symbol, request, fetched_at, started_at, finished_at, session_date, timeframes,
-    provisional, exact_vwap, rows_read, rows_rejected, bars_written, outcome)
-SELECT $1, $2, $3, $4, $5, $4, d.date::date, d.timeframes, d.provisional, d.exact_vwap, d.rows_read, d.rows_rejected,
+    provisional, exact_vwap, rows_read, bars_written, outcome)
+SELECT $1, $2, $3, $4, $5, $4, d.date::date, d.timeframes, d.provisional, d.exact_vwap, d.rows_read,
     d.bars_written, d.outcome
-FROM unnest($6::text[], $7::text[], $8::boolean[], $9::text[], $10::bigint[], $11::bigint[], $12::bigint[], $13::text[])
-    AS d (date, timeframes, provisional, exact_vwap, rows_read, rows_rejected, bars_written, outcome)
+FROM unnest($6::text[], $7::text[], $8::boolean[], $9::text[], $10::bigint[], $11::bigint[], $12::text[])
+    AS d (date, timeframes, provisional, exact_vwap, rows_read, bars_written, outcome)
 ON CONFLICT (dataset, session_date, symbol) DO UPDATE SET timeframes = excluded.timeframes,
     provisional = excluded.provisional, exact_vwap = excluded.exact_vwap, request = excluded.request,
-    rows_read = excluded.rows_read, rows_rejected = excluded.rows_rejected, bars_written = excluded.bars_written,
+    rows_read = excluded.rows_read, bars_written = excluded.bars_written,
     fetched_at = excluded.fetched_at, outcome = excluded.outcome, detail = NULL, started_at = excluded.started_at,
     finished_at = excluded.finished_at";
 
@@ -78,7 +78,12 @@ impl PostgresStore {
         self.begin(Access::Write, "store days of a symbol").await?;
         self.lock_days(days.dataset, &dates, || ()).await?;
         let mut work = self.work("read the ledger");
-        let states = read_states(&mut work, days.dataset, first.date..=last.date, Some(&days.symbol)).await?;
+        let mut states = read_states(&mut work, days.dataset, first.date..=last.date, Some(&days.symbol)).await?;
+        for day in days.days.iter().filter(|day| day.is_absent_in_file && !day.bars.is_empty()) {
+            if let Some(state) = states.get_mut(&day.date) {
+                self.give_up_absence(days, day, state).await?;
+            }
+        }
         let (changing, left): (Vec<_>, Vec<_>) = days
             .days
             .iter()
@@ -98,6 +103,35 @@ impl PostgresStore {
         self.work("store days of a symbol").commit().await?;
         crash_point!("rest-committed");
         Ok(stored)
+    }
+
+    /// Forgets that a file was loaded for a symbol which it lacks.
+    async fn give_up_absence(
+        &mut self,
+        days: &SymbolDays,
+        day: &SymbolDay,
+        state: &mut DayState,
+    ) -> Result<(), StoreError> {
+        let Some(given_up) = state.absence(&days.symbol, day.timeframes) else { return Ok(()) };
+        let count = format!(
+            "SELECT COUNT(*) FROM historical_bars b WHERE b.symbol = $1 AND b.timeframe IN ({}) AND {}",
+            sql::words(given_up.timeframes),
+            sql::within(&day_range(days.dataset, day.date))
+        );
+        let count = sqlx::query(AssertSqlSafe(count)).bind(&days.symbol);
+        if counted(&self.work("look for bars").rows(count).await?) > 0 {
+            return Ok(());
+        }
+        let update = if given_up.left.is_empty() {
+            "DELETE FROM coverage WHERE dataset = $1 AND session_date = $2::date AND symbol = $3 AND $4 = ''"
+        } else {
+            "UPDATE coverage SET timeframes = $4 WHERE dataset = $1 AND session_date = $2::date AND symbol = $3"
+        };
+        let update = sqlx::query(update).bind(days.dataset.as_str()).bind(day.date.to_string());
+        let update = update.bind(&days.symbol).bind(given_up.left.to_string());
+        self.work("write the coverage").execute(update).await?;
+        given_up.apply(state, &days.symbol);
+        Ok(())
     }
 
     /// Removes what is to be replaced; says how many bars of each day that were.
@@ -206,7 +240,6 @@ impl PostgresStore {
             .bind(placings.iter().map(|placing| placing.day.is_provisional).collect::<Vec<_>>())
             .bind(texts(|placing| placing.exact_vwap.to_string()))
             .bind(counts(|placing| placing.day.rows_read))
-            .bind(counts(|placing| placing.day.rows_rejected))
             .bind(bars)
             .bind(outcomes);
         self.work("write the ledger").execute(write).await.map(drop)

@@ -8,6 +8,7 @@ mod bulk;
 mod claims;
 mod commit;
 mod defects;
+mod facts;
 mod flush;
 mod ledger;
 mod notes;

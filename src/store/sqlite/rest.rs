@@ -3,12 +3,12 @@
 use jiff::civil::Date;
 use sqlx::AssertSqlSafe;
 
-use super::sink::condition;
+use super::sink::{condition, ids};
 use super::{SqliteStore, ledger};
 use crate::model::{Bar, Outcome, Symbol};
 use crate::store::rest::Placing;
 use crate::store::values::{count, stored};
-use crate::store::{Attempt, BarSink, StoreError, SymbolDayStored, SymbolDays, SymbolSink};
+use crate::store::{Attempt, BarSink, DayState, StoreError, SymbolDay, SymbolDayStored, SymbolDays, SymbolSink};
 
 /// What is said of an attempt.
 const ATTEMPT: &str = "
@@ -20,11 +20,11 @@ ON CONFLICT DO UPDATE SET outcome = excluded.outcome, detail = excluded.detail, 
 /// What is said of a day that is stored.
 const STORED: &str = "
 INSERT INTO rest_ledger (dataset, session_date, symbol, timeframes, provisional, exact_vwap, request, rows_read,
-    rows_rejected, bars_written, fetched_at, outcome, started_at, finished_at)
-VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?11)
+    bars_written, fetched_at, outcome, started_at, finished_at)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?10)
 ON CONFLICT DO UPDATE SET timeframes = excluded.timeframes, provisional = excluded.provisional,
     exact_vwap = excluded.exact_vwap, request = excluded.request, rows_read = excluded.rows_read,
-    rows_rejected = excluded.rows_rejected, bars_written = excluded.bars_written, fetched_at = excluded.fetched_at,
+    bars_written = excluded.bars_written, fetched_at = excluded.fetched_at,
     outcome = excluded.outcome, detail = NULL, started_at = excluded.started_at, finished_at = excluded.finished_at";
 
 /// Every shape of an estimated VWAP gets a twin of an exact one.
@@ -85,7 +85,10 @@ impl SqliteStore {
         let mut states = ledger::states(rows.map_err(self.error("read the ledger"))?)?;
         let mut placed = Vec::with_capacity(days.days.len());
         for day in &days.days {
-            let state = states.remove(&day.date);
+            let mut state = states.remove(&day.date);
+            if let Some(state) = state.as_mut().filter(|_| day.is_absent_in_file && !day.bars.is_empty()) {
+                self.give_up_absence(days, day, state).await?;
+            }
             let placing = Placing::of(days, day, state.as_ref());
             if !placing.changes_anything() {
                 placed.push(placing.stored(0, 0, 0));
@@ -103,6 +106,37 @@ impl SqliteStore {
         }
         Ok(placed)
     }
+
+    /// Forgets that a file was loaded for a symbol which it lacks.
+    async fn give_up_absence(
+        &mut self,
+        days: &SymbolDays,
+        day: &SymbolDay,
+        state: &mut DayState,
+    ) -> Result<(), StoreError> {
+        let Some(given_up) = state.absence(&days.symbol, day.timeframes) else { return Ok(()) };
+        let sql = format!(
+            "SELECT COUNT(*) FROM bars b JOIN days d USING (day_id)
+             WHERE d.dataset = ?1 AND d.session_date = ?2 AND b.symbol = ?3 AND b.timeframe_id IN ({})",
+            ids(given_up.timeframes)
+        );
+        let (dataset, date) = (days.dataset.as_str(), day.date.to_string());
+        let bars = sqlx::query_scalar(AssertSqlSafe(sql)).bind(dataset).bind(&date).bind(&days.symbol);
+        let bars: i64 = bars.fetch_one(&mut self.connection).await.map_err(self.error("look for bars"))?;
+        if bars > 0 {
+            return Ok(());
+        }
+        let sql = if given_up.left.is_empty() {
+            "DELETE FROM coverage WHERE dataset = ?1 AND session_date = ?2 AND symbol = ?3 AND ?4 = ''"
+        } else {
+            "UPDATE coverage SET timeframes = ?4 WHERE dataset = ?1 AND session_date = ?2 AND symbol = ?3"
+        };
+        let update = sqlx::query(sql).bind(dataset).bind(&date).bind(&days.symbol).bind(given_up.left.to_string());
+        update.execute(&mut self.connection).await.map_err(self.error("write the coverage"))?;
+        given_up.apply(state, &days.symbol);
+        Ok(())
+    }
+
     /// Makes VWAPs of files' bars exact; says of how many, and how many estimates are left.
     async fn make_exact(&mut self, days: &SymbolDays, placing: &Placing<'_>) -> Result<(u64, u64), StoreError> {
         if placing.exact.is_empty() {
@@ -159,7 +193,6 @@ impl SqliteStore {
             .bind(placing.exact_vwap.to_string())
             .bind(&days.request)
             .bind(stored(placing.day.rows_read))
-            .bind(stored(placing.day.rows_rejected))
             .bind(stored(bars))
             .bind(days.finished_at.as_millisecond())
             .bind(outcome.as_str())

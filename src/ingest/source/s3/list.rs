@@ -22,6 +22,9 @@ use crate::model::Dataset;
 /// Years asked for at once.
 const YEARS_AT_ONCE: usize = 4;
 
+/// Keys asked for to find one day file: some may be of something else.
+const KEYS_TO_THE_FIRST: i32 = 10;
+
 impl S3Source {
     /// The day files of a range of dates, ascending.
     ///
@@ -62,7 +65,7 @@ impl S3Source {
         let mut seen = HashSet::new();
         let mut token: Option<String> = None;
         loop {
-            let page = self.page(&prefix, start_after.as_deref(), token.as_deref(), reporter).await?;
+            let page = self.page(&prefix, start_after.as_deref(), token.as_deref(), None, reporter).await?;
             for object in page.contents() {
                 let wanted = object.key().and_then(key::parse);
                 let Some((_, _, date)) =
@@ -85,16 +88,32 @@ impl S3Source {
         }
     }
 
+    /// The first day file that is listed of a date or later.
+    pub async fn first_listed(
+        &self,
+        dataset: Dataset,
+        kind: FileKind,
+        from: Date,
+        reporter: &dyn Reporter,
+    ) -> Result<Option<DayFile>, SourceError> {
+        let (prefix, start_after) = (key::prefix(dataset, kind), key::just_before(dataset, kind, from));
+        let page = self.page(&prefix, Some(&start_after), None, Some(KEYS_TO_THE_FIRST), reporter).await?;
+        let parsed = page.contents().iter().filter_map(|object| Some((object, key::parse(object.key()?)?)));
+        let mut files = parsed.filter(|(_, (d, k, date))| (*d, *k) == (dataset, kind) && *date >= from);
+        files.next().map(|(object, (_, _, date))| self.day_file(dataset, kind, date, object)).transpose()
+    }
+
     async fn page(
         &self,
         prefix: &str,
         start_after: Option<&str>,
         token: Option<&str>,
+        most_keys: Option<i32>,
         reporter: &dyn Reporter,
     ) -> Result<ListObjectsV2Output, SourceError> {
         let note = |text: &str| reporter.note(text);
         let ask = || async {
-            let request = self.client.list_objects_v2().bucket(&self.bucket).prefix(prefix);
+            let request = self.client.list_objects_v2().bucket(&self.bucket).prefix(prefix).set_max_keys(most_keys);
             let request = match token {
                 // The token remembers where the first page began.
                 Some(token) => request.continuation_token(token),

@@ -3,6 +3,7 @@
 mod answer;
 mod fetch;
 mod list;
+mod probe;
 
 use std::fmt;
 use std::sync::atomic::AtomicBool;
@@ -18,6 +19,7 @@ use aws_sdk_s3::config::{
 use aws_smithy_http_client::tls::Provider;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 
+pub use self::probe::ObjectProbe;
 use super::{S3Credentials, SourceError};
 use crate::net::Retry;
 
