@@ -49,8 +49,8 @@ pub fn duration(elapsed: Duration) -> String {
 /// An estimate of a time: whole seconds, as it has no milliseconds.
 pub fn about(seconds: f64) -> String {
     match seconds.round() {
-        ..1.0 => "a second".to_owned(),
-        whole @ 1.0..60.0 => format!("{whole:.0}s"),
+        ..2.0 => "a second".to_owned(),
+        whole @ 2.0..60.0 => format!("{whole:.0}s"),
         whole => duration(Duration::try_from_secs_f64(whole).unwrap_or(Duration::MAX)),
     }
 }

@@ -157,7 +157,9 @@ impl Hybrid<'_> {
             let absent = absent(&loaded);
             let ledger = Some(&mut store);
             let plans = plan_all(&self.request, &self.selections, self.exact_vwap, &absent, ledger, &mut api).await?;
-            say(&forecast(&plans, &api.client));
+            if !plans.is_empty() {
+                say(&forecast(&plans, &api.client));
+            }
             let reporter = Arc::clone(&self.reporter);
             let (report, error) = carry_out(plans, &mut store, api, context, reporter, self.signals).await?;
             requests = report;

@@ -115,6 +115,9 @@ pub(super) async fn carry_out(
 pub(super) fn forecast(plans: &[DatasetPlan], client: &RestClient) -> String {
     let requests: u64 = plans.iter().map(DatasetPlan::requests).sum();
     let symbols = plans.iter().flat_map(|plan| &plan.symbols).filter(|symbol| !symbol.windows.is_empty()).count();
+    if requests == 0 {
+        return "nothing to ask the REST API for".to_owned();
+    }
     format!(
         "{} for {}, about {} at {}",
         counted(requests, "request"),
