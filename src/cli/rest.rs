@@ -8,7 +8,6 @@ use serde::Serialize;
 
 use super::Exit;
 use super::format::{bytes, count, counted, duration, printable};
-use super::summary::what_to_do;
 use super::table::{Align, Table};
 use crate::ingest::rest::{RestReport, SymbolDayReport};
 use crate::model::{Dataset, Expectation, Outcome};
@@ -199,6 +198,15 @@ pub fn rest_gaps(report: &RestReport) -> String {
         text.push_str("\nstopped before all was done: run the same command again to go on\n");
     }
     text
+}
+
+fn what_to_do(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::Missing => "check the spelling and the case of the symbol",
+        Outcome::Damaged => "run the same command again later; if it stays, the vendor's answer is bad: tell them",
+        Outcome::NotEntitled => super::summary::OTHER_PLAN,
+        _ => "run the same command again",
+    }
 }
 
 /// Days of a symbol that follow each other and left the same gap.

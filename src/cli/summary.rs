@@ -109,12 +109,14 @@ pub fn gaps(run: &RunReport) -> String {
     text
 }
 
-pub(super) fn what_to_do(outcome: Outcome) -> &'static str {
+/// What to do about days outside the vendor's plan.
+pub(super) const OTHER_PLAN: &str =
+    "your plan does not include it: ask for later dates or another plan (--force asks again before a day has passed)";
+
+fn what_to_do(outcome: Outcome) -> &'static str {
     match outcome {
         Outcome::Missing => "the vendor has no file of it: run the same command again later",
-        Outcome::NotEntitled => {
-            "your plan does not include it: ask for later dates or another plan (--force asks again before a day has passed)"
-        }
+        Outcome::NotEntitled => OTHER_PLAN,
         Outcome::Damaged => "run the same command again; if it stays, the vendor's file is bad: tell them",
         Outcome::Empty => "the vendor's file has no rows: run the same command again later",
         Outcome::Suspect => "wait for the vendor to replace the file, or load it as it is with --accept=DATE",
