@@ -65,6 +65,15 @@ pub struct HybridDay {
     pub bars: u64,
 }
 
+/// What was planned of days.
+#[derive(Debug, Clone, Default)]
+pub struct Planned {
+    /// Whose minutes were left to requests.
+    pub by_rest: BTreeSet<(Dataset, Date)>,
+    /// Whose files were to take the place of what files brought before, which requests cannot do.
+    pub renewed: BTreeSet<(Dataset, Date)>,
+}
+
 /// What both ways came to.
 #[derive(Debug)]
 pub struct HybridReport {
@@ -77,8 +86,8 @@ pub struct HybridReport {
 }
 
 impl HybridReport {
-    /// Brings the reports of both ways together. `by_rest` are the days whose minutes were left to requests.
-    pub fn of(mut files: RunReport, rest: RestReport, by_rest: &BTreeSet<(Dataset, Date)>) -> Self {
+    /// Brings the reports of both ways together.
+    pub fn of(mut files: RunReport, rest: RestReport, planned: &Planned) -> Self {
         let mut by_day: BTreeMap<(Dataset, Date), BothWays<'_>> = BTreeMap::new();
         for day in &files.days {
             by_day.entry((day.dataset, day.date)).or_default().file = Some(day);
@@ -86,7 +95,7 @@ impl HybridReport {
         for day in &rest.days {
             by_day.entry((day.dataset, day.date)).or_default().requests.push(day);
         }
-        let hybrid_day = |(day, ways): (_, BothWays<'_>)| hybrid_day(day, &ways, by_rest.contains(&day));
+        let hybrid_day = |(day, ways): (_, BothWays<'_>)| hybrid_day(day, &ways, planned);
         let days: Vec<HybridDay> = by_day.into_iter().map(hybrid_day).collect();
         let answered: BTreeSet<(Dataset, Date, &str)> = rest
             .days
@@ -181,8 +190,9 @@ struct BothWays<'a> {
     requests: Vec<&'a SymbolDayReport>,
 }
 
-fn hybrid_day((dataset, date): (Dataset, Date), ways: &BothWays<'_>, is_by_rest: bool) -> HybridDay {
+fn hybrid_day((dataset, date): (Dataset, Date), ways: &BothWays<'_>, planned: &Planned) -> HybridDay {
     let BothWays { file, requests } = ways;
+    let is_by_rest = planned.by_rest.contains(&(dataset, date));
     let minutes = file.filter(|_| !is_by_rest);
     let is_new = |day: &&&SymbolDayReport| {
         matches!(day.outcome, Outcome::Loaded | Outcome::Provisional) && day.bars + day.made_exact > 0
@@ -203,7 +213,10 @@ fn hybrid_day((dataset, date): (Dataset, Date), ways: &BothWays<'_>, is_by_rest:
         (_, 0) if worst == Some(Outcome::Unchanged) => CameFrom::Before,
         (_, 0) => CameFrom::Nowhere,
     };
+    // What is there is of a file that the vendor has replaced, or that was to be loaded again.
+    let is_stale = planned.renewed.contains(&(dataset, date)) && file_outcome.is_some_and(Outcome::leaves_a_gap);
     let outcome = match (file_outcome, worst) {
+        (Some(outcome), _) if is_stale => outcome,
         (_, Some(worst)) if worst.leaves_a_gap() || worst == Outcome::Provisional => worst,
         (Some(outcome), _) if is_there(&outcome) => outcome,
         (_, Some(_)) if new > 0 => Outcome::Loaded,
@@ -214,6 +227,7 @@ fn hybrid_day((dataset, date): (Dataset, Date), ways: &BothWays<'_>, is_by_rest:
     };
     let why = match (minutes, source) {
         (Some(file), CameFrom::Rest | CameFrom::Nowhere) => Some(told(file)),
+        (Some(file), _) if is_stale => Some(told(file)),
         (Some(_), CameFrom::FileAndRest) => Some(format!("{} by requests", counted(new as u64, "symbol"))),
         (None, CameFrom::Rest) if is_by_rest => Some("requests are sooner done".to_owned()),
         (None, CameFrom::Rest) if outcome == Outcome::Provisional => Some("the session is not over".to_owned()),

@@ -77,6 +77,11 @@ pub fn choose(plan: &DatasetPlan, rates: Rates, exact_vwap: bool) -> Choice {
 }
 
 impl DatasetPlan {
+    /// Dates on which a file is to take the place of bars that came by one. Only a file can do that.
+    pub fn renewed(&self) -> impl Iterator<Item = Date> {
+        self.jobs().filter(|job| job.restated || !job.replace.is_empty()).map(|job| job.date)
+    }
+
     /// The plan without the minutes of some days.
     #[must_use]
     pub fn without_minutes(mut self, dates: &BTreeSet<Date>) -> Self {

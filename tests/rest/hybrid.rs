@@ -152,3 +152,19 @@ fn a_symbol_that_its_files_lack_comes_by_requests() {
         world.run("verify").ended(0);
     }
 }
+
+#[test]
+fn a_replaced_file_that_is_damaged_is_a_gap_whatever_requests_say() {
+    let world = World::new();
+    let line = "hybrid --symbol=SPY --from=2026-10-01 --to=2026-10-02 --rate=5/min --no-official-day";
+    world.run(line).ended(0);
+    let before = world.dump();
+    make_with(&world.place.bucket(), "2026-10-02", "2026-10-02", |defects| {
+        defects.corrupt.insert(id("2026-10-02"));
+    });
+    let ran = world.run(&format!("{line} --json")).ended(3);
+    assert_eq!(sources(&ran)["2026-10-02"].1, json!("damaged"));
+    assert_eq!(ran.json()["days"][1]["outcome"], "damaged", "{}", ran.out);
+    assert!(world.run(line).ended(3).out.contains("2026-10-02 stocks damaged"));
+    world.dump().assert_same_bars(&before);
+}

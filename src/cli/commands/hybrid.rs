@@ -12,7 +12,7 @@ use super::rest::{carry_out, forecast, plan_all, totals_of};
 use super::s3::{Beside, asked, find_absent, open_source, run_error};
 use super::{Context, store_error, warn};
 use crate::cli::format::{about, bytes, counted};
-use crate::cli::hybrid::HybridReport;
+use crate::cli::hybrid::{HybridReport, Planned};
 use crate::cli::plan::{Forecast, plan_text};
 use crate::cli::rest::RestTotals;
 use crate::cli::{
@@ -145,10 +145,10 @@ impl Hybrid<'_> {
         let places = files.iter().map(|(source, _)| source.describe());
         let places = places.chain(api.iter().map(|api| api.client.describe().to_owned())).collect::<Vec<_>>();
         say(&format!("from {} into {}", places.join(" and "), settings.database.value));
-        let (mut loaded, mut failure, mut by_rest) = (RunReport::default(), None, BTreeSet::new());
+        let (mut loaded, mut failure, mut planned) = (RunReport::default(), None, Planned::default());
         if let Some((source, plan)) = files {
             say(plan.text().trim_end());
-            by_rest = plan.by_rest();
+            planned = Planned { by_rest: plan.by_rest(), renewed: plan.renewed() };
             (loaded, failure) = self.load_files(plan, source, &mut store).await?;
         }
         let mut requests = RestReport::default();
@@ -167,7 +167,7 @@ impl Hybrid<'_> {
         }
         let closed = store.close().await.map_err(store_error);
         let failure = failure.or(closed.err());
-        let report = HybridReport::of(loaded, requests, &by_rest);
+        let report = HybridReport::of(loaded, requests, &planned);
         let exit = if failure.is_some() { Exit::Failed } else { report.exit(self.signals.exit()) };
         self.print(&report, exit)?;
         failure.map_or(Ok(exit), Err)
@@ -250,6 +250,12 @@ impl FilesPlan {
         let days =
             self.choices.iter().flat_map(|(dataset, choice)| choice.by_rest.iter().map(|date| (*dataset, *date)));
         days.collect()
+    }
+
+    /// Days whose files are to take the place of what files brought before.
+    fn renewed(&self) -> BTreeSet<(Dataset, Date)> {
+        let days = |plan: &DatasetPlan| plan.renewed().map(|date| (plan.request.dataset, date)).collect::<Vec<_>>();
+        self.plans.iter().flat_map(days).collect()
     }
 
     /// Days whose minutes come from files.
