@@ -75,11 +75,6 @@ impl DayCutter {
         whole
     }
 
-    /// The first date that has not been handed on: where a request would go on.
-    pub fn next_date(&self) -> Option<Date> {
-        self.open.as_ref().map(|(_, day)| day.date).into_iter().chain(self.waiting.last().copied()).min()
-    }
-
     fn close(&mut self) -> Option<DayMinutes> {
         let (_, mut day) = self.open.take()?;
         // Between dates that are missing lie some that are there already.

@@ -30,13 +30,10 @@ fn told(days: &[DayMinutes]) -> Vec<(Date, usize)> {
 fn a_day_is_whole_when_the_next_one_begins() {
     let mut cutter = DayCutter::new(Dataset::Stocks, &[FRIDAY, MONDAY, TUESDAY]);
     assert_eq!(told(&cutter.add(&[row("2026-10-02T13:30:00Z", 1.0), row("2026-10-02T13:31:00Z", 2.0)])), []);
-    assert_eq!(cutter.next_date(), Some(FRIDAY), "a request would have to bring all of it again");
     // 23:59 New York is the next day in UTC.
     let whole = cutter.add(&[row("2026-10-03T03:59:00Z", 3.0), row("2026-10-06T08:00:00Z", 4.0)]);
     assert_eq!(told(&whole), [(FRIDAY, 3), (MONDAY, 0)]);
-    assert_eq!(cutter.next_date(), Some(TUESDAY));
     assert_eq!(told(&cutter.finish()), [(TUESDAY, 1)]);
-    assert_eq!(cutter.next_date(), None);
 }
 
 #[test]

@@ -131,6 +131,11 @@ impl Quota {
         refused
     }
 
+    /// Gives back what is in hand and not in use, for whoever asks next.
+    pub async fn give_back(&self) {
+        self.0.visit(0).await;
+    }
+
     /// The rate that counts now.
     pub fn rate(&self) -> Rate {
         self.0.here().rate

@@ -131,6 +131,7 @@ pub async fn run<S: SymbolSink, L: Ledger + 'static, N: Notes>(
         }
     }
     let Run { mut report, failure, tools, context, done, planned, .. } = run;
+    tools.client.quota().give_back().await;
     let made = tools.client.counts();
     report.requests = made.requests - before.requests;
     report.refused = made.too_many - before.too_many;
