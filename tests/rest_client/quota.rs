@@ -66,6 +66,16 @@ async fn ask(client: &RestClient, times: usize) {
     futures_util::future::join_all((0..times).map(|_| one())).await;
 }
 
+#[tokio::test]
+async fn a_run_that_ends_leaves_its_slots_to_the_next_one() {
+    let memory = Memory::default();
+    let ending = quota("100/s", &memory).await;
+    ending.acquire().await.answered();
+    assert!(quota("100/s", &memory).await.free() < 99, "a block is in hand");
+    ending.give_back().await;
+    assert_eq!(quota("100/s", &memory).await.free(), 99, "all but the one that was used");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn two_clients_that_share_a_quota_hold_it_together() {
     let (server, arrivals) = counting().await;
