@@ -108,3 +108,7 @@ fn lacking(job: &DayJob) -> impl Iterator<Item = &String> {
     let lacks = move |symbol: &&String| !job.wanted.of(symbol).and(of_minutes).is_empty();
     job.request.symbols.iter().flatten().filter(lacks)
 }
+
+#[cfg(test)]
+#[path = "hybrid_tests.rs"]
+mod tests;
