@@ -183,6 +183,35 @@ impl HybridReport {
     }
 }
 
+/// Days whose minutes were left to requests, which have not brought them.
+pub fn left_over(by_rest: &BTreeSet<(Dataset, Date)>, requests: &RestReport) -> BTreeSet<(Dataset, Date)> {
+    let mut left = by_rest.clone();
+    let brought = |day: &&SymbolDayReport| !day.outcome.leaves_a_gap() || day.outcome == Outcome::Empty;
+    for day in requests.days.iter().filter(brought) {
+        left.remove(&(day.dataset, day.date));
+    }
+    let broken = requests.days.iter().filter(|day| !brought(day)).map(|day| (day.dataset, day.date));
+    left.extend(broken.filter(|day| by_rest.contains(day)));
+    left
+}
+
+/// Adds what files have brought of days that requests have not.
+pub fn take_from_files(files: &mut RunReport, requests: &mut RestReport, more: RunReport) {
+    let is_there = |day: &&DayReport| matches!(day.outcome, Outcome::Loaded | Outcome::Unchanged);
+    let there: BTreeSet<_> = more.days.iter().filter(is_there).map(|day| (day.dataset, day.date)).collect();
+    requests.days.retain(|day| !day.outcome.leaves_a_gap() || !there.contains(&(day.dataset, day.date)));
+    for mut day in more.days {
+        // The day file of it may have been loaded before.
+        let before = files.days.iter().position(|before| (before.dataset, before.date) == (day.dataset, day.date));
+        day.bars += before.map_or(0, |at| files.days.remove(at).bars);
+        files.days.push(day);
+    }
+    files.days.sort_by_key(|day| (day.dataset, day.date));
+    files.bytes_fetched += more.bytes_fetched;
+    files.elapsed += more.elapsed;
+    files.interrupted |= more.interrupted;
+}
+
 /// What became of a day each way.
 #[derive(Default)]
 struct BothWays<'a> {

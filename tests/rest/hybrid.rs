@@ -168,3 +168,30 @@ fn a_replaced_file_that_is_damaged_is_a_gap_whatever_requests_say() {
     assert!(world.run(line).ended(3).out.contains("2026-10-02 stocks damaged"));
     world.dump().assert_same_bars(&before);
 }
+
+#[test]
+fn what_requests_may_not_have_comes_from_files() {
+    let world = World::with(|options| {
+        options.rest.plan = Some(Plan { datasets: vec![Dataset::Stocks], from: Some("2026-09-28".parse().unwrap()) });
+    });
+    let line = "hybrid --symbol=SPY DATES --rate=100/s --json";
+    let ran = world.run(line).ended(0);
+    let sources = sources(&ran);
+    assert_eq!(sources["2026-09-25"], ("file".to_owned(), json!("loaded")), "{}", ran.out);
+    assert_eq!(sources["2026-09-28"].0, "rest");
+    assert_eq!(world.dump().without_vwap().len(), by_files_with_official(&world));
+    world.run("verify").ended(0);
+    let key = crate::harness::ran(
+        World::new().place.customer(&world.vendor.url(), &crate::spelled(line)).env("MASSIVE_API_KEY", "wrong"),
+    );
+    assert_eq!(key.code, 1, "the key is wrong, and that is said");
+    assert!(key.err.contains("MASSIVE_API_KEY") && key.out.contains("\"source\":\"file\""), "{key:?}");
+}
+
+/// How many bars files have of SPY, the vendor's own day bars included.
+fn by_files_with_official(world: &World) -> usize {
+    let place = Place::new();
+    let line = format!("s3 --source={} --symbol=SPY DATES", world.place.bucket().display());
+    place.type_line(&crate::spelled(&line)).ended(0);
+    place.dump().bars.len()
+}

@@ -12,7 +12,7 @@ use super::rest::{carry_out, forecast, plan_all, totals_of};
 use super::s3::{Beside, asked, find_absent, open_source, run_error};
 use super::{Context, store_error, warn};
 use crate::cli::format::{about, bytes, counted};
-use crate::cli::hybrid::{HybridReport, Planned};
+use crate::cli::hybrid::{HybridReport, Planned, left_over, take_from_files};
 use crate::cli::plan::{Forecast, plan_text};
 use crate::cli::rest::RestTotals;
 use crate::cli::{
@@ -20,7 +20,7 @@ use crate::cli::{
     reporter,
 };
 use crate::ingest::hybrid::{Choice, Cost, Rates, choose};
-use crate::ingest::rest::{RestClient, RestReport};
+use crate::ingest::rest::{RestClient, RestReport, RestRunError};
 use crate::ingest::source::Source;
 use crate::ingest::{self, Concurrency, DatasetPlan, Reporter, RunReport, make_plan};
 use crate::model::Dataset;
@@ -48,8 +48,8 @@ pub(super) async fn run(args: &HybridArgs, context: &Context, signals: &Signals)
     let hybrid = Hybrid { request, selections, exact_vwap: args.api.exact_vwap, context, signals, reporter };
     let planning = async {
         let source = source?;
-        let plan = hybrid.plan_files(&source, store.as_mut(), api.as_ref().ok()).await?;
-        Ok::<_, CliError>((source, plan))
+        let plan = hybrid.plan_files(&source, store.as_mut(), Choosing::Freely(api.as_ref().ok())).await?;
+        Ok::<_, CliError>((Arc::new(source), plan))
     };
     let planned = tokio::select! {
         biased;
@@ -86,6 +86,14 @@ struct Hybrid<'a> {
     reporter: Arc<dyn Reporter>,
 }
 
+/// What may come from files.
+enum Choosing<'a> {
+    /// What is sooner done so; everything, without an API to ask.
+    Freely(Option<&'a Api>),
+    /// These days.
+    Only(&'a BTreeSet<(Dataset, Date)>),
+}
+
 /// What comes from files, and what the choice was.
 #[derive(Default)]
 struct FilesPlan {
@@ -95,12 +103,12 @@ struct FilesPlan {
 }
 
 impl Hybrid<'_> {
-    /// Lists the files, and chooses what to take from them if there is a choice.
+    /// Lists the files, and chooses what to take from them.
     async fn plan_files(
         &self,
         source: &Source,
         mut ledger: Option<&mut AnyStore>,
-        api: Option<&Api>,
+        choosing: Choosing<'_>,
     ) -> Result<FilesPlan, CliError> {
         let mut files = FilesPlan::default();
         for selection in &self.selections {
@@ -110,10 +118,14 @@ impl Hybrid<'_> {
                 Some(ledger) => ledger.load_rate(plan.request.symbols.is_none()).await.map_err(store_error)?,
                 None => None,
             };
-            if let Some(api) = api {
-                let choice = choose(&plan, self.rates(rate, &api.client), self.exact_vwap);
-                plan = plan.without_minutes(&choice.by_rest);
-                files.choices.push((selection.dataset, choice));
+            match choosing {
+                Choosing::Freely(None) => {}
+                Choosing::Freely(Some(api)) => {
+                    let choice = choose(&plan, self.rates(rate, &api.client), self.exact_vwap);
+                    plan = plan.without_minutes(&choice.by_rest);
+                    files.choices.push((selection.dataset, choice));
+                }
+                Choosing::Only(days) => plan.days.retain(|day| days.contains(&(selection.dataset, day.date()))),
             }
             files.forecasts.push(Forecast::of(&plan, rate, &self.context.settings.database.value));
             files.plans.push(plan);
@@ -132,7 +144,7 @@ impl Hybrid<'_> {
 
     async fn carry_out(
         &self,
-        files: Option<(Source, FilesPlan)>,
+        files: Option<(Arc<Source>, FilesPlan)>,
         api: Option<Api>,
         mut store: AnyStore,
     ) -> Result<Exit, CliError> {
@@ -146,6 +158,7 @@ impl Hybrid<'_> {
         let places = places.chain(api.iter().map(|api| api.client.describe().to_owned())).collect::<Vec<_>>();
         say(&format!("from {} into {}", places.join(" and "), settings.database.value));
         let (mut loaded, mut failure, mut planned) = (RunReport::default(), None, Planned::default());
+        let source = files.as_ref().map(|(source, _)| Arc::clone(source));
         if let Some((source, plan)) = files {
             say(plan.text().trim_end());
             planned = Planned { by_rest: plan.by_rest(), renewed: plan.renewed() };
@@ -163,7 +176,17 @@ impl Hybrid<'_> {
             let reporter = Arc::clone(&self.reporter);
             let (report, error) = carry_out(plans, &mut store, api, context, reporter, self.signals).await?;
             requests = report;
+            let is_of_api = matches!(error, None | Some(RestRunError::Api(_)));
             failure = error.map(CliError::failed);
+            let left = left_over(&planned.by_rest, &requests);
+            if let Some(source) = source.filter(|_| is_of_api && !requests.interrupted && !left.is_empty()) {
+                say("what requests did not bring is taken from files");
+                let plan = self.plan_files(&source, Some(&mut store), Choosing::Only(&left)).await?;
+                let (more, error) = self.load_files(plan, source, &mut store).await?;
+                planned.by_rest.retain(|day| !left.contains(day));
+                take_from_files(&mut loaded, &mut requests, more);
+                failure = failure.or(error);
+            }
         }
         let closed = store.close().await.map_err(store_error);
         let failure = failure.or(closed.err());
@@ -176,7 +199,7 @@ impl Hybrid<'_> {
     async fn load_files(
         &self,
         files: FilesPlan,
-        source: Source,
+        source: Arc<Source>,
         store: &mut AnyStore,
     ) -> Result<(RunReport, Option<CliError>), CliError> {
         let settings = &self.context.settings;
@@ -184,7 +207,7 @@ impl Hybrid<'_> {
         let concurrency = Concurrency { downloads: settings.downloads.value, decoders: settings.decoders.value };
         let (reporter, stop) = (Arc::clone(&self.reporter), self.signals.stop().clone());
         let sharing = beside.sharing();
-        let ended = ingest::run(files.plans, Arc::new(source), store, sharing, concurrency, reporter, stop).await;
+        let ended = ingest::run(files.plans, source, store, sharing, concurrency, reporter, stop).await;
         beside.ledger.close().await.map_err(store_error)?;
         let (report, failure) = ended;
         Ok((report, failure.map(run_error)))
