@@ -60,7 +60,8 @@ const PROGRESS_ROWS: u64 = 50_000;
 
 /// Decodes a gzipped minute file and hands on each wanted symbol.
 ///
-/// Rows of the same symbol and minute: one is taken, whatever the order they come in. `progress` hears how many rows came since its last call.
+/// Of rows of the same symbol and minute one is taken, whatever the order they come in. `progress` hears how many rows came
+/// since its last call.
 pub fn decode_minutes(
     packed: impl Read,
     dataset: Dataset,
