@@ -24,7 +24,6 @@ mod verdict;
 pub use answer::Timeliness;
 pub use client::{RestClient, RestCounts, RestOptions};
 pub use collect::{Collected, collect};
-pub use days::{DayCutter, DayMinutes, roll_up_day};
 pub use error::{Entitlement, RestError};
 pub use key::ApiKey;
 pub use list::List;
