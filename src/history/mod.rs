@@ -149,11 +149,12 @@ impl<S: Ledger + BarReader + SymbolSink> History<S> {
             self.reporter.note(&format!("the REST API cannot be asked: {reason}"));
             self.api = None;
         }
+        // A session that was not over when it was stored has more bars now.
+        let fetched: BTreeSet<Date> = collected.pages.iter().flat_map(|page| &page.days).map(|day| day.date).collect();
+        bars.retain(|_, stored| !fetched.contains(&stored.session_date));
         for page in collected.pages {
             let origin = if self.keep(&page).await { Origin::Fetched } else { Origin::FetchedNotKept };
             for day in page.days {
-                // A session that was not over when it was stored has more bars now.
-                bars.retain(|_, stored| stored.session_date != day.date);
                 let of_series = day.bars.into_iter().filter(|bar| bar.timeframe == request.timeframe);
                 bars.extend(of_series.map(|bar| (bar.timestamp_ms, StoredBar { bar, session_date: day.date })));
                 let note = day.is_provisional.then(|| "the session is not over".to_owned());

@@ -128,7 +128,7 @@ pub fn is_missing(asked: &Asked, ticker: &str, date: Date, state: &DayState) -> 
 
 /// The timeframes a day's minutes are to be rolled up to: those that nothing covers, and those of files whose VWAPs are to
 /// be made exact.
-pub(super) fn wanted(asked: &Asked, ticker: &str, date: Date, state: &DayState) -> TimeframeSet {
+fn wanted(asked: &Asked, ticker: &str, date: Date, state: &DayState) -> TimeframeSet {
     let rest = state.rest.get(ticker);
     let is_absent = asked.is_absent(ticker, date);
     let was_asked_in_vain = |rest: &RestState| rest.outcome == Outcome::Empty && is_final(rest, date);
