@@ -73,6 +73,11 @@ impl CliError {
         printable(&self.error.to_string())
     }
 
+    /// Whether an error of this kind is behind it.
+    pub fn is_of<E: std::error::Error + Send + Sync + 'static>(&self) -> bool {
+        self.error.is::<E>()
+    }
+
     /// Whether the reader of our output has gone away (`backfill bars A | head`), which is no failure.
     fn is_broken_pipe(&self) -> bool {
         self.error

@@ -20,6 +20,10 @@ pub const BARKEEP_CACHE_DIR: &str = "BARKEEP_CACHE_DIR";
 /// The time to take for now (RFC 3339), for tests and simulations.
 #[cfg(feature = "sandbox")]
 pub const BARKEEP_NOW: &str = "BARKEEP_NOW";
+/// A file that holds the time to take for now (RFC 3339); it passes when a process would sleep until something happens. For
+/// simulations.
+#[cfg(feature = "sandbox")]
+pub const BARKEEP_CLOCK: &str = "BARKEEP_CLOCK";
 /// Bytes of a part of a large object, for tests with small ones.
 #[cfg(feature = "sandbox")]
 pub const BARKEEP_PART_SIZE: &str = "BARKEEP_PART_SIZE";
@@ -56,6 +60,8 @@ pub const ALL: &[&str] = &[
     BARKEEP_CACHE_DIR,
     #[cfg(feature = "sandbox")]
     BARKEEP_NOW,
+    #[cfg(feature = "sandbox")]
+    BARKEEP_CLOCK,
     #[cfg(feature = "sandbox")]
     BARKEEP_PART_SIZE,
     #[cfg(feature = "sandbox")]

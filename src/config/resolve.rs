@@ -48,6 +48,8 @@ impl Settings {
                 None => Sourced::new(true, Origin::Default),
             },
             now: now(inputs)?,
+            #[cfg(feature = "sandbox")]
+            clock_file: variable(inputs, env::BARKEEP_CLOCK).map(|file| file.value.into()),
             lease: lease(inputs)?,
             #[cfg(feature = "sandbox")]
             patience: test_number(inputs, env::BARKEEP_PATIENCE_MS)?.map(Duration::from_millis),
@@ -266,9 +268,17 @@ fn key(inputs: &Inputs, id_name: &'static str, secret_name: &'static str) -> Res
 
 #[cfg(feature = "sandbox")]
 fn now(inputs: &Inputs) -> Result<Sourced<jiff::Timestamp>, ConfigError> {
-    let Some(Sourced { value, origin }) = variable(inputs, env::BARKEEP_NOW) else {
+    let read = |file: &Sourced<String>| {
+        let unread =
+            |error| ConfigError::Value { origin: file.origin.clone(), problem: format!("{}: {error}", file.value) };
+        std::fs::read_to_string(&file.value).map_err(unread)
+    };
+    let of_file = variable(inputs, env::BARKEEP_CLOCK).map(|file| Ok(Sourced::new(read(&file)?, file.origin)));
+    let Some(named) = of_file.or_else(|| variable(inputs, env::BARKEEP_NOW).map(Ok)) else {
         return Ok(Sourced::new(inputs.clock, Origin::Default));
     };
+    let Sourced { value, origin } = named?;
+    let value = value.trim();
     if let Ok(now) = value.parse() {
         Ok(Sourced::new(now, origin))
     } else {

@@ -34,6 +34,9 @@ pub struct Settings {
     pub color: Sourced<bool>,
     /// The time taken for now.
     pub now: Sourced<Timestamp>,
+    /// The file that holds the time, where a simulation sets one.
+    #[cfg(feature = "sandbox")]
+    pub clock_file: Option<PathBuf>,
     /// How long a day stays claimed by a process that has died.
     pub lease: Sourced<Duration>,
     /// How long the vendor is waited for, where a test sets it.

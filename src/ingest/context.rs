@@ -1,11 +1,11 @@
 //! What every part of a run has at hand.
 
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
+use super::clock::Clock;
 use super::report::Reporter;
 use crate::store::BarBatch;
 
@@ -20,24 +20,6 @@ pub(super) struct Context {
     /// How long an outage of the database may last.
     pub(super) outage_patience: Duration,
     pub(super) batches: Arc<BatchPool>,
-}
-
-/// The time of a run: what its request calls now, and what has passed since. So a run whose now is set by a test leaves
-/// times that fit.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Clock {
-    start: Timestamp,
-    since: Instant,
-}
-
-impl Clock {
-    pub(super) fn starting(start: Timestamp) -> Self {
-        Self { start, since: Instant::now() }
-    }
-
-    pub(super) fn now(self) -> Timestamp {
-        self.start.saturating_add(self.since.elapsed()).unwrap_or(self.start)
-    }
 }
 
 /// Batches that were written, to be filled again. Each has a few megabytes: allocated anew for every use, the kernel would

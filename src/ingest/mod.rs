@@ -3,12 +3,14 @@
 //! Nothing here knows SQL or a terminal: bars go into the store's traits, progress into [`Reporter`].
 
 mod check;
+mod clock;
 mod context;
 pub mod decode;
 pub mod doctor;
 mod feed;
 pub mod hybrid;
 mod load;
+mod loads;
 mod minutes;
 mod outage;
 mod pipeline;
@@ -24,6 +26,8 @@ mod words;
 mod write;
 
 pub use crate::model::Outcome;
+pub use clock::Clock;
+pub use loads::{Ended, LoadFailure, Loads, RestWish};
 pub use pipeline::{Concurrency, DatasetPlan, RunError, make_plan, run};
 pub use plan::{Accept, DayJob, DayPlan, ListedDay, Listing, Request, plan, plan_day};
 pub use reload::{Reload, Reloads, forget_day};

@@ -9,7 +9,8 @@ use jiff::Timestamp;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use super::context::{Clock, Context};
+use super::clock::Clock;
+use super::context::Context;
 use super::feed::{Arrival, Decoding, Feeder};
 use super::plan::{DayJob, DayPlan, Listing, Request, plan};
 use super::report::{DayReport, Reporter, RunReport};
@@ -17,6 +18,7 @@ use super::share::{Claimer, Keeper, Sharing};
 use super::source::{DayFile, Source, SourceError};
 use super::write::DayWriter;
 use crate::model::{FileKind, Outcome};
+use crate::net::Retryable;
 use crate::store::{BarSink, Claims, Ledger, LoadRate, StoreError};
 
 /// How much is done at the same time.
@@ -38,6 +40,17 @@ pub enum RunError {
     /// The database.
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+impl RunError {
+    /// Whether the same may succeed in a while.
+    pub fn may_pass(&self) -> bool {
+        match self {
+            Self::Source(error) => error.is_transient() || matches!(error, SourceError::Disk { .. }),
+            // A lock, a disk, a server: what is wrong with the database is told by whoever opens it again.
+            Self::Store(_) => true,
+        }
+    }
 }
 
 /// The plan of one dataset.

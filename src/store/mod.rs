@@ -2,11 +2,15 @@
 
 mod any;
 mod books;
+mod chain;
 mod claimant;
 mod error;
 mod facts;
+mod outbox;
 pub mod postgres;
+mod queue;
 mod rest;
+mod runs;
 mod splits;
 pub mod sqlite;
 mod types;
@@ -21,8 +25,15 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 
 pub use any::{AnyClaims, AnyNotes, AnyStore};
+pub use chain::{ChainImported, ChainRow, ChainSource, ChainState, OptionChains};
 pub use error::StoreError;
 pub use facts::{Facts, Schema};
+pub use outbox::{ClaimedMessage, Condition, ConditionChange, NewMessage, Outbox, OutboxDepth, SendEnd};
+pub use queue::{
+    ClaimedRequest, Held, NewRequest, Queue, QueueDepth, QueueWatch, QueuedRequest, RequestEnd, RequestOutcome,
+    RequestProgress, RequestStatus,
+};
+pub use runs::{RunEnd, RunRecord, RunStart, Runs};
 pub use splits::{AdjustError, Adjustments, SplitLoads};
 pub use types::{
     Attempt, BarBatch, BarChange, ContentHash, DayCommit, DayState, Defect, FileState, FileVersion, LoadRate,

@@ -8,8 +8,9 @@ use jiff::civil::Date;
 use serde_json::{Value, json};
 
 use super::api::Api;
-use super::rest::{carry_out, forecast, plan_all, totals_of};
-use super::s3::{Beside, asked, find_absent, open_source, run_error};
+use super::loading::{load_by_requests, load_files};
+use super::rest::{forecast, plan_all, totals_of};
+use super::s3::{asked, find_absent, open_source, run_error};
 use super::{Context, store_error, warn};
 use crate::cli::format::{about, bytes, counted};
 use crate::cli::hybrid::{HybridReport, Planned, left_over, take_from_files};
@@ -22,7 +23,7 @@ use crate::cli::{
 use crate::ingest::hybrid::{Choice, Cost, Rates, choose};
 use crate::ingest::rest::{RestClient, RestReport, RestRunError};
 use crate::ingest::source::Source;
-use crate::ingest::{self, Concurrency, DatasetPlan, Reporter, RunReport, make_plan};
+use crate::ingest::{self, DatasetPlan, Reporter, RunReport, make_plan};
 use crate::model::Dataset;
 use crate::store::{AnyStore, Ledger, LoadRate};
 
@@ -174,7 +175,8 @@ impl Hybrid<'_> {
                 say(&forecast(&plans, &api.client));
             }
             let reporter = Arc::clone(&self.reporter);
-            let (report, error) = carry_out(plans, &mut store, api, context, reporter, self.signals).await?;
+            let stop = self.signals.stop();
+            let (report, error) = load_by_requests(plans, api, &mut store, context, reporter, stop).await?;
             requests = report;
             let is_of_api = matches!(error, None | Some(RestRunError::Api(_)));
             failure = error.map(CliError::failed);
@@ -202,14 +204,8 @@ impl Hybrid<'_> {
         source: Arc<Source>,
         store: &mut AnyStore,
     ) -> Result<(RunReport, Option<CliError>), CliError> {
-        let settings = &self.context.settings;
-        let mut beside = Beside::open(store, self.context).await?;
-        let concurrency = Concurrency { downloads: settings.downloads.value, decoders: settings.decoders.value };
-        let (reporter, stop) = (Arc::clone(&self.reporter), self.signals.stop().clone());
-        let sharing = beside.sharing();
-        let ended = ingest::run(files.plans, source, store, sharing, concurrency, reporter, stop).await;
-        beside.ledger.close().await.map_err(store_error)?;
-        let (report, failure) = ended;
+        let (reporter, stop) = (Arc::clone(&self.reporter), self.signals.stop());
+        let (report, failure) = load_files(files.plans, source, store, self.context, reporter, stop).await?;
         Ok((report, failure.map(run_error)))
     }
 

@@ -5,6 +5,7 @@ mod bars;
 mod doctor;
 mod export;
 mod hybrid;
+mod loading;
 mod rest;
 mod restatements;
 mod s3;

@@ -2,14 +2,13 @@
 
 use std::collections::BTreeSet;
 use std::io::{self, Write};
-use std::sync::Arc;
 
 use jiff::civil::Date;
 use serde::Serialize;
 use serde_json::{Value, json};
-use tokio::sync::Mutex;
 
 use super::api::{Api, key};
+use super::loading::load_by_requests;
 use super::{Context, store_error, warn};
 use crate::cli::format::{about, counted};
 use crate::cli::rest::{RestTotals, rest_exit_code, rest_gaps, rest_summary};
@@ -18,10 +17,9 @@ use crate::cli::{
     print_json, reporter,
 };
 use crate::config::Settings;
-use crate::ingest::Reporter;
-use crate::ingest::rest::{self, Asked, DatasetPlan, RestClient, RestReport, RestRunError, Tools};
+use crate::ingest::rest::{self, Asked, DatasetPlan, RestClient, RestReport};
 use crate::model::{Dataset, Symbol, Timeframe};
-use crate::store::{AnyStore, Noting};
+use crate::store::AnyStore;
 
 /// Loads bars by requests.
 pub(super) async fn run(args: &RestArgs, context: &Context, signals: &Signals) -> Result<Exit, CliError> {
@@ -46,7 +44,7 @@ pub(super) async fn run(args: &RestArgs, context: &Context, signals: &Signals) -
         warn(&format!("from {} into {}", settings.api.url.value, settings.database.value));
         warn(&forecast);
     }
-    let (report, failure) = carry_out(plans, &mut store, api, context, reporter, signals).await?;
+    let (report, failure) = load_by_requests(plans, api, &mut store, context, reporter, signals.stop()).await?;
     let closed = store.close().await.map_err(store_error);
     let failure = failure.map(CliError::failed).or(closed.err());
     let exit = if failure.is_some() { Exit::Failed } else { rest_exit_code(&report, signals.exit()) };
@@ -79,36 +77,6 @@ pub(super) async fn plan_all(
         plans.push(plan.map_err(store_error)?);
     }
     Ok(plans)
-}
-
-/// Carries plans out on connections of their own beside the one that writes.
-pub(super) async fn carry_out(
-    plans: Vec<DatasetPlan>,
-    store: &mut AnyStore,
-    api: Api,
-    context: &Context,
-    reporter: Arc<dyn Reporter>,
-    signals: &Signals,
-) -> Result<(RestReport, Option<RestRunError>), CliError> {
-    let notes = match api.notes {
-        Some(notes) => notes,
-        None => store.notes().await.map_err(store_error)?,
-    };
-    let ledger = Arc::new(Mutex::new(context.store().await?));
-    let tools = Tools {
-        client: api.client,
-        ledger: Arc::clone(&ledger),
-        notes,
-        concurrency: context.settings.downloads.value,
-        outage_patience: context.settings.lease.value,
-        reporter,
-        stop: signals.stop().clone(),
-    };
-    let ended = rest::run(plans, store, tools).await;
-    if let Ok(ledger) = Arc::try_unwrap(ledger) {
-        ledger.into_inner().close().await.map_err(store_error)?;
-    }
-    Ok(ended)
 }
 
 /// What the requests of some plans will take, in a line.

@@ -3,10 +3,10 @@
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
 use serde_json::Value;
 
+use super::loading::load_files;
 use super::{Context, store_error, warn};
 use crate::cli::plan::{Forecast, plan_text, print_plan};
 use crate::cli::{
@@ -16,9 +16,9 @@ use crate::config::{Credentials, DatabaseUrl, Settings, Sourced};
 use crate::ingest::source::{
     Cache, CacheKeep, LocalSource, S3Credentials, S3Options, S3Profile, S3Source, Source, SourceError,
 };
-use crate::ingest::{self, Concurrency, DatasetPlan, Outcome, Reporter, RunError, RunReport, Sharing, make_plan};
+use crate::ingest::{self, DatasetPlan, Outcome, Reporter, RunError, RunReport, make_plan};
 use crate::model::{Dataset, Symbol};
-use crate::store::{AnyClaims, AnyStore, BarReader, Claiming, Ledger};
+use crate::store::{AnyStore, BarReader, Ledger};
 
 /// Loads day files.
 pub(super) async fn run(args: &IngestArgs, context: &Context, signals: &Signals) -> Result<Exit, CliError> {
@@ -57,19 +57,13 @@ pub(super) async fn run(args: &IngestArgs, context: &Context, signals: &Signals)
         warn(&format!("from {} into {}", source.describe(), context.settings.database.value));
         warn(plan_text(&plans, &forecasts).trim_end());
     }
-    let mut beside = match Beside::open(&store, context).await {
-        Ok(beside) => beside,
+    let loaded = load_files(plans, Arc::new(source), &mut store, context, reporter, signals.stop()).await;
+    let (mut report, failure) = match loaded {
+        Ok(ended) => ended,
         Err(error) => return end_before(error, &effective, context, signals),
     };
-    let sharing = beside.sharing();
-    let concurrency = Concurrency { downloads: settings.downloads.value, decoders: settings.decoders.value };
-    let stop = signals.stop().clone();
-    let (mut report, failure) =
-        ingest::run(plans, Arc::new(source), &mut store, sharing, concurrency, reporter, stop).await;
     let found = find_absent(&mut report, &selections, &mut store).await;
-    // The one that writes is closed last, with nobody else in its way: so the file is left without a log.
-    let closed = async { beside.ledger.close().await.and(store.close().await).map_err(store_error) };
-    let closed = closed.await;
+    let closed = store.close().await.map_err(store_error);
     // The first error is the one to tell.
     let failure = failure.map(run_error).or(found.err()).or(closed.err());
     end(&report, failure, &effective, context, signals)
@@ -93,25 +87,6 @@ async fn plan_all(
         plans.push(plan);
     }
     Ok((plans, forecasts))
-}
-
-/// What a run needs to share its days with other processes, on connections beside the one that writes.
-pub(super) struct Beside {
-    claims: AnyClaims,
-    pub(super) ledger: AnyStore,
-    lease: Duration,
-}
-
-impl Beside {
-    pub(super) async fn open(store: &AnyStore, context: &Context) -> Result<Self, CliError> {
-        let lease = context.settings.lease.value;
-        let claims = store.claimant(lease).await.map_err(store_error)?;
-        Ok(Self { claims, ledger: context.store().await?, lease })
-    }
-
-    pub(super) fn sharing(&mut self) -> Sharing<'_, AnyClaims, AnyStore> {
-        Sharing { claims: &mut self.claims, ledger: &mut self.ledger, lease: self.lease }
-    }
 }
 
 /// Ends a command that failed before it had days to speak of.

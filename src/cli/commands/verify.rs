@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 use jiff::civil::Date;
 use serde_json::{Value, json};
 
-use super::s3::{Beside, open_source, run_error};
+use super::loading::Beside;
+use super::s3::{open_source, run_error};
 use super::{Context, store_error};
 use crate::cli::findings::{finding_rows, print_checked, print_compared, print_findings, print_repaired, totals};
 use crate::cli::format::count;

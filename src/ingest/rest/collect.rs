@@ -12,7 +12,7 @@ use super::plan::{Asked, Window};
 use super::queue::Queue;
 use super::refusals::Refusals;
 use super::verdict::Verdict;
-use crate::ingest::context::Clock;
+use crate::ingest::clock::Clock;
 use crate::model::Outcome;
 use crate::store::SymbolDays;
 
@@ -45,7 +45,7 @@ pub async fn collect(
         let Some(window) = next else { break };
         let (dates, outcome, detail) = match &collected.ended_by {
             Some(reason) => (window.dates.clone(), Outcome::Failed, reason.clone()),
-            None => match fetch(client, asked, clock, &window, &mut collected.pages).await {
+            None => match fetch(client, asked, &clock, &window, &mut collected.pages).await {
                 Ended::Broken { left, error } => match error.verdict() {
                     Verdict::Refused(why) => {
                         let refused = left.refused(why, &error, clock.now());
@@ -75,12 +75,13 @@ pub async fn collect(
 async fn fetch(
     client: &Arc<RestClient>,
     asked: &Arc<Asked>,
-    clock: Clock,
+    clock: &Clock,
     window: &Window,
     pages: &mut Vec<SymbolDays>,
 ) -> Ended {
     let (to, mut arriving) = mpsc::channel(1);
-    let fetcher = Fetcher { client: Arc::clone(client), asked: Arc::clone(asked), clock, to, brought: BTreeMap::new() };
+    let (client, asked, clock) = (Arc::clone(client), Arc::clone(asked), clock.clone());
+    let fetcher = Fetcher { client, asked, clock, to, brought: BTreeMap::new() };
     // The fetcher goes with the future: then nothing more arrives.
     let fetching = async move { fetcher.window(window.clone()).await };
     let taking = async {

@@ -11,7 +11,7 @@ use super::days::{DayCutter, DayMinutes, roll_up_day};
 use super::plan::{Asked, Window, is_missing, is_provisional};
 use super::{RestClient, RestError, Timeliness};
 use crate::ingest::Rejects;
-use crate::ingest::context::Clock;
+use crate::ingest::clock::Clock;
 use crate::model::{Expectation, Symbol, TimeframeSet};
 use crate::store::{DayState, StoreError, SymbolDay, SymbolDays};
 

@@ -18,9 +18,11 @@ use super::report::{RestReport, SymbolDayReport};
 use super::verdict::Verdict;
 use super::{RestClient, RestError};
 use crate::ingest::Reporter;
-use crate::ingest::context::{Clock, Context};
+use crate::ingest::clock::Clock;
+use crate::ingest::context::Context;
 use crate::ingest::outage::Outage;
 use crate::model::{Dataset, Outcome, Symbol};
+use crate::net::Retryable;
 use crate::store::{Attempt, Ledger, Notes, StoreError, SymbolSink};
 
 /// The plan of one dataset.
@@ -60,6 +62,17 @@ pub enum RestRunError {
     /// The database.
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+impl RestRunError {
+    /// Whether the same may succeed in a while.
+    pub fn may_pass(&self) -> bool {
+        match self {
+            Self::Api(error) => error.is_transient(),
+            // As with files.
+            Self::Store(_) => true,
+        }
+    }
 }
 
 /// What a run does its work with.
@@ -184,7 +197,7 @@ impl<S: SymbolSink, L: Ledger + 'static, N: Notes> Run<'_, S, L, N> {
                 let fetcher = Fetcher {
                     client: Arc::clone(&self.tools.client),
                     asked: Arc::clone(&asked),
-                    clock: self.context.clock,
+                    clock: self.context.clock.clone(),
                     to: events.clone(),
                     brought: BTreeMap::new(),
                 };

@@ -488,5 +488,4 @@ fn timeframe_parser() -> impl TypedValueParser<Value = Timeframe> {
 }
 
 #[cfg(test)]
-#[path = "args_tests.rs"]
 mod tests;

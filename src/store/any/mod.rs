@@ -7,15 +7,15 @@ use std::time::Duration;
 use jiff::Timestamp;
 use jiff::civil::Date;
 
-use super::postgres::{PostgresClaims, PostgresNotes, PostgresStore};
-use super::sqlite::{SqliteClaims, SqliteNotes, SqliteStore};
-use super::{
+use crate::model::splits::{PriceJump, SplitRecord};
+use crate::model::{Dataset, FileKind, Symbol, Timeframe};
+use crate::store::postgres::{PostgresClaims, PostgresNotes, PostgresStore};
+use crate::store::sqlite::{SqliteClaims, SqliteNotes, SqliteStore};
+use crate::store::{
     Attempt, Audit, BarBatch, BarReader, BarSink, Claiming, Claims, DayCommit, DayState, Defect, FileVersion, Ledger,
     LoadRate, Notes, Noting, RawBar, Replace, Restatement, Scan, SeriesStatus, SplitLoads, Splits, StoreError,
     StoredBar, SymbolDayStored, SymbolDays, SymbolSink, Watchlist, WatchlistEntry,
 };
-use crate::model::splits::{PriceJump, SplitRecord};
-use crate::model::{Dataset, FileKind, Symbol, Timeframe};
 
 /// One of the stores. Both do what the traits say, each in its own way; this only hands on.
 #[derive(Debug)]
