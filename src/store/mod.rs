@@ -5,6 +5,7 @@ mod books;
 mod claimant;
 mod error;
 mod facts;
+mod outage;
 pub mod postgres;
 mod rest;
 mod splits;
@@ -23,6 +24,7 @@ use jiff::civil::Date;
 pub use any::{AnyClaims, AnyNotes, AnyStore};
 pub use error::StoreError;
 pub use facts::{Facts, Schema};
+pub use outage::Outage;
 pub use splits::{AdjustError, Adjustments, SplitLoads};
 pub use types::{
     Attempt, BarBatch, BarChange, ContentHash, DayCommit, DayState, Defect, FileState, FileVersion, LoadRate,
