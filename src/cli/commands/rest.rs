@@ -94,7 +94,7 @@ pub(super) async fn carry_out(
         Some(notes) => notes,
         None => store.notes().await.map_err(store_error)?,
     };
-    let ledger = Arc::new(Mutex::new(context.store().await?));
+    let ledger = Arc::new(Mutex::new(store.beside().await.map_err(store_error)?));
     let tools = Tools {
         client: api.client,
         ledger: Arc::clone(&ledger),

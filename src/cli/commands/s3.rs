@@ -106,7 +106,8 @@ impl Beside {
     pub(super) async fn open(store: &AnyStore, context: &Context) -> Result<Self, CliError> {
         let lease = context.settings.lease.value;
         let claims = store.claimant(lease).await.map_err(store_error)?;
-        Ok(Self { claims, ledger: context.store().await?, lease })
+        let ledger = store.beside().await.map_err(store_error)?;
+        Ok(Self { claims, ledger, lease })
     }
 
     pub(super) fn sharing(&mut self) -> Sharing<'_, AnyClaims, AnyStore> {
