@@ -6,6 +6,7 @@ mod chain;
 mod claimant;
 mod error;
 mod facts;
+mod outage;
 mod outbox;
 pub mod postgres;
 mod queue;
@@ -28,6 +29,7 @@ pub use any::{AnyClaims, AnyNotes, AnyStore};
 pub use chain::{ChainImported, ChainRow, ChainSource, ChainState, OptionChains};
 pub use error::StoreError;
 pub use facts::{Facts, Schema};
+pub use outage::Outage;
 pub use outbox::{ClaimedMessage, Condition, ConditionChange, NewMessage, Outbox, OutboxDepth, SendEnd};
 pub use queue::{
     ClaimedRequest, Held, NewRequest, Queue, QueueDepth, QueueWatch, QueuedRequest, RequestEnd, RequestOutcome,

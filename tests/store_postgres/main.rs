@@ -5,6 +5,8 @@ mod database;
 #[path = "../store_conformance/fixtures.rs"]
 #[allow(dead_code, reason = "the conformance suite uses the rest")]
 mod fixtures;
+#[cfg(feature = "sandbox")]
+mod lost;
 
 use std::ops::ControlFlow;
 

@@ -30,7 +30,8 @@ impl Beside {
     pub(super) async fn open(store: &AnyStore, context: &Context) -> Result<Self, CliError> {
         let lease = context.settings.lease.value;
         let claims = store.claimant(lease).await.map_err(store_error)?;
-        Ok(Self { claims, ledger: context.store().await?, lease })
+        let ledger = store.beside().await.map_err(store_error)?;
+        Ok(Self { claims, ledger, lease })
     }
 
     pub(super) fn sharing(&mut self) -> Sharing<'_, AnyClaims, AnyStore> {
@@ -69,7 +70,7 @@ pub(super) async fn load_by_requests(
         Some(notes) => notes,
         None => store.notes().await.map_err(store_error)?,
     };
-    let ledger = Arc::new(Mutex::new(context.store().await?));
+    let ledger = Arc::new(Mutex::new(store.beside().await.map_err(store_error)?));
     let tools = Tools {
         client: api.client,
         ledger: Arc::clone(&ledger),
