@@ -54,6 +54,10 @@ macro_rules! on {
     };
 }
 
+mod queue;
+
+pub use self::queue::AnyQueueWatch;
+
 impl AnyStore {
     /// Ends the connection.
     pub async fn close(self) -> Result<(), StoreError> {

@@ -17,6 +17,8 @@ mod ledger;
 mod migrate;
 mod notes;
 mod partitions;
+mod queue;
+mod queue_watch;
 mod read;
 mod rest;
 mod sink;
@@ -33,6 +35,7 @@ use self::connection::Link;
 pub use self::connection::PostgresAddress;
 pub use self::notes::PostgresNotes;
 use self::partitions::Month;
+pub use self::queue_watch::PostgresQueueWatch;
 use self::sink::OpenDay;
 use super::StoreError;
 

@@ -5,7 +5,7 @@ use sqlx::Row;
 use super::transaction::Access;
 use super::{PostgresStore, StoreError};
 use crate::model::Symbol;
-use crate::store::values::{count, instant, unknown};
+use crate::store::values::{count, nearest_instant, number};
 use crate::store::{Watchlist, WatchlistEntry};
 
 impl Watchlist for PostgresStore {
@@ -14,16 +14,16 @@ impl Watchlist for PostgresStore {
         let query =
             sqlx::query("SELECT symbol, days_to_backfill, active, priority, added_at FROM watchlist ORDER BY symbol");
         let rows = work.rows(query).await?;
-        let entries = rows.iter().map(|row| {
-            Ok(WatchlistEntry {
-                symbol: Symbol::from_ticker(row.get(0)).map_err(unknown)?,
-                days_to_backfill: row.get::<i32, _>(1).try_into().unwrap_or(0),
+        let entries = rows.iter().filter_map(|row| {
+            Some(WatchlistEntry {
+                symbol: Symbol::from_ticker(row.get(0)).ok()?,
+                days_to_backfill: number(row.get::<i32, _>(1).into()),
                 active: row.get(2),
                 priority: row.get(3),
-                added_at: instant(row.get(4))?,
+                added_at: nearest_instant(row.get(4)),
             })
         });
-        let entries = entries.collect::<Result<_, StoreError>>()?;
+        let entries = entries.collect();
         work.done(entries).await
     }
 
