@@ -25,15 +25,15 @@ use std::time::Duration;
 use jiff::Timestamp;
 use jiff::civil::Date;
 
-pub use any::{AnyClaims, AnyNotes, AnyStore};
+pub use any::{AnyClaims, AnyNotes, AnyQueueWatch, AnyStore};
 pub use chain::{ChainImported, ChainRow, ChainSource, ChainState, OptionChains};
 pub use error::StoreError;
 pub use facts::{Facts, Schema};
 pub use outage::Outage;
 pub use outbox::{ClaimedMessage, Condition, ConditionChange, NewMessage, Outbox, OutboxDepth, SendEnd};
 pub use queue::{
-    ClaimedRequest, Held, NewRequest, Queue, QueueDepth, QueueWatch, QueuedRequest, RequestEnd, RequestOutcome,
-    RequestProgress, RequestStatus,
+    ClaimedRequest, Held, MOST_RETRIES, NewRequest, Queue, QueueDepth, QueueWatch, QueueWatching, QueuedRequest,
+    RequestEnd, RequestOutcome, RequestProgress, RequestStatus,
 };
 pub use runs::{RunEnd, RunRecord, RunStart, Runs};
 pub use splits::{AdjustError, Adjustments, SplitLoads};
@@ -237,7 +237,8 @@ pub trait Audit: Send {
 
 /// The symbols that are kept filled.
 pub trait Watchlist: Send {
-    /// All entries, by symbol.
+    /// All entries, by symbol. What another program has put there and is no symbol is left out: its request in the queue
+    /// says so.
     fn watchlist(&mut self) -> impl Future<Output = Result<Vec<WatchlistEntry>, StoreError>> + Send;
 
     /// Adds entries, or sets the days and priority of those that are there; says how many are new.

@@ -7,6 +7,7 @@ mod database;
 mod fixtures;
 #[cfg(feature = "sandbox")]
 mod lost;
+mod queue;
 
 use std::ops::ControlFlow;
 

@@ -137,7 +137,8 @@ impl Context {
     async fn selections(&self, request: &Request, store: Option<&mut AnyStore>) -> Result<Vec<Selection>, CliError> {
         let watched = match store {
             Some(store) => {
-                store.watchlist().await.map_err(store_error)?.into_iter().map(|entry| entry.symbol).collect()
+                let entries = store.watchlist().await.map_err(store_error)?;
+                entries.into_iter().filter(|entry| entry.active).map(|entry| entry.symbol).collect()
             }
             None => Vec::new(),
         };

@@ -54,6 +54,10 @@ macro_rules! on {
     };
 }
 
+mod queue;
+
+pub use self::queue::AnyQueueWatch;
+
 impl AnyStore {
     /// Another connection to the same database.
     pub async fn beside(&self) -> Result<Self, StoreError> {

@@ -6,7 +6,7 @@ use sqlx::postgres::PgRow;
 use super::transaction::Access;
 use super::{PostgresStore, StoreError};
 use crate::model::Symbol;
-use crate::store::values::{count, instant, unknown};
+use crate::store::values::{count, nearest_instant, number};
 use crate::store::{Watchlist, WatchlistEntry};
 
 impl Watchlist for PostgresStore {
@@ -14,15 +14,15 @@ impl Watchlist for PostgresStore {
         let query = "SELECT symbol, days_to_backfill, active, priority, added_at FROM watchlist ORDER BY symbol";
         let rows = self.single(Access::Read, "read the watchlist", || sqlx::query(query)).await?;
         let entry = |row: &PgRow| {
-            Ok(WatchlistEntry {
-                symbol: Symbol::from_ticker(row.get(0)).map_err(unknown)?,
-                days_to_backfill: row.get::<i32, _>(1).try_into().unwrap_or(0),
+            Some(WatchlistEntry {
+                symbol: Symbol::from_ticker(row.get(0)).ok()?,
+                days_to_backfill: number(row.get::<i32, _>(1).into()),
                 active: row.get(2),
                 priority: row.get(3),
-                added_at: instant(row.get(4))?,
+                added_at: nearest_instant(row.get(4)),
             })
         };
-        rows.iter().map(entry).collect()
+        Ok(rows.iter().filter_map(entry).collect())
     }
 
     async fn watch(&mut self, entries: &[WatchlistEntry]) -> Result<u64, StoreError> {

@@ -3,8 +3,9 @@
 use sqlx::Row;
 
 use super::SqliteStore;
+use super::queue::text;
 use crate::model::Symbol;
-use crate::store::values::{instant, unknown};
+use crate::store::values::{nearest_i32, nearest_instant, number};
 use crate::store::{StoreError, Watchlist, WatchlistEntry};
 
 impl Watchlist for SqliteStore {
@@ -14,17 +15,18 @@ impl Watchlist for SqliteStore {
                 .fetch_all(&mut self.connection)
                 .await
                 .map_err(self.error("read the watchlist"))?;
-        rows.iter()
-            .map(|row| {
-                Ok(WatchlistEntry {
-                    symbol: Symbol::from_ticker(row.get(0)).map_err(unknown)?,
-                    days_to_backfill: row.get(1),
+        Ok(rows
+            .iter()
+            .filter_map(|row| {
+                Some(WatchlistEntry {
+                    symbol: Symbol::from_ticker(&text(row, 0)?).ok()?,
+                    days_to_backfill: number(row.get(1)),
                     active: row.get(2),
-                    priority: row.get(3),
-                    added_at: instant(row.get(4))?,
+                    priority: nearest_i32(row.get(3)),
+                    added_at: nearest_instant(row.get(4)),
                 })
             })
-            .collect()
+            .collect())
     }
 
     async fn watch(&mut self, entries: &[WatchlistEntry]) -> Result<u64, StoreError> {
