@@ -25,7 +25,7 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 
 pub use any::{AnyClaims, AnyNotes, AnyStore};
-pub use chain::{ChainImported, ChainRow, ChainSource, ChainState, OptionChains};
+pub use chain::{ChainImported, ChainRow, ChainSource, ChainState, OptionChains, StoredChain};
 pub use error::StoreError;
 pub use facts::{Facts, Schema};
 pub use outbox::{ClaimedMessage, Condition, ConditionChange, NewMessage, Outbox, OutboxDepth, SendEnd};

@@ -54,6 +54,8 @@ macro_rules! on {
     };
 }
 
+mod chain;
+
 impl AnyStore {
     /// Ends the connection.
     pub async fn close(self) -> Result<(), StoreError> {
