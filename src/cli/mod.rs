@@ -22,7 +22,7 @@ mod totals;
 mod verify;
 
 pub use args::{
-    AdjustArgs, ApiArgs, Args, BarsArgs, Command, CompletionsArgs, ExportArgs, FileArgs, GlobalArgs, HybridArgs,
+    AdjustArgs, ApiArgs, Args, BarsArgs, ChainArgs, ChainCommand, ChainImportArgs, ChainShowArgs, ChainTakeArgs, Command, CompletionsArgs, ExportArgs, FileArgs, GlobalArgs, HybridArgs,
     IngestArgs, RestArgs, SelectionArgs, SourceArgs, SplitsArgs, StatusArgs, VerifyArgs, WatchlistAddArgs,
     WatchlistArgs, WatchlistCommand, WatchlistRemoveArgs,
 };
@@ -33,7 +33,7 @@ pub use output::{Body, effective_settings, print_completions, print_json, print_
 pub use progress::{ExportProgress, PlainReporter, TerminalReporter, reporter};
 pub use request::{
     Accept, BarsFormat, BarsRequest, ExportRequest, Fetch, Named, Request, RequestError, STARTER_SET, Selection,
-    StatusRequest, Wanted, split_symbols, watchlist_symbols,
+    StatusRequest, Wanted, chain_underlyings, split_symbols, watchlist_symbols,
 };
 pub use signals::Signals;
 pub use summary::{amounts, exit_code, gaps, summary};
