@@ -27,7 +27,7 @@ mod points {
     use rustix::process::{Signal, getpid, kill_process};
 
     /// All places, in the order of a run.
-    pub const POINTS: [&str; 26] = [
+    pub const POINTS: [&str; 29] = [
         "migration-begun",
         "migrations-run",
         "migrated",
@@ -54,6 +54,9 @@ mod points {
         "rate-recorded",
         "rest-day-written",
         "rest-committed",
+        "chain-fetched",
+        "chain-written",
+        "chain-committed",
     ];
 
     /// Whether a name is one of [`POINTS`].

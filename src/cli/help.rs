@@ -103,6 +103,20 @@ header and a line per decision:
 
 The API key is read from MASSIVE_API_KEY, in the environment or .env.";
 
+/// Of `chain`.
+pub(super) const CHAIN: &str = "\
+Examples:
+  backfill chain                           the watchlist's, and SPX and NDX
+  backfill chain SPY AAPL SPX              of these only
+  backfill chain --dry-run                 who would be asked for
+  backfill chain show                      what is stored
+  backfill chain import oi.csv             open interest of your own
+  backfill export --chain --output=out     as Parquet files
+
+Run it once a session after the close (20:00 New York), or before the next regular open (09:30). The column known_at says when a row \
+was known: for a snapshot when it had come, for an import the regular open of the next session. Open interest is the vendor's figure, \
+the count at the end of the last trading day before it was taken. The API key is read from MASSIVE_API_KEY; the plan must include options.";
+
 /// Of `status`.
 pub(super) const STATUS: &str = "\
 Examples:
@@ -158,9 +172,22 @@ mod tests {
 
     #[test]
     fn examples_fit_a_terminal() {
-        for help in
-            [TOP, S3, REST, HYBRID, BARS, EXPORT, SPLITS, STATUS, VERIFY, DOCTOR, COMPLETIONS, WATCHLIST, WATCHLIST_ADD]
-        {
+        for help in [
+            TOP,
+            S3,
+            REST,
+            HYBRID,
+            BARS,
+            EXPORT,
+            SPLITS,
+            CHAIN,
+            STATUS,
+            VERIFY,
+            DOCTOR,
+            COMPLETIONS,
+            WATCHLIST,
+            WATCHLIST_ADD,
+        ] {
             for line in help.lines().filter(|line| line.starts_with(' ')) {
                 assert!(line.chars().count() <= 80, "{line}");
             }
@@ -179,6 +206,7 @@ mod tests {
             BARS,
             EXPORT,
             SPLITS,
+            CHAIN,
             STATUS,
             VERIFY,
             DOCTOR,

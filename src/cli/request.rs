@@ -124,6 +124,9 @@ pub enum RequestError {
     /// Two forms at once. (Not left to clap, which overlooks it when `--json` stands before the command.)
     #[error("--csv and --json exclude each other: give one of them")]
     CsvAndJson,
+    /// Something that options are not on.
+    #[error("`{0}`: options are on stocks and indices; name one of these")]
+    NoUnderlying(Symbol),
     /// A wrong symbol of `bars`.
     #[error(transparent)]
     Symbol(#[from] SymbolError),
@@ -355,6 +358,16 @@ impl ExportRequest {
 pub fn split_symbols(args: &SplitsArgs) -> Result<Option<Vec<Symbol>>, RequestError> {
     let symbols = read_symbols("--symbol", &args.symbol, &args.symbols, Some(Dataset::Stocks))?;
     Ok(Some(symbols).filter(|symbols| !symbols.is_empty()))
+}
+
+/// The underlyings of `chain`, sorted, each once; `None` where none is named.
+pub fn chain_underlyings(typed: &[String], lists: &[String]) -> Result<Option<Vec<Symbol>>, RequestError> {
+    let symbols = read_symbols("chain", typed, lists, None)?;
+    let may_have_options = |symbol: &Symbol| matches!(symbol.dataset(), Dataset::Stocks | Dataset::Indices);
+    match symbols.iter().find(|symbol| !may_have_options(symbol)) {
+        Some(other) => Err(RequestError::NoUnderlying(other.clone())),
+        None => Ok(Some(symbols).filter(|symbols| !symbols.is_empty())),
+    }
 }
 
 /// What `status` asks for.

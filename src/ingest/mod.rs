@@ -2,6 +2,7 @@
 //!
 //! Nothing here knows SQL or a terminal: bars go into the store's traits, progress into [`Reporter`].
 
+pub mod chain;
 mod check;
 mod clock;
 mod context;

@@ -26,7 +26,7 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 
 pub use any::{AnyClaims, AnyNotes, AnyQueueWatch, AnyStore};
-pub use chain::{ChainImported, ChainRow, ChainSource, ChainState, OptionChains};
+pub use chain::{ChainImported, ChainRow, ChainSource, ChainState, OptionChains, StoredChain};
 pub use error::StoreError;
 pub use facts::{Facts, Schema};
 pub use outage::Outage;

@@ -1,5 +1,6 @@
 //! What can be typed. Nothing is computed here: see [`super::Request`] for what it means.
 
+mod chain;
 mod watchlist;
 
 use std::path::PathBuf;
@@ -10,6 +11,7 @@ use clap_complete::Shell;
 use jiff::Timestamp;
 use jiff::civil::Date;
 
+pub use self::chain::{ChainArgs, ChainCommand, ChainImportArgs, ChainShowArgs, ChainTakeArgs};
 pub use self::watchlist::{WatchlistAddArgs, WatchlistArgs, WatchlistCommand, WatchlistRemoveArgs};
 use super::dates::parse_date;
 use super::help;
@@ -86,6 +88,12 @@ pub enum Command {
     /// view historical_bars_adjusted go by the splits.
     #[command(after_help = help::SPLITS)]
     Splits(SplitsArgs),
+    /// Take the option chains of now: open interest, implied volatility, greeks and volume of every contract, once a session.
+    ///
+    /// Files have none of it, and what was not taken cannot be had later. Of a session that is not over the chain is taken again when
+    /// it is.
+    #[command(after_help = help::CHAIN)]
+    Chain(ChainArgs),
     /// Say what the settings can do: database, keys, what the plan includes and how far back, speed, quota, disk, clock.
     ///
     /// Asks for small things and writes nothing.
@@ -415,6 +423,7 @@ impl Args {
             Some(Command::Hybrid(hybrid)) => hybrid.api.rate.clone(),
             Some(Command::Bars(bars)) => bars.rate.clone(),
             Some(Command::Splits(splits)) => splits.rate.clone(),
+            Some(Command::Chain(chain)) => chain.take.rate.clone(),
             _ => None,
         };
         let split_overrides = match &self.command {

@@ -2,6 +2,7 @@
 
 mod api;
 mod bars;
+mod chain;
 mod doctor;
 mod export;
 mod hybrid;
@@ -22,6 +23,7 @@ use clap::Parser;
 pub(super) use self::verify::Look;
 use super::{Args, CliError, Command, Exit, Request, Selection, Signals, finish, print_completions, print_settings};
 use crate::config::{DatabaseUrl, Inputs, PostgresUrl, Settings};
+use crate::ingest::Clock;
 use crate::store::postgres::{PostgresAddress, PostgresStore};
 use crate::store::sqlite::SqliteStore;
 use crate::store::{AdjustError, AnyStore, Watchlist};
@@ -78,6 +80,10 @@ async fn execute(args: &Args) -> Result<Exit, CliError> {
         Command::Splits(splits) => {
             let signals = Signals::listen(warn)?;
             signals.run(splits::run(splits, &context)).await.unwrap_or_else(Ok)
+        }
+        Command::Chain(chain) => {
+            let signals = Signals::listen(warn)?;
+            signals.run(chain::run(chain, &context, &signals)).await.unwrap_or_else(Ok)
         }
         Command::Doctor => doctor::run(&context).await,
         Command::Status(status) => status::run(status, &context).await,
@@ -147,6 +153,15 @@ impl Context {
             warn(&line);
         }
         Ok(selections)
+    }
+
+    /// What the time is from now on.
+    fn clock(&self) -> Clock {
+        #[cfg(feature = "sandbox")]
+        if let Some(file) = &self.settings.clock_file {
+            return Clock::simulated(file.clone());
+        }
+        Clock::starting(self.settings.now.value)
     }
 
     fn has_terminal() -> bool {

@@ -57,6 +57,7 @@ macro_rules! on {
 mod queue;
 
 pub use self::queue::AnyQueueWatch;
+mod chain;
 
 impl AnyStore {
     /// Another connection to the same database.

@@ -6,6 +6,7 @@
 //! else is plain SQL with arrays where there are many rows.
 
 mod audit;
+mod chain;
 mod claims;
 mod commit;
 mod connection;

@@ -5,6 +5,7 @@
 
 mod audit;
 mod bulk;
+mod chain;
 mod claims;
 mod commit;
 mod defects;
