@@ -24,7 +24,7 @@ mod verify;
 pub use args::{
     AdjustArgs, ApiArgs, Args, BarsArgs, Command, CompletionsArgs, ExportArgs, FileArgs, GlobalArgs, HybridArgs,
     IngestArgs, RestArgs, SelectionArgs, SourceArgs, SplitsArgs, StatusArgs, VerifyArgs, WatchlistAddArgs,
-    WatchlistArgs, WatchlistCommand, WatchlistRemoveArgs,
+    WatchlistArgs, WatchlistCommand, WatchlistQueueArgs, WatchlistRemoveArgs, WatchlistRetryArgs,
 };
 pub use commands::backfill;
 pub use dates::{DateError, DateRule};

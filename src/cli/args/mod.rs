@@ -10,7 +10,9 @@ use clap_complete::Shell;
 use jiff::Timestamp;
 use jiff::civil::Date;
 
-pub use self::watchlist::{WatchlistAddArgs, WatchlistArgs, WatchlistCommand, WatchlistRemoveArgs};
+pub use self::watchlist::{
+    WatchlistAddArgs, WatchlistArgs, WatchlistCommand, WatchlistQueueArgs, WatchlistRemoveArgs, WatchlistRetryArgs,
+};
 use super::dates::parse_date;
 use super::help;
 use crate::config::{Flags, Secret};
