@@ -13,6 +13,9 @@ use jiff::civil::Date;
 
 pub use self::chain::{ChainArgs, ChainCommand, ChainImportArgs, ChainShowArgs, ChainTakeArgs};
 pub use self::watchlist::{WatchlistAddArgs, WatchlistArgs, WatchlistCommand, WatchlistRemoveArgs};
+pub use self::watchlist::{
+    WatchlistAddArgs, WatchlistArgs, WatchlistCommand, WatchlistQueueArgs, WatchlistRemoveArgs, WatchlistRetryArgs,
+};
 use super::dates::parse_date;
 use super::help;
 use crate::config::{Flags, Secret};
