@@ -22,9 +22,10 @@ mod totals;
 mod verify;
 
 pub use args::{
-    AdjustArgs, ApiArgs, Args, BarsArgs, ChainArgs, ChainCommand, ChainImportArgs, ChainShowArgs, ChainTakeArgs, Command, CompletionsArgs, ExportArgs, FileArgs, GlobalArgs, HybridArgs,
-    IngestArgs, RestArgs, SelectionArgs, SourceArgs, SplitsArgs, StatusArgs, VerifyArgs, WatchlistAddArgs,
-    WatchlistArgs, WatchlistCommand, WatchlistRemoveArgs,
+    AdjustArgs, ApiArgs, Args, BarsArgs, ChainArgs, ChainCommand, ChainImportArgs, ChainShowArgs, ChainTakeArgs,
+    Command, CompletionsArgs, ExportArgs, FileArgs, GlobalArgs, HybridArgs, IngestArgs, RestArgs, SelectionArgs,
+    SourceArgs, SplitsArgs, StatusArgs, VerifyArgs, WatchlistAddArgs, WatchlistArgs, WatchlistCommand,
+    WatchlistRemoveArgs,
 };
 pub use commands::backfill;
 pub use dates::{DateError, DateRule};
@@ -32,8 +33,8 @@ pub use exit::{CliError, Exit, finish};
 pub use output::{Body, effective_settings, print_completions, print_json, print_run, print_settings};
 pub use progress::{ExportProgress, PlainReporter, TerminalReporter, reporter};
 pub use request::{
-    Accept, BarsFormat, BarsRequest, ExportRequest, Fetch, Named, Request, RequestError, STARTER_SET, Selection,
-    StatusRequest, Wanted, chain_underlyings, split_symbols, watchlist_symbols,
+    Accept, BarsFormat, BarsRequest, ExportChainRequest, ExportRequest, Fetch, Named, Request, RequestError,
+    STARTER_SET, Selection, StatusRequest, Wanted, chain_underlyings, split_symbols, watchlist_symbols,
 };
 pub use signals::Signals;
 pub use summary::{amounts, exit_code, gaps, summary};

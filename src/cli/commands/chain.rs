@@ -118,12 +118,7 @@ struct Planned<'a> {
     detail: Option<String>,
 }
 
-async fn dry_run(
-    underlyings: &[Symbol],
-    force: bool,
-    effective: &Value,
-    context: &Context,
-) -> Result<Exit, CliError> {
+async fn dry_run(underlyings: &[Symbol], force: bool, effective: &Value, context: &Context) -> Result<Exit, CliError> {
     let now = context.clock().now();
     let (session, is_provisional) = options_session(now);
     let names: Vec<_> = underlyings.iter().map(|underlying| underlying.as_str().to_owned()).collect();
@@ -218,8 +213,7 @@ struct Shown<'a> {
 }
 
 async fn run_show(named: Option<Vec<Symbol>>, context: &Context) -> Result<Exit, CliError> {
-    let names: Option<Vec<String>> =
-        named.map(|named| named.iter().map(|symbol| symbol.as_str().to_owned()).collect());
+    let names: Option<Vec<String>> = named.map(|named| named.iter().map(|symbol| symbol.as_str().to_owned()).collect());
     let (mut stored, mut states) = (Vec::new(), std::collections::BTreeMap::new());
     if let Some(mut store) = context.existing_store().await? {
         stored = store.stored_chains(names.as_deref()).await.map_err(store_error)?;

@@ -344,8 +344,10 @@ mod tests {
         // Friday's are known on Monday, Thursday's on Friday, at half past nine in New York.
         let known_at: Vec<_> = rows.iter().map(|row| row.known_at.to_string()).collect();
         assert_eq!(known_at, ["2026-10-05T13:30:00Z", "2026-10-02T13:30:00Z", "2026-10-05T13:30:00Z"]);
-        let named = read("date,contract,open_interest,underlying\n2026-10-02,BRKB261016C00500000,1,BRK.B\n\
-                          2026-10-02,SPY261016C00600000,1,\n");
+        let named = read(
+            "date,contract,open_interest,underlying\n2026-10-02,BRKB261016C00500000,1,BRK.B\n\
+                          2026-10-02,SPY261016C00600000,1,\n",
+        );
         let underlyings: Vec<_> = named.unwrap().into_rows().map(|row| row.underlying).collect();
         assert_eq!(underlyings, ["BRK.B", "SPY"]);
     }

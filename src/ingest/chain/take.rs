@@ -184,8 +184,7 @@ impl Taking<'_> {
                 let rows = self.rows(underlying, &chain, known_at);
                 crash_point!("chain-fetched");
                 let attempt = attempt(outcome, None, known_at);
-                let is_stored =
-                    store.store_chain(underlying.as_str(), self.session_date, &rows, &attempt).await?;
+                let is_stored = store.store_chain(underlying.as_str(), self.session_date, &rows, &attempt).await?;
                 let (outcome, contracts) =
                     if is_stored { (outcome, rows.len() as u64) } else { (Outcome::Unchanged, 0) };
                 UnderlyingReport {

@@ -273,8 +273,20 @@ mod tests {
             text.prop_map(Value::from),
         ];
         let name = prop::sample::select(vec![
-            "details", "ticker", "contract_type", "expiration_date", "strike_price", "open_interest", "greeks", "delta",
-            "implied_volatility", "day", "volume", "last_updated", "underlying_asset", "other",
+            "details",
+            "ticker",
+            "contract_type",
+            "expiration_date",
+            "strike_price",
+            "open_interest",
+            "greeks",
+            "delta",
+            "implied_volatility",
+            "day",
+            "volume",
+            "last_updated",
+            "underlying_asset",
+            "other",
         ]);
         leaf.prop_recursive(3, 32, 6, move |inner| {
             prop_oneof![

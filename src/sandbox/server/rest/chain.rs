@@ -57,7 +57,8 @@ pub(super) fn page(
 
 fn json(underlying: &str, chain: &Chain, contract: &Contract, told: &Told) -> String {
     let Contract { ticker, expiry, is_call, strike, .. } = contract;
-    let (kind, style) = (if *is_call { "call" } else { "put" }, if underlying.starts_with("I:") { "european" } else { "american" });
+    let (kind, style) =
+        (if *is_call { "call" } else { "put" }, if underlying.starts_with("I:") { "european" } else { "american" });
     let day = told.day.map_or_else(String::new, |(price, volume, stamp)| {
         format!(
             r#""change":0,"change_percent":0,"close":{price},"high":{price},"last_updated":{stamp},"low":{price},"open":{price},"previous_close":{price},"volume":{volume},"vwap":{price}"#
@@ -66,7 +67,8 @@ fn json(underlying: &str, chain: &Chain, contract: &Contract, told: &Told) -> St
     let greeks = told.greeks.map_or_else(String::new, |[delta, gamma, theta, vega]| {
         format!(r#""delta":{delta},"gamma":{gamma},"theta":{theta},"vega":{vega}"#)
     });
-    let volatility = told.implied_volatility.map_or_else(String::new, |number| format!(r#""implied_volatility":{number},"#));
+    let volatility =
+        told.implied_volatility.map_or_else(String::new, |number| format!(r#""implied_volatility":{number},"#));
     let open = told.open_interest.map_or_else(String::new, |number| format!(r#""open_interest":{number},"#));
     format!(
         r#"{{"break_even_price":{strike},"day":{{{day}}},"details":{{"contract_type":"{kind}","exercise_style":"{style}","expiration_date":"{expiry}","shares_per_contract":100,"strike_price":{strike},"ticker":"{ticker}"}},"greeks":{{{greeks}}},{volatility}{open}"underlying_asset":{{"change_to_break_even":0,"price":{},"ticker":"{underlying}","timeframe":"REAL-TIME"}}}}"#,
