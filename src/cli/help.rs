@@ -76,10 +76,12 @@ Examples:
   backfill export --output=july --from=2024-07-01 --to=2024-07-31
   backfill export --output=csv --format=csv --symbol=X:BTCUSD --days=30
   backfill export --output=adjusted --adjusted      prices in today's shares
+  backfill export --output=oi --chain --symbols=SPY,SPX    option chains
 
 Point readers at the folder bars in it, as in read_parquet('DIR/bars/**/*.parquet') of DuckDB or scan_parquet('DIR/bars') \
 of Polars. The files are bars/timeframe=1h/month=2026-10/stocks.parquet and so on, by months of trading dates; \
-_manifest.json lists them with their rows and hashes.";
+_manifest.json lists them with their rows and hashes. Option chains lie in option_chain/month=2026-10/SPY.parquet and so on, by \
+underlying and month of sessions.";
 
 /// Of `splits`.
 pub(super) const SPLITS: &str = "\

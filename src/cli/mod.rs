@@ -30,8 +30,8 @@ pub use exit::{CliError, Exit, finish};
 pub use output::{Body, effective_settings, print_completions, print_json, print_run, print_settings};
 pub use progress::{ExportProgress, PlainReporter, TerminalReporter, reporter};
 pub use request::{
-    Accept, BarsFormat, BarsRequest, ExportRequest, Fetch, Named, Request, RequestError, STARTER_SET, Selection,
-    StatusRequest, Wanted, chain_underlyings, split_symbols, watchlist_symbols,
+    Accept, BarsFormat, BarsRequest, ExportChainRequest, ExportRequest, Fetch, Named, Request, RequestError,
+    STARTER_SET, Selection, StatusRequest, Wanted, chain_underlyings, split_symbols, watchlist_symbols,
 };
 pub use signals::Signals;
 pub use summary::{amounts, exit_code, gaps, summary};

@@ -354,6 +354,27 @@ impl ExportRequest {
     }
 }
 
+/// What `export --chain` asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ExportChainRequest {
+    /// On which stocks and indices; `None`: on all.
+    pub underlyings: Option<Vec<Symbol>>,
+    /// Of which sessions.
+    pub dates: RangeInclusive<Date>,
+}
+
+impl ExportChainRequest {
+    /// Checks what was typed. List files are read; nothing else is.
+    pub fn new(args: &ExportArgs, now: Timestamp) -> Result<Self, RequestError> {
+        in_order(args.from, args.to)?;
+        let dates = match args.days {
+            Some(_) => DateRule::of(args.days, None, None)?.dates(Dataset::Options, now)?,
+            None => args.from.unwrap_or(FIRST_DATE)..=args.to.unwrap_or(Date::MAX),
+        };
+        Ok(Self { underlyings: chain_underlyings(&args.symbol, &args.symbols)?, dates })
+    }
+}
+
 /// The stocks of `splits`, sorted, each once; `None` for all.
 pub fn split_symbols(args: &SplitsArgs) -> Result<Option<Vec<Symbol>>, RequestError> {
     let symbols = read_symbols("--symbol", &args.symbol, &args.symbols, Some(Dataset::Stocks))?;

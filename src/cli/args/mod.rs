@@ -348,6 +348,9 @@ pub struct ExportArgs {
     /// As traded or adjusted.
     #[command(flatten)]
     pub adjust: AdjustArgs,
+    /// Option chains in the place of bars: those on the stocks and indices that are named, or all.
+    #[arg(long, conflicts_with_all = ["dataset", "timeframes", "adjusted", "raw"])]
+    pub chain: bool,
 }
 
 /// Flags of `status`.

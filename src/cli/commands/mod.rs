@@ -5,6 +5,7 @@ mod bars;
 mod chain;
 mod doctor;
 mod export;
+mod export_chain;
 mod hybrid;
 mod loading;
 mod rest;
