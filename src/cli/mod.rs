@@ -23,7 +23,7 @@ mod verify;
 
 pub use args::{
     AdjustArgs, ApiArgs, Args, BarsArgs, Command, CompletionsArgs, ExportArgs, FileArgs, GlobalArgs, HybridArgs,
-    IngestArgs, RestArgs, SelectionArgs, SourceArgs, SplitsArgs, StatusArgs, VerifyArgs, WatchlistAddArgs,
+    IngestArgs, NotifyArgs, RestArgs, SelectionArgs, SourceArgs, SplitsArgs, StatusArgs, VerifyArgs, WatchlistAddArgs,
     WatchlistArgs, WatchlistCommand, WatchlistRemoveArgs,
 };
 pub use commands::backfill;

@@ -26,6 +26,7 @@ use jiff::civil::Date;
 
 pub use any::{AnyClaims, AnyNotes, AnyStore};
 pub use chain::{ChainImported, ChainRow, ChainSource, ChainState, OptionChains};
+pub use claimant::host_name;
 pub use error::StoreError;
 pub use facts::{Facts, Schema};
 pub use outbox::{

@@ -1,5 +1,7 @@
 //! What can be typed. Nothing is computed here: see [`super::Request`] for what it means.
 
+mod notify;
+
 use std::path::PathBuf;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
@@ -8,6 +10,7 @@ use clap_complete::Shell;
 use jiff::Timestamp;
 use jiff::civil::Date;
 
+pub use self::notify::NotifyArgs;
 use super::dates::parse_date;
 use super::help;
 use crate::config::{Flags, Secret};
@@ -91,6 +94,9 @@ pub enum Command {
     /// Keep the list of symbols that are loaded when none is named.
     #[command(after_help = help::WATCHLIST)]
     Watchlist(WatchlistArgs),
+    /// Say who is told when something fails, by webhook, e-mail or Telegram, and what waits to be sent; try it out.
+    #[command(after_help = help::NOTIFY)]
+    Notify(NotifyArgs),
     /// Print a script that teaches your shell to complete flags.
     #[command(after_help = help::COMPLETIONS)]
     Completions(CompletionsArgs),
