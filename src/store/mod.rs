@@ -31,6 +31,10 @@ pub use error::StoreError;
 pub use facts::{Facts, Schema};
 pub use outage::Outage;
 pub use outbox::{ClaimedMessage, Condition, ConditionChange, NewMessage, Outbox, OutboxDepth, SendEnd};
+pub use claimant::host_name;
+pub use outbox::{
+    ClaimedMessage, Condition, ConditionChange, MessageStatus, NewMessage, Outbox, OutboxDepth, OutboxMessage, SendEnd,
+};
 pub use queue::{
     ClaimedRequest, Held, MOST_RETRIES, NewRequest, Queue, QueueDepth, QueueWatch, QueueWatching, QueuedRequest,
     RequestEnd, RequestOutcome, RequestProgress, RequestStatus,

@@ -17,6 +17,7 @@ mod meeting;
 mod notes;
 mod queue;
 mod queue_watch;
+mod outbox;
 mod rest;
 mod restatements;
 mod scan;
@@ -30,6 +31,7 @@ use barkeep::store::{
     Audit, BarReader, BarSink, Claiming, Ledger, Noting, OptionChains, Queue, QueueWatching, Splits, SymbolSink,
     Watchlist,
 };
+use barkeep::store::{Audit, BarReader, BarSink, Claiming, Ledger, Noting, Outbox, Splits, SymbolSink, Watchlist};
 
 /// A store under test: an empty database that can be opened several times, and read with plain SQL.
 trait Bench: Sized + Send + Sync + 'static {
@@ -45,6 +47,7 @@ trait Bench: Sized + Send + Sync + 'static {
         + Splits
         + Watchlist
         + OptionChains
+        + Outbox
         + 'static;
 
     /// `None`, said aloud, where there is nothing to test with.
@@ -148,6 +151,16 @@ macro_rules! conformance {
                 what_is_added_between_two_waits_is_not_missed
                 a_watch_wakes_when_requests_wait_again
                 a_watch_that_hears_nothing_waits_so_long;
+            outbox:
+                a_change_is_told_once
+                a_change_of_another_condition_is_not_told
+                who_tells_at_once_tells_once
+                messages_of_a_channel_go_in_order
+                a_message_waits_for_its_pause
+                a_message_of_a_dead_sender_comes_back_and_may_have_arrived
+                a_late_sender_changes_nothing
+                senders_at_once_claim_each_message_once
+                the_outbox_tells_what_waits_and_what_ended;
             rest:
                 days_of_a_symbol_are_stored_with_their_ledger
                 what_is_fetched_replaces_what_was_fetched

@@ -2,6 +2,7 @@
 
 mod chain;
 mod watchlist;
+mod notify;
 
 use std::path::PathBuf;
 
@@ -16,6 +17,7 @@ pub use self::watchlist::{WatchlistAddArgs, WatchlistArgs, WatchlistCommand, Wat
 pub use self::watchlist::{
     WatchlistAddArgs, WatchlistArgs, WatchlistCommand, WatchlistQueueArgs, WatchlistRemoveArgs, WatchlistRetryArgs,
 };
+pub use self::notify::NotifyArgs;
 use super::dates::parse_date;
 use super::help;
 use crate::config::{Flags, Secret};
@@ -105,6 +107,9 @@ pub enum Command {
     /// Keep the list of symbols that are loaded when none is named.
     #[command(after_help = help::WATCHLIST)]
     Watchlist(WatchlistArgs),
+    /// Say who is told when something fails, by webhook, e-mail or Telegram, and what waits to be sent; try it out.
+    #[command(after_help = help::NOTIFY)]
+    Notify(NotifyArgs),
     /// Print a script that teaches your shell to complete flags.
     #[command(after_help = help::COMPLETIONS)]
     Completions(CompletionsArgs),

@@ -8,6 +8,7 @@ mod export;
 mod export_chain;
 mod hybrid;
 mod loading;
+mod notify;
 mod rest;
 mod restatements;
 mod s3;
@@ -89,6 +90,10 @@ async fn execute(args: &Args) -> Result<Exit, CliError> {
         Command::Doctor => doctor::run(&context).await,
         Command::Status(status) => status::run(status, &context).await,
         Command::Watchlist(watchlist) => watchlist::run(&watchlist.command, &context).await,
+        Command::Notify(notify) => {
+            let signals = Signals::listen(warn)?;
+            signals.run(notify::run(notify, &context, &signals)).await.unwrap_or_else(Ok)
+        }
         Command::Completions(completions) => {
             print_completions(&mut io::stdout().lock(), completions.shell)?;
             Ok(Exit::Done)

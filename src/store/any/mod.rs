@@ -58,6 +58,7 @@ mod queue;
 
 pub use self::queue::AnyQueueWatch;
 mod chain;
+mod outbox;
 
 impl AnyStore {
     /// Another connection to the same database.

@@ -15,6 +15,7 @@ mod ledger;
 mod notes;
 mod queue;
 mod queue_watch;
+mod outbox;
 mod read;
 mod rest;
 mod shape;
