@@ -27,8 +27,7 @@ mod points {
     use rustix::process::{Signal, getpid, kill_process};
 
     /// All places, in the order of a run.
-    pub const POINTS: [&str; 29] = [
-    pub const POINTS: [&str; 30] = [
+    pub const POINTS: [&str; 33] = [
         "migration-begun",
         "migrations-run",
         "migrated",

@@ -22,7 +22,10 @@ mod totals;
 mod verify;
 
 pub use args::{
-    AdjustArgs, ApiArgs, Args, BarsArgs, ChainArgs, ChainCommand, ChainImportArgs, ChainShowArgs, ChainTakeArgs, Command, CompletionsArgs, ExportArgs, FileArgs, GlobalArgs, HybridArgs, IngestArgs, NotifyArgs, RestArgs, SelectionArgs, SourceArgs, SplitsArgs, StatusArgs, VerifyArgs, WatchlistAddArgs, WatchlistArgs, WatchlistCommand, WatchlistQueueArgs, WatchlistRemoveArgs, WatchlistRetryArgs,
+    AdjustArgs, ApiArgs, Args, BarsArgs, ChainArgs, ChainCommand, ChainImportArgs, ChainShowArgs, ChainTakeArgs,
+    Command, CompletionsArgs, ExportArgs, FileArgs, GlobalArgs, HybridArgs, IngestArgs, NotifyArgs, RestArgs,
+    SelectionArgs, SourceArgs, SplitsArgs, StatusArgs, VerifyArgs, WatchlistAddArgs, WatchlistArgs, WatchlistCommand,
+    WatchlistQueueArgs, WatchlistRemoveArgs, WatchlistRetryArgs,
 };
 pub use commands::backfill;
 pub use dates::{DateError, DateRule};

@@ -27,11 +27,10 @@ use jiff::civil::Date;
 
 pub use any::{AnyClaims, AnyNotes, AnyQueueWatch, AnyStore};
 pub use chain::{ChainImported, ChainRow, ChainSource, ChainState, OptionChains, StoredChain};
+pub use claimant::host_name;
 pub use error::StoreError;
 pub use facts::{Facts, Schema};
 pub use outage::Outage;
-pub use outbox::{ClaimedMessage, Condition, ConditionChange, NewMessage, Outbox, OutboxDepth, SendEnd};
-pub use claimant::host_name;
 pub use outbox::{
     ClaimedMessage, Condition, ConditionChange, MessageStatus, NewMessage, Outbox, OutboxDepth, OutboxMessage, SendEnd,
 };

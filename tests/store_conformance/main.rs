@@ -15,9 +15,9 @@ mod kills;
 mod ledger;
 mod meeting;
 mod notes;
+mod outbox;
 mod queue;
 mod queue_watch;
-mod outbox;
 mod rest;
 mod restatements;
 mod scan;
@@ -28,10 +28,9 @@ mod watchlist;
 use std::future::Future;
 
 use barkeep::store::{
-    Audit, BarReader, BarSink, Claiming, Ledger, Noting, OptionChains, Queue, QueueWatching, Splits, SymbolSink,
-    Watchlist,
+    Audit, BarReader, BarSink, Claiming, Ledger, Noting, OptionChains, Outbox, Queue, QueueWatching, Splits,
+    SymbolSink, Watchlist,
 };
-use barkeep::store::{Audit, BarReader, BarSink, Claiming, Ledger, Noting, Outbox, Splits, SymbolSink, Watchlist};
 
 /// A store under test: an empty database that can be opened several times, and read with plain SQL.
 trait Bench: Sized + Send + Sync + 'static {

@@ -1,8 +1,8 @@
 //! What can be typed. Nothing is computed here: see [`super::Request`] for what it means.
 
 mod chain;
-mod watchlist;
 mod notify;
+mod watchlist;
 
 use std::path::PathBuf;
 
@@ -13,11 +13,10 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 
 pub use self::chain::{ChainArgs, ChainCommand, ChainImportArgs, ChainShowArgs, ChainTakeArgs};
-pub use self::watchlist::{WatchlistAddArgs, WatchlistArgs, WatchlistCommand, WatchlistRemoveArgs};
+pub use self::notify::NotifyArgs;
 pub use self::watchlist::{
     WatchlistAddArgs, WatchlistArgs, WatchlistCommand, WatchlistQueueArgs, WatchlistRemoveArgs, WatchlistRetryArgs,
 };
-pub use self::notify::NotifyArgs;
 use super::dates::parse_date;
 use super::help;
 use crate::config::{Flags, Secret};

@@ -8,8 +8,8 @@ use csv::{ByteRecord, Reader, ReaderBuilder};
 use jiff::Timestamp;
 use jiff::civil::Date;
 
-use crate::ingest::words::tidy;
 use crate::model::{Calendar, Dataset, OptionTicker, Symbol, last_finished_session, regular_open, xnys};
+use crate::net::tidy;
 use crate::store::{ChainRow, ChainSource};
 
 const DATE: &str = "date";
