@@ -206,11 +206,15 @@ impl Taking<'_> {
         underlying: &Symbol,
         last_stored: Option<Date>,
     ) -> Result<Result<(ListedChain, Timestamp), InVain>, RestError> {
-        let mut fetched = self.pass(underlying).await;
-        // Under load the vendor answers that there is nothing where there is something. One answer is not believed.
-        if fetched.as_ref().is_ok_and(|chain| chain.contracts.is_empty()) {
-            fetched = self.pass(underlying).await;
-        }
+        let (client, reporter) = (self.tools.client, self.tools.reporter);
+        let (done, of) = (&mut self.done, &mut self.of);
+        let each_page = || {
+            *done += 1;
+            *of = (*of).max(*done);
+            let left = client.seconds_for(*of - *done);
+            reporter.requests(*done, *of, Duration::try_from_secs_f64(left).unwrap_or(Duration::MAX));
+        };
+        let fetched = client.option_chain(underlying, self.session_date, each_page).await;
         let known_at = self.tools.clock.now();
         let error = match fetched {
             Ok(chain) if !chain.contracts.is_empty() => return Ok(Ok((chain, known_at))),
@@ -239,19 +243,6 @@ impl Taking<'_> {
             Verdict::Day(Outcome::Missing) => (Outcome::Failed, error.to_string()),
             Verdict::Day(outcome) => (outcome, error.to_string()),
         }))
-    }
-
-    /// One pass over the pages.
-    async fn pass(&mut self, underlying: &Symbol) -> Result<ListedChain, RestError> {
-        let (client, reporter) = (self.tools.client, self.tools.reporter);
-        let (done, of) = (&mut self.done, &mut self.of);
-        let each_page = |_| {
-            *done += 1;
-            *of = (*of).max(*done);
-            let left = client.seconds_for(*of - *done);
-            reporter.requests(*done, *of, Duration::try_from_secs_f64(left).unwrap_or(Duration::MAX));
-        };
-        client.option_chain(underlying, self.session_date, each_page).await
     }
 
     /// The rows of a chain.

@@ -48,21 +48,42 @@ pub struct ListedChain {
 }
 
 impl RestClient {
-    /// The chain of an underlying as of now, page by page; `each_page` hears how many contracts there are so far. The vendor has
-    /// no other than that of now, whatever date it is asked for. `session` is what volumes are taken of.
+    /// The chain of an underlying as of now; `each_page` is called when another page has come. The vendor has no other chain than
+    /// that of now, whatever date it is asked for. `session` is what volumes are taken of.
     pub async fn option_chain(
         &self,
         underlying: &Symbol,
         session: Date,
-        mut each_page: impl FnMut(usize) + Send,
+        mut each_page: impl FnMut() + Send,
     ) -> Result<ListedChain, RestError> {
+        let (chain, is_doubtful) = self.chain_pass(underlying, session, &mut each_page).await?;
+        if !is_doubtful {
+            return Ok(chain);
+        }
+        let (again, _) = self.chain_pass(underlying, session, &mut each_page).await?;
+        Ok(if again.contracts.len() >= chain.contracts.len() { again } else { chain })
+    }
+
+    /// One pass over the pages, and whether it ended with an empty one: under load the vendor answers that there is nothing where
+    /// there is something, and one such answer is not believed.
+    async fn chain_pass(
+        &self,
+        underlying: &Symbol,
+        session: Date,
+        each_page: &mut (impl FnMut() + Send),
+    ) -> Result<(ListedChain, bool), RestError> {
         let what = format!("option chain of {underlying}");
         let limit = PAGE_CONTRACTS.to_string();
         let first = self.url(&["v3", "snapshot", "options", underlying.as_str()], &[("limit", &limit)]);
         let mut pages = self.list_from::<Value>(&what, first);
-        let mut chain = ListedChain::default();
-        let mut stale_pages = 0;
-        while let Some(rows) = pages.next().await? {
+        let (mut chain, mut is_doubtful, mut stale_pages) = (ListedChain::default(), true, 0);
+        while let Some(rows) = pages.next().await.map_err(|error| match error {
+            // Of the first page it means that there are no options; what has begun is not unknown.
+            RestError::NotFound { what, message } if !is_doubtful => {
+                RestError::damaged(&what, format!("the vendor does not know the next page ({message})"))
+            }
+            other => other,
+        })? {
             let known = chain.contracts.len();
             chain.add(&rows, underlying, session);
             stale_pages = if chain.contracts.len() > known { 0 } else { stale_pages + 1 };
@@ -70,10 +91,11 @@ impl RestClient {
                 let detail = format!("{MOST_EMPTY_PAGES} pages one after the other brought nothing new");
                 return Err(RestError::Endless { what, detail });
             }
-            each_page(chain.contracts.len());
+            is_doubtful = rows.is_empty();
+            each_page();
         }
         bear(&what, &chain.rejects, chain.rows_read)?;
-        Ok(chain)
+        Ok((chain, is_doubtful))
     }
 }
 
