@@ -56,7 +56,7 @@ pub async fn who_changes_a_note_does_not_wait_for_who_writes_bars(bench: &impl B
     writer.write(&batch(&[("A", &bars)])).await.unwrap();
     let since = Instant::now();
     notes.change_note("quota", |_| (Some("1".to_owned()), ())).await.unwrap();
-    assert!(since.elapsed() < Duration::from_secs(5), "it waited for {:?}", since.elapsed());
+    assert!(since.elapsed() < Duration::from_secs(30), "it waited for {:?}", since.elapsed());
     writer.abandon_day().await.unwrap();
     let text = notes.change_note("quota", |text| (None, text.map(str::to_owned))).await.unwrap();
     assert_eq!(text.as_deref(), Some("1"), "it is no part of what was abandoned");
