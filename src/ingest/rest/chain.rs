@@ -77,13 +77,7 @@ impl RestClient {
         let first = self.url(&["v3", "snapshot", "options", underlying.as_str()], &[("limit", &limit)]);
         let mut pages = self.list_from::<Value>(&what, first);
         let (mut chain, mut is_doubtful, mut stale_pages) = (ListedChain::default(), true, 0);
-        while let Some(rows) = pages.next().await.map_err(|error| match error {
-            // Of the first page it means that there are no options; what has begun is not unknown.
-            RestError::NotFound { what, message } if !is_doubtful => {
-                RestError::damaged(&what, format!("the vendor does not know the next page ({message})"))
-            }
-            other => other,
-        })? {
+        while let Some(rows) = pages.next().await.map_err(|error| chain.meaning(error))? {
             let known = chain.contracts.len();
             chain.add(&rows, underlying, session);
             stale_pages = if chain.contracts.len() > known { 0 } else { stale_pages + 1 };
@@ -100,6 +94,16 @@ impl RestClient {
 }
 
 impl ListedChain {
+    /// What an error means after what has come: that there are no options the vendor says with the first page only.
+    fn meaning(&self, error: RestError) -> RestError {
+        match error {
+            RestError::NotFound { what, message } if self.rows_read > 0 => {
+                RestError::damaged(&what, format!("the vendor does not know the next page ({message})"))
+            }
+            other => other,
+        }
+    }
+
     /// Adds the rows of a page.
     fn add(&mut self, rows: &[Value], underlying: &Symbol, session: Date) {
         for (row, place) in rows.iter().zip(1..) {

@@ -174,7 +174,7 @@ mod tests {
             roots
         };
         assert_eq!(roots("I:SPX"), ["SPX", "SPXW"]);
-        assert_eq!((roots("BRK.B"), roots("AAPL")), (vec!["BRKB".to_owned()], vec!["AAPL".into(), "AAPL1".into()]));
+        assert_eq!((roots("BRK.B"), roots("AAPL")), (vec!["BRKB".to_owned()], vec!["AAPL1".into(), "AAPL".into()]));
         assert!(TINY.chain("ZVZZT", Timestamp::now()).is_none() && TINY.chain("I:DJI", Timestamp::now()).is_none());
         assert!(TINY.chain("TSLA", Timestamp::now()).is_none(), "it is no stock of the tiny market");
         let full = Market { size: MarketSize::Full, ..TINY };
