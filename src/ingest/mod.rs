@@ -28,7 +28,7 @@ mod write;
 pub use crate::model::Outcome;
 pub use clock::Clock;
 pub use loads::{Ended, LoadFailure, Loads, RestWish};
-pub use pipeline::{Concurrency, DatasetPlan, RunError, make_plan, run};
+pub use pipeline::{Concurrency, DatasetPlan, RunError, make_plan, make_plans, run};
 pub use plan::{Accept, DayJob, DayPlan, ListedDay, Listing, Request, plan, plan_day};
 pub use reload::{Reload, Reloads, forget_day};
 pub use report::{DayReport, ObjectReport, RejectReason, RejectedRow, Rejects, Reporter, RunReport, SilentReporter};
