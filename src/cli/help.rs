@@ -163,7 +163,7 @@ Examples:
   backfill watchlist queue --symbol=AAPL --limit=5
   backfill watchlist queue --json         for a program
 
-A request that failed says why; no_data and not_entitled are no fault of anybody's. One that is dead was tried in vain five times.";
+A request that failed says why; no_data and not_entitled are no fault of anybody's. One that is dead was tried in vain ten times.";
 
 /// Of `watchlist retry`.
 pub(super) const WATCHLIST_RETRY: &str = "\
