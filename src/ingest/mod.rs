@@ -15,6 +15,7 @@ mod minutes;
 mod outage;
 mod pipeline;
 mod plan;
+pub mod queue;
 mod reload;
 mod report;
 pub mod rest;
