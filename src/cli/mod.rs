@@ -14,6 +14,7 @@ mod plan;
 mod progress;
 mod request;
 mod rest;
+mod served;
 mod signals;
 mod summary;
 mod symbols;
@@ -24,7 +25,7 @@ mod verify;
 pub use args::{
     AdjustArgs, ApiArgs, Args, BarsArgs, Command, CompletionsArgs, ExportArgs, FileArgs, GlobalArgs, HybridArgs,
     IngestArgs, RestArgs, SelectionArgs, SourceArgs, SplitsArgs, StatusArgs, VerifyArgs, WatchlistAddArgs,
-    WatchlistArgs, WatchlistCommand, WatchlistQueueArgs, WatchlistRemoveArgs, WatchlistRetryArgs,
+    WatchlistArgs, WatchlistCommand, WatchlistQueueArgs, WatchlistRemoveArgs, WatchlistRetryArgs, WatchlistRunArgs,
 };
 pub use commands::backfill;
 pub use dates::{DateError, DateRule};

@@ -12,6 +12,7 @@ use jiff::civil::Date;
 
 pub use self::watchlist::{
     WatchlistAddArgs, WatchlistArgs, WatchlistCommand, WatchlistQueueArgs, WatchlistRemoveArgs, WatchlistRetryArgs,
+    WatchlistRunArgs,
 };
 use super::dates::parse_date;
 use super::help;
@@ -410,6 +411,7 @@ impl Args {
             Some(Command::S3(ingest)) => ingest.source.clone(),
             Some(Command::Hybrid(hybrid)) => hybrid.source.clone(),
             Some(Command::Verify(verify)) => verify.source.clone(),
+            Some(Command::Watchlist(WatchlistArgs { command: WatchlistCommand::Run(run) })) => run.source.clone(),
             _ => SourceArgs::default(),
         };
         let rate = match &self.command {
@@ -417,6 +419,7 @@ impl Args {
             Some(Command::Hybrid(hybrid)) => hybrid.api.rate.clone(),
             Some(Command::Bars(bars)) => bars.rate.clone(),
             Some(Command::Splits(splits)) => splits.rate.clone(),
+            Some(Command::Watchlist(WatchlistArgs { command: WatchlistCommand::Run(run) })) => run.rate.clone(),
             _ => None,
         };
         let split_overrides = match &self.command {
