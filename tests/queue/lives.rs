@@ -100,7 +100,7 @@ fn a_processor_that_is_asked_to_stop_gives_back_what_it_has_not_finished() {
         {
             world.place.sql("DELETE FROM historical_ingestion_queue");
             world.request(&["SPY"], 90);
-            let processor = Processor::start(world.command(&format!("{line} --json")));
+            let processor = Processor::start(&mut world.command(&format!("{line} --json")));
             wait_until("it to be at work", || world.count("processing") == 1);
             let began = Instant::now();
             processor.stop(signal).ended(code);
@@ -186,7 +186,7 @@ fn an_outage_of_the_database_is_outlived() {
     let gate = Gate::before(format!("{}:{}", server.host_str().unwrap(), server.port().unwrap()));
     let mut command = world.command("watchlist run --json");
     command.env("DATABASE_URL", schema.url_through(gate.address));
-    let processor = Processor::start(command);
+    let processor = Processor::start(&mut command);
     world.request(&["SPY"], DAYS);
     wait_until("some days to be loaded", || world.vendor.counts().get >= 8);
     gate.set(false);

@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use barkeep::model::Dataset;
 use barkeep::sandbox::ServeOptions;
-use harness::{Place, Ran, Schema, Vendor, finished, make, ran, signal};
+use harness::{Place, Ran, Schema, Vendor, finished, make, ran, signal, wait_until};
 
 /// Sixteen sessions of stocks, of two files each.
 const FROM: &str = "2026-09-11";
@@ -75,7 +75,7 @@ impl World {
 
     /// A processor that works until it is told to stop.
     fn processor(&self) -> Processor {
-        Processor::start(self.command("watchlist run --json"))
+        Processor::start(&mut self.command("watchlist run --json"))
     }
 
     /// Asks for symbols as another program would.
@@ -111,7 +111,7 @@ impl World {
 struct Processor(Option<Child>);
 
 impl Processor {
-    fn start(mut command: Command) -> Self {
+    fn start(command: &mut Command) -> Self {
         Self(Some(command.spawn().unwrap()))
     }
 
