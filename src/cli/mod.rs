@@ -14,6 +14,7 @@ mod plan;
 mod progress;
 mod request;
 mod rest;
+mod served;
 mod signals;
 mod summary;
 mod symbols;
@@ -25,7 +26,7 @@ pub use args::{
     AdjustArgs, ApiArgs, Args, BarsArgs, ChainArgs, ChainCommand, ChainImportArgs, ChainShowArgs, ChainTakeArgs,
     Command, CompletionsArgs, ExportArgs, FileArgs, GlobalArgs, HybridArgs, IngestArgs, NotifyArgs, RestArgs,
     SelectionArgs, SourceArgs, SplitsArgs, StatusArgs, VerifyArgs, WatchlistAddArgs, WatchlistArgs, WatchlistCommand,
-    WatchlistQueueArgs, WatchlistRemoveArgs, WatchlistRetryArgs,
+    WatchlistQueueArgs, WatchlistRemoveArgs, WatchlistRetryArgs, WatchlistRunArgs,
 };
 pub use commands::backfill;
 pub use dates::{DateError, DateRule};

@@ -13,8 +13,8 @@ mod timeframe;
 pub use bar::{Bar, BarError, Minute, Prices, Session, VwapMethod};
 pub use calendar::{Calendar, CalendarError, SessionKind, xnys};
 pub use clock::{
-    Market, NEW_YORK, file_due_at, last_finished_session, midnight, options_session, regular_open, session_finished_at,
-    session_under_way,
+    Market, NEW_YORK, days_until, file_due_at, last_finished_session, midnight, options_session, regular_open,
+    session_finished_at, session_under_way,
 };
 pub use dataset::{Dataset, DatasetError, Expectation, FileKind, FileKindError};
 pub use option::{OptionRight, OptionTicker, OptionTickerError};

@@ -1,7 +1,7 @@
-//! Who claims days.
+//! Who claims days and requests.
 
 /// A name that no other claimant has, and that tells a person which process on which machine it is.
-pub(super) fn name() -> String {
+pub fn name() -> String {
     // Where the system does not say its name in a file, process and random number still tell claimants apart.
     let host = host_name().unwrap_or_else(|| "?".to_owned());
     format!("{host} {} {:08x}", std::process::id(), fastrand::u32(..))

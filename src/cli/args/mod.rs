@@ -16,6 +16,7 @@ pub use self::chain::{ChainArgs, ChainCommand, ChainImportArgs, ChainShowArgs, C
 pub use self::notify::NotifyArgs;
 pub use self::watchlist::{
     WatchlistAddArgs, WatchlistArgs, WatchlistCommand, WatchlistQueueArgs, WatchlistRemoveArgs, WatchlistRetryArgs,
+    WatchlistRunArgs,
 };
 use super::dates::parse_date;
 use super::help;
@@ -426,6 +427,7 @@ impl Args {
             Some(Command::S3(ingest)) => ingest.source.clone(),
             Some(Command::Hybrid(hybrid)) => hybrid.source.clone(),
             Some(Command::Verify(verify)) => verify.source.clone(),
+            Some(Command::Watchlist(WatchlistArgs { command: WatchlistCommand::Run(run) })) => run.source.clone(),
             _ => SourceArgs::default(),
         };
         let rate = match &self.command {
@@ -434,6 +436,7 @@ impl Args {
             Some(Command::Bars(bars)) => bars.rate.clone(),
             Some(Command::Splits(splits)) => splits.rate.clone(),
             Some(Command::Chain(chain)) => chain.take.rate.clone(),
+            Some(Command::Watchlist(WatchlistArgs { command: WatchlistCommand::Run(run) })) => run.rate.clone(),
             _ => None,
         };
         let split_overrides = match &self.command {

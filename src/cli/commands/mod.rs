@@ -24,11 +24,11 @@ use clap::Parser;
 
 pub(super) use self::verify::Look;
 use super::{Args, CliError, Command, Exit, Request, Selection, Signals, finish, print_completions, print_settings};
-use crate::config::{DatabaseUrl, Inputs, PostgresUrl, Settings};
+use crate::config::{DatabaseUrl, Inputs, Origin, PostgresUrl, Settings};
 use crate::ingest::Clock;
 use crate::store::postgres::{PostgresAddress, PostgresStore};
 use crate::store::sqlite::SqliteStore;
-use crate::store::{AdjustError, AnyStore, Watchlist};
+use crate::store::{AdjustError, AnyStore, StoreError, Watchlist};
 
 /// The whole of `backfill`: reads the command line, does what it says, and says how it ended.
 pub fn backfill() -> ExitCode {
@@ -111,19 +111,36 @@ struct Context {
 impl Context {
     /// The database, made if it is not there; its place is said when it is made.
     async fn store(&self) -> Result<AnyStore, CliError> {
+        self.open_store().await.map_err(store_error)
+    }
+
+    /// The same with the store's own error, for those who wait for it to pass.
+    async fn open_store(&self) -> Result<AnyStore, StoreError> {
         match &self.settings.database.value {
             DatabaseUrl::Sqlite(path) => {
                 let is_new = !path.exists();
-                let store = SqliteStore::open(path).await.map_err(store_error)?;
+                let store = SqliteStore::open(path).await?;
                 if is_new && !self.quiet {
                     warn(&format!("new database: {}", path.display()));
                 }
                 Ok(AnyStore::Sqlite(Box::new(store)))
             }
             DatabaseUrl::Postgres(url) => {
-                let store = PostgresStore::open(&address(url)?).await.map_err(store_error)?;
-                Ok(AnyStore::Postgres(Box::new(store)))
+                let address: PostgresAddress = url.expose().parse()?;
+                Ok(AnyStore::Postgres(Box::new(PostgresStore::open(&address).await?)))
             }
+        }
+    }
+
+    /// What the time is, for a process that runs for long.
+    fn clock(&self) -> Clock {
+        #[cfg(feature = "sandbox")]
+        if let Some(file) = &self.settings.clock_file {
+            return Clock::simulated(file.clone());
+        }
+        match self.settings.now.origin {
+            Origin::Default => Clock::wall(),
+            _ => Clock::starting(self.settings.now.value),
         }
     }
 
@@ -184,8 +201,11 @@ fn settings(args: &Args) -> Result<Settings, CliError> {
     Ok(Settings::resolve(&Inputs::gather(args.flags(), &working_dir)?)?)
 }
 
-fn store_error(error: crate::store::StoreError) -> CliError {
-    CliError::failed(error)
+fn store_error(error: StoreError) -> CliError {
+    match error {
+        StoreError::Address(_) => CliError::usage(error),
+        _ => CliError::failed(error),
+    }
 }
 
 fn adjust_error(error: AdjustError) -> CliError {
