@@ -14,6 +14,7 @@ mod plan;
 mod progress;
 mod request;
 mod rest;
+mod run_id;
 mod signals;
 mod summary;
 mod symbols;
@@ -35,6 +36,7 @@ pub use request::{
     Accept, BarsFormat, BarsRequest, ExportRequest, Fetch, Named, Request, RequestError, STARTER_SET, Selection,
     StatusRequest, Wanted, split_symbols, watchlist_symbols,
 };
+pub use run_id::RunId;
 pub use signals::Signals;
 pub use summary::{amounts, exit_code, gaps, summary};
 pub use symbols::SymbolListError;
