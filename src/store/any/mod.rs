@@ -55,6 +55,7 @@ macro_rules! on {
 }
 
 mod announced;
+mod outbox;
 mod runs;
 
 impl AnyStore {

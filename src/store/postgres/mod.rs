@@ -17,6 +17,7 @@ mod facts;
 mod ledger;
 mod migrate;
 mod notes;
+mod outbox;
 mod partitions;
 mod read;
 mod rest;

@@ -13,6 +13,7 @@ mod facts;
 mod flush;
 mod ledger;
 mod notes;
+mod outbox;
 mod read;
 mod rest;
 mod runs;
