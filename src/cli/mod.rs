@@ -24,8 +24,8 @@ mod verify;
 
 pub use args::{
     AdjustArgs, ApiArgs, Args, BarsArgs, Command, CompletionsArgs, ExportArgs, FileArgs, GlobalArgs, HybridArgs,
-    IngestArgs, RestArgs, SelectionArgs, SourceArgs, SplitsArgs, StatusArgs, VerifyArgs, WatchlistAddArgs,
-    WatchlistArgs, WatchlistCommand, WatchlistRemoveArgs,
+    IfRunning, IngestArgs, NightlyArgs, RestArgs, SelectionArgs, SourceArgs, SplitsArgs, StatusArgs, VerifyArgs,
+    WaitUntil, WatchlistAddArgs, WatchlistArgs, WatchlistCommand, WatchlistRemoveArgs,
 };
 pub use commands::backfill;
 pub use dates::{DateError, DateRule};
@@ -34,7 +34,7 @@ pub use output::{Body, effective_settings, print_completions, print_json, print_
 pub use progress::{ExportProgress, PlainReporter, TerminalReporter, reporter};
 pub use request::{
     Accept, BarsFormat, BarsRequest, ExportRequest, Fetch, Named, Request, RequestError, STARTER_SET, Selection,
-    StatusRequest, Wanted, split_symbols, watchlist_symbols,
+    StatusRequest, Wanted, named_timeframes, split_symbols, watchlist_symbols,
 };
 pub use run_id::RunId;
 pub use signals::Signals;

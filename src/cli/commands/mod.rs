@@ -2,10 +2,12 @@
 
 mod api;
 mod bars;
+mod chores;
 mod doctor;
 mod export;
 mod hybrid;
 mod loading;
+mod nightly;
 mod rest;
 mod restatements;
 mod s3;
@@ -66,6 +68,10 @@ async fn execute(args: &Args) -> Result<Exit, CliError> {
         Command::Hybrid(hybrid) => {
             let signals = Signals::listen(warn)?;
             signals.run(hybrid::run(hybrid, &context, &signals)).await.unwrap_or_else(Ok)
+        }
+        Command::Nightly(nightly) => {
+            let signals = Signals::listen(warn)?;
+            signals.run(nightly::run(nightly, &context, &signals)).await.unwrap_or_else(Ok)
         }
         Command::Verify(verify) => {
             let signals = Signals::listen(warn)?;

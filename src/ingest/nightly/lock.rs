@@ -141,31 +141,31 @@ mod tests {
         }
     }
 
-    const PATIENCE: Duration = Duration::from_secs(20);
+    const PATIENCE: Duration = Duration::from_millis(400);
 
     async fn take(notes: &Fake, owner: &str) -> Option<Lock> {
         take_lock(notes.clone(), owner, PATIENCE, || ()).await.unwrap()
     }
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn one_run_holds_it_at_a_time() {
         let notes = Fake::default();
         let one = take(&notes, "one").await.unwrap();
         let began = Instant::now();
         assert!(take(&notes, "two").await.is_none());
-        assert!(began.elapsed() <= PATIENCE / RENEWALS + PATIENCE / LOOKS, "{:?}", began.elapsed());
+        assert!(began.elapsed() < PATIENCE, "{:?}", began.elapsed());
         one.release().await;
         assert_eq!(*notes.0.lock().unwrap(), None);
         assert!(take(&notes, "two").await.is_some());
     }
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn what_a_dead_run_holds_is_taken_over() {
         let notes = Fake::default();
         *notes.0.lock().unwrap() = Some(text("dead", 7));
         let began = Instant::now();
         let lock = take(&notes, "two").await.unwrap();
-        assert!((PATIENCE..PATIENCE * 2).contains(&began.elapsed()), "{:?}", began.elapsed());
+        assert!(began.elapsed() >= PATIENCE, "{:?}", began.elapsed());
         sleep(PATIENCE).await;
         assert!(notes.0.lock().unwrap().as_ref().unwrap().contains("two") && !lock.lost().is_cancelled());
         // Not even JSON, and nobody's.
@@ -176,7 +176,7 @@ mod tests {
         assert!(take(&notes, "three").await.is_some());
     }
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn a_run_that_was_taken_over_notices() {
         let notes = Fake::default();
         let one = take(&notes, "one").await.unwrap();
@@ -191,7 +191,7 @@ mod tests {
         assert!(lock.await.unwrap().is_some(), "a note that is gone is nobody's");
     }
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn a_note_that_is_lost_is_written_again() {
         let notes = Fake::default();
         let lock = take(&notes, "one").await.unwrap();

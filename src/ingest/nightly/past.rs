@@ -114,10 +114,8 @@ mod tests {
 
     #[test]
     fn what_is_complete_is_known_by_scope() {
-        let past = Past::of(&[
-            run("2026-10-04T01:30:00Z", Some("not JSON")),
-            run("2026-10-03T01:30:00Z", Some(CHECKED)),
-        ]);
+        let past =
+            Past::of(&[run("2026-10-04T01:30:00Z", Some("not JSON")), run("2026-10-03T01:30:00Z", Some(CHECKED))]);
         let market = |everyone| ScopedMarket {
             dataset: Dataset::Stocks,
             everyone,

@@ -56,7 +56,8 @@ impl Scope {
         if is_starter_set {
             watched.extend(starter_set.iter().map(|symbol| (symbol.clone(), None)));
         }
-        let mut markets: BTreeMap<Dataset, Vec<Watched>> = all.map(|dataset| (dataset, Vec::new())).into_iter().collect();
+        let mut markets: BTreeMap<Dataset, Vec<Watched>> =
+            all.map(|dataset| (dataset, Vec::new())).into_iter().collect();
         for (symbol, days) in watched {
             markets.entry(symbol.dataset()).or_default().push(Watched { symbol, days });
         }
@@ -72,6 +73,11 @@ impl Scope {
 }
 
 impl ScopedMarket {
+    /// One that nothing is kept filled of.
+    pub(super) const fn unscoped(dataset: Dataset) -> Self {
+        Self { dataset, everyone: false, watched: Vec::new(), timeframes: TimeframeSet::EMPTY }
+    }
+
     /// The tickers that are watched.
     pub fn tickers(&self) -> impl Iterator<Item = &str> {
         self.watched.iter().map(|watched| watched.symbol.as_str())
