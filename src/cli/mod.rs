@@ -14,6 +14,7 @@ mod plan;
 mod progress;
 mod request;
 mod rest;
+mod run_id;
 mod served;
 mod signals;
 mod summary;
@@ -24,9 +25,9 @@ mod verify;
 
 pub use args::{
     AdjustArgs, ApiArgs, Args, BarsArgs, ChainArgs, ChainCommand, ChainImportArgs, ChainShowArgs, ChainTakeArgs,
-    Command, CompletionsArgs, ExportArgs, FileArgs, GlobalArgs, HybridArgs, IngestArgs, NotifyArgs, RestArgs,
-    SelectionArgs, SourceArgs, SplitsArgs, StatusArgs, VerifyArgs, WatchlistAddArgs, WatchlistArgs, WatchlistCommand,
-    WatchlistQueueArgs, WatchlistRemoveArgs, WatchlistRetryArgs, WatchlistRunArgs,
+    Command, CompletionsArgs, ExportArgs, FileArgs, GlobalArgs, HybridArgs, IfRunning, IngestArgs, NightlyArgs,
+    NotifyArgs, RestArgs, SelectionArgs, SourceArgs, SplitsArgs, StatusArgs, VerifyArgs, WaitUntil, WatchlistAddArgs,
+    WatchlistArgs, WatchlistCommand, WatchlistQueueArgs, WatchlistRemoveArgs, WatchlistRetryArgs, WatchlistRunArgs,
 };
 pub use commands::backfill;
 pub use dates::{DateError, DateRule};
@@ -35,8 +36,10 @@ pub use output::{Body, effective_settings, print_completions, print_json, print_
 pub use progress::{ExportProgress, PlainReporter, TerminalReporter, reporter};
 pub use request::{
     Accept, BarsFormat, BarsRequest, ExportChainRequest, ExportRequest, Fetch, Named, Request, RequestError,
-    STARTER_SET, Selection, StatusRequest, Wanted, chain_underlyings, split_symbols, watchlist_symbols,
+    STARTER_SET, Selection, StatusRequest, Wanted, chain_underlyings, named_timeframes, split_symbols,
+    watchlist_symbols,
 };
+pub use run_id::RunId;
 pub use signals::Signals;
 pub use summary::{amounts, exit_code, gaps, summary};
 pub use symbols::SymbolListError;

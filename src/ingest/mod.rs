@@ -2,6 +2,7 @@
 //!
 //! Nothing here knows SQL or a terminal: bars go into the store's traits, progress into [`Reporter`].
 
+mod announced;
 pub mod chain;
 mod check;
 mod clock;
@@ -13,6 +14,7 @@ pub mod hybrid;
 mod load;
 mod loads;
 mod minutes;
+pub mod nightly;
 mod outage;
 mod pipeline;
 mod plan;
@@ -27,6 +29,7 @@ mod wanted;
 mod write;
 
 pub use crate::model::Outcome;
+pub use announced::{Announced, AnnouncedError, load_announced};
 pub use clock::Clock;
 pub use loads::{Ended, LoadFailure, Loads, RestWish};
 pub use pipeline::{Concurrency, DatasetPlan, RunError, make_plan, make_plans, run};

@@ -1,5 +1,6 @@
 //! Where bars are kept. Narrow interfaces by use; one hand-written implementation per database.
 
+mod announced;
 mod any;
 mod books;
 mod chain;
@@ -25,6 +26,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use jiff::civil::Date;
 
+pub use announced::AnnouncedSessions;
 pub use any::{AnyClaims, AnyNotes, AnyQueueWatch, AnyStore};
 pub use chain::{ChainImported, ChainRow, ChainSource, ChainState, OptionChains, StoredChain};
 pub use claimant::host_name;
@@ -48,7 +50,7 @@ pub use types::{
 };
 
 use crate::model::splits::{PriceJump, SplitRecord};
-use crate::model::{Dataset, FileKind, Symbol, Timeframe};
+use crate::model::{Dataset, FileKind, Symbol, SymbolError, Timeframe};
 
 /// What is known of each day: which version of its files is loaded, for whom, and how the last attempt ended.
 pub trait Ledger: Send {
@@ -243,7 +245,11 @@ pub trait Audit: Send {
 pub trait Watchlist: Send {
     /// All entries, by symbol. What another program has put there and is no symbol is left out: its request in the queue
     /// says so.
+    /// All entries, by symbol. Other programs write the list, too: what is no symbol is left out.
     fn watchlist(&mut self) -> impl Future<Output = Result<Vec<WatchlistEntry>, StoreError>> + Send;
+
+    /// What stands on the list and is no symbol, and why.
+    fn senseless(&mut self) -> impl Future<Output = Result<Vec<(String, SymbolError)>, StoreError>> + Send;
 
     /// Adds entries, or sets the days and priority of those that are there; says how many are new.
     fn watch(&mut self, entries: &[WatchlistEntry]) -> impl Future<Output = Result<u64, StoreError>> + Send;

@@ -20,6 +20,7 @@ mod queue;
 mod queue_watch;
 mod rest;
 mod restatements;
+mod runs;
 mod scan;
 mod splits;
 mod triggers;
@@ -28,8 +29,8 @@ mod watchlist;
 use std::future::Future;
 
 use barkeep::store::{
-    Audit, BarReader, BarSink, Claiming, Ledger, Noting, OptionChains, Outbox, Queue, QueueWatching, Splits,
-    SymbolSink, Watchlist,
+    AnnouncedSessions, Audit, BarReader, BarSink, Claiming, Ledger, Noting, OptionChains, Outbox, Queue, QueueWatching,
+    Runs, Splits, SymbolSink, Watchlist,
 };
 
 /// A store under test: an empty database that can be opened several times, and read with plain SQL.
@@ -47,6 +48,8 @@ trait Bench: Sized + Send + Sync + 'static {
         + Watchlist
         + OptionChains
         + Outbox
+        + Runs
+        + AnnouncedSessions
         + 'static;
 
     /// `None`, said aloud, where there is nothing to test with.
@@ -181,6 +184,10 @@ macro_rules! conformance {
                 a_restatement_takes_a_new_version_a_replacement_and_the_file
                 an_abandoned_restatement_leaves_no_trace
                 restatements_are_told_by_dataset_date_and_time;
+            runs:
+                runs_come_back_newest_first
+                what_is_complete_is_told_by_the_latest_run_that_knows
+                announcements_replace_those_of_the_future;
             scan:
                 a_scan_goes_by_symbol_timeframe_and_time
                 a_scan_stays_within_its_dataset
@@ -202,7 +209,8 @@ macro_rules! conformance {
                 many_symbols_are_queued_at_once
                 our_own_watchlist_queues_too;
             watchlist:
-                the_watchlist_is_a_set_of_symbols;
+                the_watchlist_is_a_set_of_symbols
+                what_is_no_symbol_is_left_out_and_told;
         }
     };
 }

@@ -1,6 +1,7 @@
 //! What can be typed. Nothing is computed here: see [`super::Request`] for what it means.
 
 mod chain;
+mod nightly;
 mod notify;
 mod watchlist;
 
@@ -13,6 +14,7 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 
 pub use self::chain::{ChainArgs, ChainCommand, ChainImportArgs, ChainShowArgs, ChainTakeArgs};
+pub use self::nightly::{IfRunning, NightlyArgs, WaitUntil};
 pub use self::notify::NotifyArgs;
 pub use self::watchlist::{
     WatchlistAddArgs, WatchlistArgs, WatchlistCommand, WatchlistQueueArgs, WatchlistRemoveArgs, WatchlistRetryArgs,
@@ -75,6 +77,12 @@ pub enum Command {
     /// Load bars from bulk files or the REST API, whichever is sooner done, and from the other what the one lacks.
     #[command(after_help = help::HYBRID)]
     Hybrid(HybridArgs),
+    /// Keep the table filled: what cron and systemd run every night.
+    ///
+    /// Loads the newest session and whatever the last ones lack or the vendor has replaced, waits for a late file, asks the REST
+    /// API for what files lack, and refreshes splits and the calendar. Safe at any hour, on holidays, and after weeks of downtime.
+    #[command(after_help = help::NIGHTLY)]
+    Nightly(NightlyArgs),
     /// Show bars that are loaded.
     #[command(after_help = help::BARS)]
     Bars(BarsArgs),
@@ -428,6 +436,7 @@ impl Args {
             Some(Command::Hybrid(hybrid)) => hybrid.source.clone(),
             Some(Command::Verify(verify)) => verify.source.clone(),
             Some(Command::Watchlist(WatchlistArgs { command: WatchlistCommand::Run(run) })) => run.source.clone(),
+            Some(Command::Nightly(nightly)) => nightly.source.clone(),
             _ => SourceArgs::default(),
         };
         let rate = match &self.command {
@@ -437,6 +446,7 @@ impl Args {
             Some(Command::Splits(splits)) => splits.rate.clone(),
             Some(Command::Chain(chain)) => chain.take.rate.clone(),
             Some(Command::Watchlist(WatchlistArgs { command: WatchlistCommand::Run(run) })) => run.rate.clone(),
+            Some(Command::Nightly(nightly)) => nightly.rate.clone(),
             _ => None,
         };
         let split_overrides = match &self.command {

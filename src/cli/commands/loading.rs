@@ -104,7 +104,14 @@ impl<'a> Loader<'a> {
             open_source(&self.context.settings, requests.first().map_or(Dataset::Stocks, |first| first.dataset));
         let source = Arc::new(source.await?);
         let mut store = self.context.store().await?;
-        let plans = match make_plans(&source, &mut store, requests, &*self.reporter).await {
+        let planned = tokio::select! {
+            biased;
+            () = self.stop.cancelled() => {
+                return Ok((RunReport { interrupted: true, ..RunReport::default() }, None));
+            }
+            planned = make_plans(&source, &mut store, requests, &*self.reporter) => planned,
+        };
+        let plans = match planned {
             Ok(plans) => plans,
             Err(error) => return Ok((RunReport::default(), Some(error))),
         };

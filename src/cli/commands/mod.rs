@@ -3,11 +3,13 @@
 mod api;
 mod bars;
 mod chain;
+mod chores;
 mod doctor;
 mod export;
 mod export_chain;
 mod hybrid;
 mod loading;
+mod nightly;
 mod notify;
 mod rest;
 mod restatements;
@@ -26,9 +28,10 @@ pub(super) use self::verify::Look;
 use super::{Args, CliError, Command, Exit, Request, Selection, Signals, finish, print_completions, print_settings};
 use crate::config::{DatabaseUrl, Inputs, Origin, PostgresUrl, Settings};
 use crate::ingest::Clock;
+use crate::model::heed_announced;
 use crate::store::postgres::{PostgresAddress, PostgresStore};
 use crate::store::sqlite::SqliteStore;
-use crate::store::{AdjustError, AnyStore, StoreError, Watchlist};
+use crate::store::{AdjustError, AnnouncedSessions, AnyStore, StoreError, Watchlist};
 
 /// The whole of `backfill`: reads the command line, does what it says, and says how it ended.
 pub fn backfill() -> ExitCode {
@@ -69,6 +72,10 @@ async fn execute(args: &Args) -> Result<Exit, CliError> {
         Command::Hybrid(hybrid) => {
             let signals = Signals::listen(warn)?;
             signals.run(hybrid::run(hybrid, &context, &signals)).await.unwrap_or_else(Ok)
+        }
+        Command::Nightly(nightly) => {
+            let signals = Signals::listen(warn)?;
+            signals.run(nightly::run(nightly, &context, &signals)).await.unwrap_or_else(Ok)
         }
         Command::Verify(verify) => {
             let signals = Signals::listen(warn)?;
@@ -123,11 +130,11 @@ impl Context {
                 if is_new && !self.quiet {
                     warn(&format!("new database: {}", path.display()));
                 }
-                Ok(AnyStore::Sqlite(Box::new(store)))
+                heeding(AnyStore::Sqlite(Box::new(store))).await
             }
             DatabaseUrl::Postgres(url) => {
                 let address: PostgresAddress = url.expose().parse()?;
-                Ok(AnyStore::Postgres(Box::new(PostgresStore::open(&address).await?)))
+                heeding(AnyStore::Postgres(Box::new(PostgresStore::open(&address).await?))).await
             }
         }
     }
@@ -154,7 +161,10 @@ impl Context {
                 .await
                 .map(|store| store.map(|store| AnyStore::Postgres(Box::new(store)))),
         };
-        store.map_err(store_error)
+        match store.map_err(store_error)? {
+            Some(store) => heeding(store).await.map(Some).map_err(store_error),
+            None => Ok(None),
+        }
     }
 
     /// The database of a command that loads bars. A dry run leaves nothing behind, not even an empty one.
@@ -166,6 +176,9 @@ impl Context {
     async fn selections(&self, request: &Request, store: Option<&mut AnyStore>) -> Result<Vec<Selection>, CliError> {
         let watched = match store {
             Some(store) => {
+                for (_, why) in store.senseless().await.map_err(store_error)? {
+                    warn(&format!("the watchlist has what is no symbol: {why}"));
+                }
                 let entries = store.watchlist().await.map_err(store_error)?;
                 entries.into_iter().filter(|entry| entry.active).map(|entry| entry.symbol).collect()
             }
@@ -178,18 +191,15 @@ impl Context {
         Ok(selections)
     }
 
-    /// What the time is from now on.
-    fn clock(&self) -> Clock {
-        #[cfg(feature = "sandbox")]
-        if let Some(file) = &self.settings.clock_file {
-            return Clock::simulated(file.clone());
-        }
-        Clock::starting(self.settings.now.value)
-    }
-
     fn has_terminal() -> bool {
         io::stderr().is_terminal()
     }
+}
+
+/// A store that was opened; from here on the calendar goes by what it knows of announced sessions.
+async fn heeding(mut store: AnyStore) -> Result<AnyStore, StoreError> {
+    heed_announced(&store.announced().await?);
+    Ok(store)
 }
 
 fn address(url: &PostgresUrl) -> Result<PostgresAddress, CliError> {

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 
 use crate::model::splits::{PriceJump, SplitRecord};
-use crate::model::{Dataset, FileKind, Symbol, Timeframe};
+use crate::model::{Dataset, FileKind, Symbol, SymbolError, Timeframe};
 use crate::store::postgres::{PostgresClaims, PostgresNotes, PostgresStore};
 use crate::store::sqlite::{SqliteClaims, SqliteNotes, SqliteStore};
 use crate::store::{
@@ -57,8 +57,10 @@ macro_rules! on {
 mod queue;
 
 pub use self::queue::AnyQueueWatch;
+mod announced;
 mod chain;
 mod outbox;
+mod runs;
 
 impl AnyStore {
     /// Another connection to the same database.
@@ -220,6 +222,10 @@ impl Audit for AnyStore {
 impl Watchlist for AnyStore {
     async fn watchlist(&mut self) -> Result<Vec<WatchlistEntry>, StoreError> {
         on!(self, store => store.watchlist())
+    }
+
+    async fn senseless(&mut self) -> Result<Vec<(String, SymbolError)>, StoreError> {
+        on!(self, store => store.senseless())
     }
 
     async fn watch(&mut self, entries: &[WatchlistEntry]) -> Result<u64, StoreError> {

@@ -5,6 +5,7 @@
 //! server connection (`PgBouncer` in transaction mode). Bars stream into monthly partitions by binary `COPY`; everything
 //! else is plain SQL with arrays where there are many rows.
 
+mod announced;
 mod audit;
 mod chain;
 mod claims;
@@ -23,6 +24,7 @@ mod queue;
 mod queue_watch;
 mod read;
 mod rest;
+mod runs;
 mod sink;
 mod splits;
 mod sql;

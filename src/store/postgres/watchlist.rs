@@ -5,8 +5,8 @@ use sqlx::postgres::PgRow;
 
 use super::transaction::Access;
 use super::{PostgresStore, StoreError};
-use crate::model::Symbol;
-use crate::store::values::{count, nearest_instant, number};
+use crate::model::{Symbol, SymbolError};
+use crate::store::values::{count, nearest_instant, number, senseless};
 use crate::store::{Watchlist, WatchlistEntry};
 
 impl Watchlist for PostgresStore {
@@ -23,6 +23,12 @@ impl Watchlist for PostgresStore {
             })
         };
         Ok(rows.iter().filter_map(entry).collect())
+    }
+
+    async fn senseless(&mut self) -> Result<Vec<(String, SymbolError)>, StoreError> {
+        let query = "SELECT symbol FROM watchlist ORDER BY symbol";
+        let rows = self.single(Access::Read, "read the watchlist", || sqlx::query(query)).await?;
+        Ok(senseless(rows.iter().map(|row| row.get(0)).collect()))
     }
 
     async fn watch(&mut self, entries: &[WatchlistEntry]) -> Result<u64, StoreError> {

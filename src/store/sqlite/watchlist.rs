@@ -4,8 +4,8 @@ use sqlx::Row;
 
 use super::SqliteStore;
 use super::queue::text;
-use crate::model::Symbol;
-use crate::store::values::{nearest_i32, nearest_instant, number};
+use crate::model::{Symbol, SymbolError};
+use crate::store::values::{nearest_i32, nearest_instant, number, senseless};
 use crate::store::{StoreError, Watchlist, WatchlistEntry};
 
 impl Watchlist for SqliteStore {
@@ -27,6 +27,14 @@ impl Watchlist for SqliteStore {
                 })
             })
             .collect())
+    }
+
+    async fn senseless(&mut self) -> Result<Vec<(String, SymbolError)>, StoreError> {
+        let names: Vec<String> = sqlx::query_scalar("SELECT CAST(symbol AS TEXT) FROM watchlist ORDER BY symbol")
+            .fetch_all(&mut self.connection)
+            .await
+            .map_err(self.error("read the watchlist"))?;
+        Ok(senseless(names))
     }
 
     async fn watch(&mut self, entries: &[WatchlistEntry]) -> Result<u64, StoreError> {
