@@ -60,7 +60,7 @@ pub struct Flushed {
     pub trouble: Option<StoreError>,
 }
 
-/// What became of a test message.
+/// What became of a message that went past the outbox.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Tested {
     /// `webhook`, `email` or `telegram`.
@@ -204,14 +204,25 @@ impl Notifier {
         trouble.map_or(Ok(any), Err)
     }
 
-    /// Sends a message over every channel now, once, past the outbox; says what became of each.
+    /// Sends a test over every channel now, once, past the outbox; says what became of each.
     pub async fn test(&self, at: Timestamp) -> Vec<Tested> {
         let now = Situation { source: "notify".to_owned(), problem: None, summary: String::new() };
         let after = Condition { problem: None, since: at, told_at: at };
-        let decision = Decision { event: Event::Test, trouble_since: at, after };
-        let words = words(&decision, &now, self.host.as_deref(), at);
-        let tests = self.channels.iter().map(|channel| {
-            let message = self.message(channel, &words, &decision, &now, at);
+        self.send_past_outbox(&Decision { event: Event::Test, trouble_since: at, after }, &now, at).await
+    }
+
+    /// Tells of trouble now, once, past the outbox: for when the database that keeps it is the trouble.
+    pub async fn tell_past_outbox(&self, now: &Situation, at: Timestamp) -> Vec<Tested> {
+        match decide(None, now, at) {
+            Some(decision) => self.send_past_outbox(&decision, now, at).await,
+            None => Vec::new(),
+        }
+    }
+
+    async fn send_past_outbox(&self, decision: &Decision, now: &Situation, at: Timestamp) -> Vec<Tested> {
+        let words = words(decision, now, self.host.as_deref(), at);
+        let sendings = self.channels.iter().map(|channel| {
+            let message = self.message(channel, &words, decision, now, at);
             let claimed =
                 ClaimedMessage { held: Held { id: 0, token: 0 }, message, attempts: 0, may_have_arrived: false };
             async move {
@@ -222,7 +233,7 @@ impl Notifier {
                 Tested { channel: channel.name(), destination: channel.destination(), result }
             }
         });
-        futures_util::future::join_all(tests).await
+        futures_util::future::join_all(sendings).await
     }
 
     fn message(

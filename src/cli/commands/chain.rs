@@ -91,7 +91,7 @@ async fn run_take(args: &ChainTakeArgs, context: &Context, signals: &Signals) ->
 }
 
 /// The active symbols of the watchlist.
-async fn watched(store: Option<&mut AnyStore>) -> Result<Vec<Symbol>, CliError> {
+pub(super) async fn watched(store: Option<&mut AnyStore>) -> Result<Vec<Symbol>, CliError> {
     let Some(store) = store else { return Ok(Vec::new()) };
     let entries = store.watchlist().await.map_err(store_error)?;
     Ok(entries.into_iter().filter(|entry| entry.active).map(|entry| entry.symbol).collect())

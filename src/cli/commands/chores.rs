@@ -3,16 +3,19 @@
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
+use tokio_util::sync::CancellationToken;
 
 use super::api::{Api, key};
+use super::chain::watched;
 use super::splits::overrides;
 use super::{Context, store_error};
 use crate::cli::CliError;
 use crate::cli::format::{bytes, count, counted};
+use crate::ingest::chain::{ChainTools, default_underlyings, take};
 use crate::ingest::nightly::{Chore, Chores};
 use crate::ingest::source::{Cache, CacheKeep};
 use crate::ingest::{Announced, Clock, Reporter, SplitsRequest, load_announced, load_splits};
-use crate::model::heed_announced;
+use crate::model::{Outcome, heed_announced, options_session};
 use crate::store::{AnnouncedSessions, AnyStore, Splits};
 
 /// A list of splits that is younger is not fetched again: a run by day follows one by night.
@@ -23,6 +26,7 @@ pub(super) struct NightlyChores<'a> {
     pub(super) context: &'a Context,
     pub(super) clock: &'a Clock,
     pub(super) reporter: Arc<dyn Reporter>,
+    pub(super) stop: CancellationToken,
 }
 
 impl Chores for NightlyChores<'_> {
@@ -31,7 +35,8 @@ impl Chores for NightlyChores<'_> {
         let done = match chore {
             Chore::Cache => self.sweep(),
             // Without a key there is nothing to ask, which is no failure.
-            Chore::Splits | Chore::Calendar if key(self.context).is_err() => Ok(None),
+            Chore::Chain | Chore::Splits | Chore::Calendar if key(self.context).is_err() => Ok(None),
+            Chore::Chain => Box::pin(self.chain()).await,
             Chore::Splits => Box::pin(self.splits(now)).await,
             Chore::Calendar => Box::pin(self.calendar(now)).await,
         };
@@ -49,6 +54,37 @@ impl NightlyChores<'_> {
         let freed = Cache::open(&settings.cache_dir.value, keep).and_then(|cache| cache.sweep());
         let freed = freed.map_err(CliError::failed)?;
         Ok((freed > 0).then(|| format!("{} removed", bytes(freed))))
+    }
+
+    async fn chain(&self) -> Result<Option<String>, CliError> {
+        // What is taken during a session is of half a day, and is replaced in the evening.
+        if options_session(self.clock.now()).1 {
+            return Ok(None);
+        }
+        let mut store = self.context.store().await?;
+        let underlyings = default_underlyings(&watched(Some(&mut store)).await?);
+        let api = Api::open(self.context, Some(&store), &self.reporter).await?;
+        let tools = ChainTools { client: &api.client, clock: self.clock, reporter: &*self.reporter, stop: &self.stop };
+        let (report, failure) = take(tools, &mut store, &underlyings, false).await;
+        store.close().await.map_err(store_error)?;
+        if let Some(failure) = failure {
+            return Err(CliError::failed(failure));
+        }
+        // That the plan has none, or an underlying, is as it was yesterday; what broke is not.
+        let broken = report
+            .underlyings
+            .iter()
+            .filter(|one| one.outcome.leaves_a_gap() && !matches!(one.outcome, Outcome::Empty | Outcome::NotEntitled));
+        let broken: Vec<_> = broken
+            .map(|one| format!("{} {}: {}", one.underlying, one.outcome, one.detail.as_deref().unwrap_or_default()))
+            .collect();
+        if !broken.is_empty() {
+            return Err(CliError::failed(anyhow::anyhow!("{}", broken.join("; "))));
+        }
+        let taken = report.underlyings.iter().filter(|one| one.outcome == Outcome::Loaded);
+        let contracts: u64 = taken.clone().map(|one| one.contracts).sum();
+        let taken = taken.count() as u64;
+        Ok((taken > 0).then(|| format!("{} of {}", counted(contracts, "contract"), counted(taken, "underlying"))))
     }
 
     async fn splits(&self, now: Timestamp) -> Result<Option<String>, CliError> {

@@ -16,6 +16,7 @@ mod restatements;
 mod s3;
 mod splits;
 mod status;
+mod telling;
 mod verify;
 mod watchlist;
 

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::chores::NightlyChores;
 use super::loading::Loader;
+use super::telling::Telling;
 use super::{Context, store_error, warn};
 use crate::cli::run_id::RunId;
 use crate::cli::{
@@ -15,8 +16,9 @@ use crate::cli::{
     reporter,
 };
 use crate::ingest::Clock;
-use crate::ingest::nightly::{Ending, Lock, Nightly, NightlyOptions, NightlyReport, take_lock};
+use crate::ingest::nightly::{Ending, Lock, NIGHTLY, Nightly, NightlyOptions, NightlyReport, take_lock};
 use crate::model::{Dataset, Symbol};
+use crate::notify::Situation;
 use crate::store::{AnyStore, Noting, Runs};
 
 /// A run that has not renewed its lock for so long is dead.
@@ -24,10 +26,17 @@ const LOCK_PATIENCE: Duration = Duration::from_secs(20);
 
 /// Keeps the table filled.
 pub(super) async fn run(args: &NightlyArgs, context: &Context, signals: &Signals) -> Result<Exit, CliError> {
-    let clock = clock(context);
+    let clock = context.clock();
     let run_id = RunId::new(clock.now());
     let options = options(args, &run_id, context)?;
-    let mut store = context.store().await?;
+    let telling = Telling::new(context, &clock)?;
+    let mut store = match context.store().await {
+        Ok(store) => store,
+        Err(error) => {
+            telling.tell_past_outbox(NIGHTLY, &error).await;
+            return Err(error);
+        }
+    };
     let notes = store.notes().await.map_err(store_error)?;
     let patience = LOCK_PATIENCE.min(context.settings.lease.value);
     let waiting = || {
@@ -41,7 +50,7 @@ pub(super) async fn run(args: &NightlyArgs, context: &Context, signals: &Signals
         lock = take_lock(notes, run_id.as_str(), patience, waiting) => lock.map_err(store_error)?,
     };
     let Some(lock) = lock else { return already_running(args.if_running, context) };
-    let ended = night(options, &clock, &lock, &mut store, context, signals).await;
+    let ended = night(options, &clock, &lock, &telling, &mut store, context, signals).await;
     lock.release().await;
     let closed = store.close().await.map_err(store_error);
     let exit = ended?;
@@ -52,6 +61,7 @@ async fn night(
     options: NightlyOptions,
     clock: &Clock,
     lock: &Lock,
+    telling: &Telling<'_>,
     store: &mut AnyStore,
     context: &Context,
     signals: &Signals,
@@ -60,9 +70,11 @@ async fn night(
     let stop = signals.stop().child_token();
     let (mut loads, mut chores) = (
         Loader::new(context, Arc::clone(&reporter), stop.clone()),
-        NightlyChores { context, clock, reporter: Arc::clone(&reporter) },
+        NightlyChores { context, clock, reporter: Arc::clone(&reporter), stop: stop.clone() },
     );
     let effective = effective(&options, context);
+    // What an earlier run had no time for.
+    telling.send(store, &stop).await;
     let nightly = Nightly {
         options,
         store: &mut *store,
@@ -97,13 +109,34 @@ async fn night(
         Ending::Failed => Exit::Failed,
         Ending::Stopped => signals.exit().unwrap_or(Exit::Interrupted),
     };
-    let written = store.end_run(&report.run_end(exit.code()), None).await.map_err(store_error);
+    let written = end_run(&report, exit, telling, store).await;
+    match &written {
+        Ok(()) => telling.send(store, signals.stop()).await,
+        Err(error) => telling.tell_past_outbox(NIGHTLY, error).await,
+    }
     print(&report, exit, &effective, context)?;
     // Of two errors the first is the one to tell.
     match report.failure {
         Some(failure) => Err(CliError::failed(anyhow::anyhow!(failure))),
         None => written.map(|()| exit),
     }
+}
+
+/// Remembers how a run ended, and with it what is to be told.
+async fn end_run(
+    report: &NightlyReport,
+    exit: Exit,
+    telling: &Telling<'_>,
+    store: &mut AnyStore,
+) -> Result<(), CliError> {
+    let end = report.run_end(exit.code());
+    let now = Situation { source: NIGHTLY.to_owned(), problem: report.problem(), summary: end.summary.clone() };
+    let change = match report.ending {
+        // One that was stopped knows nothing.
+        Ending::Stopped => None,
+        Ending::Done | Ending::Gaps | Ending::Failed => telling.change(store, &now).await.map_err(store_error)?,
+    };
+    store.end_run(&end, change.as_ref()).await.map_err(store_error)
 }
 
 fn options(args: &NightlyArgs, run_id: &RunId, context: &Context) -> Result<NightlyOptions, CliError> {
@@ -121,15 +154,6 @@ fn options(args: &NightlyArgs, run_id: &RunId, context: &Context) -> Result<Nigh
         starter_set: starter_set.map_err(RequestError::from)?,
         patience: context.settings.lease.value,
     })
-}
-
-/// The time of the run, or that of the simulation which it is part of.
-fn clock(context: &Context) -> Clock {
-    #[cfg(feature = "sandbox")]
-    if let Some(file) = &context.settings.clock_file {
-        return Clock::simulated(file.clone());
-    }
-    Clock::starting(context.settings.now.value)
 }
 
 fn already_running(if_running: IfRunning, context: &Context) -> Result<Exit, CliError> {

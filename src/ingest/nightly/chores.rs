@@ -5,6 +5,8 @@ use std::future::Future;
 /// Work of a night beside bars.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Chore {
+    /// Option chains are taken: first of all, as a session's picture is there until the next one begins.
+    Chain,
     /// Old files are removed from the cache.
     Cache,
     /// The list of splits is refreshed.
@@ -17,6 +19,7 @@ impl Chore {
     /// Its name in records.
     pub const fn name(self) -> &'static str {
         match self {
+            Self::Chain => "chain",
             Self::Cache => "cache",
             Self::Splits => "splits",
             Self::Calendar => "calendar",

@@ -7,7 +7,7 @@ use jiff::civil::Date;
 use serde::Serialize;
 
 use super::NIGHTLY;
-use crate::model::{Dataset, Outcome, TimeframeSet};
+use crate::model::{Dataset, Outcome, Problem, TimeframeSet};
 use crate::store::RunEnd;
 
 /// How a run ended.
@@ -212,17 +212,6 @@ pub struct NightlyReport {
     pub incidents: Vec<Incident>,
     /// What it did, one after the other.
     pub steps: Vec<Step>,
-}
-
-/// Trouble that somebody is to be told of.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Problem {
-    /// What it comes down to: the same for the same trouble, whatever its words are today.
-    pub essence: Vec<String>,
-    /// What is wrong, in a line.
-    pub headline: String,
-    /// More of it.
-    pub details: Vec<String>,
 }
 
 /// Days that a line names; more are counted.

@@ -10,12 +10,14 @@ mod event;
 mod judge;
 mod pace;
 mod plan;
+mod problem;
 mod processor;
 mod settle;
 mod wish;
 
 pub use event::{BatchReport, Event, ServedRequest};
 pub use pace::Pace;
+pub use problem::problem_of;
 pub use processor::{Processor, ProcessorError, Workplace};
 pub use wish::{Wish, WishError};
 

@@ -7,6 +7,7 @@ use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
 use super::super::loading::Loader;
+use super::super::telling::Telling;
 use super::{Context, warn};
 use crate::cli::served::{ServedRow, event_json, outcomes, outcomes_line, served_exit};
 use crate::cli::{Body, CliError, Exit, Signals, WatchlistRunArgs, print_json, reporter};
@@ -16,11 +17,24 @@ use crate::store::{AnyStore, StoreError, claimant_name};
 
 /// Serves the queue until stopped, or until nothing waits.
 pub(super) async fn run(args: &WatchlistRunArgs, context: &Context, signals: &Signals) -> Result<Exit, CliError> {
-    let desk = Desk { context, once: args.once, served: Mutex::default() };
+    let clock = context.clock();
+    let telling = Telling::new(context, &clock)?;
+    let desk = Desk { context, once: args.once, served: Mutex::default(), has_served: tokio::sync::Notify::new() };
     let pace = Pace::new(context.settings.lease.value, args.interval);
     let stop = signals.stop().clone();
-    let processor = Processor::new(&desk, claimant_name(), pace, context.clock(), args.once, stop);
-    let ended = Box::pin(processor.run()).await;
+    let processor = Processor::new(&desk, claimant_name(), pace, clock.clone(), args.once, stop);
+    let ended = {
+        let processing = Box::pin(processor.run());
+        let telling = Box::pin(telling.of_queue(context, &desk.has_served, signals.stop()));
+        tokio::select! {
+            ended = processing => ended,
+            () = telling => Ok(()),
+        }
+    };
+    // What was served last, too.
+    if let Err(error) = Box::pin(telling.of_queue_now(context, signals.stop())).await {
+        warn(&crate::cli::format::printable(&format!("nobody can be told of the queue: {error}")));
+    }
     let failure = ended.err().map(CliError::failed);
     let served = desk.served.into_inner().unwrap_or_else(PoisonError::into_inner);
     let exit = match (&failure, signals.exit()) {
@@ -55,6 +69,8 @@ struct Desk<'a> {
     once: bool,
     /// What was served by one that runs only once.
     served: Mutex<Vec<ServedRow>>,
+    /// Told whenever requests were served.
+    has_served: tokio::sync::Notify,
 }
 
 impl Workplace for Desk<'_> {
@@ -78,6 +94,9 @@ impl Workplace for Desk<'_> {
     async fn hear(&self, event: Event) {
         // Whoever listened has gone away; the work goes on.
         let _ = self.tell(&event);
+        if let Event::Served(_) = event {
+            self.has_served.notify_one();
+        }
         if let (true, Event::Served(report)) = (self.once, &event) {
             let rows = report.requests.iter().map(ServedRow::of);
             self.served.lock().unwrap_or_else(PoisonError::into_inner).extend(rows);
