@@ -115,6 +115,7 @@ fn email(mail: &Mail, id: &str, (subject, message): (&str, &str), date: &str) {
          Subject: {subject}\r\n\
          Date: {date}\r\n\
          Message-ID: <{id}@b.example>\r\n\
+         MIME-Version: 1.0\r\n\
          Content-Type: text/plain; charset=utf-8\r\n\
          Auto-Submitted: auto-generated\r\n\
          To: ops@c.example, \"Ann Other\" <ann@d.example>\r\n\
