@@ -253,13 +253,12 @@ impl Reading {
             Some(name) => underlying(name)?,
             None => contract.likely_underlying(),
         };
-        let underlying = match self.names.get(&underlying) {
-            Some(known) => Arc::clone(known),
-            None => {
-                let name: Arc<str> = underlying.as_str().into();
-                self.names.insert(underlying, Arc::clone(&name));
-                name
-            }
+        let underlying = if let Some(known) = self.names.get(&underlying) {
+            Arc::clone(known)
+        } else {
+            let name: Arc<str> = underlying.as_str().into();
+            self.names.insert(underlying, Arc::clone(&name));
+            name
         };
         self.lines.push(Line { underlying, date, contract: contract.to_string().into(), open_interest, line });
         Ok(())

@@ -135,15 +135,13 @@ impl Taking<'_> {
         let pages = |underlying: &Symbol| states.get(underlying.as_str()).map_or(1, pages);
         self.of = steps.iter().filter(|(_, step)| step.is_none()).map(|(underlying, _)| pages(underlying)).sum();
         for (underlying, step) in steps {
-            let done = match step {
-                Some((outcome, detail)) => UnderlyingReport { detail, ..report_of(underlying, outcome) },
-                None => match self.one(store, underlying, states.get(underlying.as_str())).await? {
-                    Some(done) => done,
-                    None => {
-                        report.interrupted = true;
-                        return Ok(());
-                    }
-                },
+            if let Some((outcome, detail)) = step {
+                report.underlyings.push(UnderlyingReport { detail, ..report_of(underlying, outcome) });
+                continue;
+            }
+            let Some(done) = self.one(store, underlying, states.get(underlying.as_str())).await? else {
+                report.interrupted = true;
+                return Ok(());
             };
             report.underlyings.push(done);
         }
@@ -159,15 +157,14 @@ impl Taking<'_> {
     ) -> Result<Option<UnderlyingReport>, ChainError> {
         let started_at = self.tools.clock.now();
         let done_by_then = self.done + state.map_or(1, pages);
-        let fetched = match self.refused.get(&underlying.dataset()) {
-            Some(words) => Err((Outcome::NotEntitled, words.clone())),
-            None => {
-                let stop = self.tools.stop;
-                tokio::select! {
-                    biased;
-                    () = stop.cancelled() => return Ok(None),
-                    fetched = self.fetch(underlying, state.and_then(|state| state.last_stored)) => fetched?,
-                }
+        let fetched = if let Some(words) = self.refused.get(&underlying.dataset()) {
+            Err((Outcome::NotEntitled, words.clone()))
+        } else {
+            let stop = self.tools.stop;
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => return Ok(None),
+                fetched = self.fetch(underlying, state.and_then(|state| state.last_stored)) => fetched?,
             }
         };
         // It may have had fewer pages than the last time.
