@@ -5,6 +5,7 @@ mod claims;
 mod common;
 mod defects;
 mod migrating;
+mod queue;
 
 use std::fs;
 use std::path::Path;
