@@ -19,6 +19,9 @@ pub struct Pace {
 /// Longest lease: with the ticks of processors that wait, a dead one's requests are worked on again within 30 s.
 const LONGEST_LEASE: Duration = Duration::from_secs(20);
 
+/// A busy machine must be able to renew leases of days in time.
+const SHORTEST_DAY_LEASE: Duration = Duration::from_secs(1);
+
 /// Ticks within a lease: several renewals may fail to come in time before a request is lost.
 const TICKS_PER_LEASE: u32 = 4;
 
@@ -31,6 +34,12 @@ impl Pace {
     /// How often leases are renewed, and requests of dead processors looked for.
     pub(super) fn tick(self) -> Duration {
         self.lease / TICKS_PER_LEASE
+    }
+
+    /// How long a day stays claimed by a processor that has died: the others wait for the days it was loading. Short, as nothing
+    /// is wrong with a day that is loaded by two.
+    pub fn day_lease(self) -> Duration {
+        self.tick().max(SHORTEST_DAY_LEASE)
     }
 
     /// How long a processor with nothing to do waits to be woken: requests of dead processors are not to wait for more than a

@@ -243,6 +243,13 @@ impl<'w, W: Workplace> Processor<'w, W> {
             return;
         }
         drop(loads);
+        if ended.failure.as_ref().is_some_and(|failure| failure.may_pass) {
+            self.renew(None).await;
+            // Not the fault of files: the same again when the database is back.
+            if self.outage.is_some() {
+                return;
+            }
+        }
         self.say_closed(FILES, ended.failure.as_ref()).await;
         for open in self.open.iter_mut().filter(|open| open.dataset() == dataset) {
             open.take(&dates, &ended.report, ended.failure.as_ref());

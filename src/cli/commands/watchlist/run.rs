@@ -11,16 +11,21 @@ use super::super::telling::Telling;
 use super::{Context, warn};
 use crate::cli::served::{ServedRow, event_json, outcomes, outcomes_line, served_exit};
 use crate::cli::{Body, CliError, Exit, Signals, WatchlistRunArgs, print_json, reporter};
+use crate::config::{Settings, Sourced};
 use crate::ingest::queue::{Event, Pace, Processor, Workplace};
 use crate::ingest::{Loads, Reporter};
 use crate::store::{AnyStore, StoreError, claimant_name};
 
 /// Serves the queue until stopped, or until nothing waits.
 pub(super) async fn run(args: &WatchlistRunArgs, context: &Context, signals: &Signals) -> Result<Exit, CliError> {
+    let settings = &context.settings;
+    let pace = Pace::new(settings.lease.value, args.interval);
+    let lease = Sourced::new(pace.day_lease(), settings.lease.origin.clone());
+    let settings = Settings { lease, ..settings.clone() };
+    let context = &Context { settings, json: context.json, quiet: context.quiet };
     let clock = context.clock();
     let telling = Telling::new(context, &clock)?;
     let desk = Desk { context, once: args.once, served: Mutex::default(), has_served: tokio::sync::Notify::new() };
-    let pace = Pace::new(context.settings.lease.value, args.interval);
     let stop = signals.stop().clone();
     let processor = Processor::new(&desk, claimant_name(), pace, clock.clone(), args.once, stop);
     let ended = {
