@@ -174,14 +174,16 @@ const END: &str = concat!(
 const DEPTH: &str = concat!(
     "WITH ",
     clock!(),
-    " SELECT count(*) FILTER (WHERE q.status = 'pending'), count(*) FILTER (WHERE q.status = 'processing'),
-         count(*) FILTER (WHERE q.status = 'processing' AND (q.lease_until IS NULL OR q.lease_until < clock.now)),
-         count(*) FILTER (WHERE q.status = 'failed' AND q.outcome = 'dead'),
-         min(q.requested_at) FILTER (
-             WHERE q.status = 'pending' AND (q.not_before IS NULL OR q.not_before <= clock.now)
-               AND NOT EXISTS (SELECT 1 FROM historical_ingestion_queue held
-                               WHERE held.symbol = q.symbol AND held.status = 'processing'))
-     FROM historical_ingestion_queue q CROSS JOIN clock"
+    " SELECT (SELECT count(*) FROM historical_ingestion_queue WHERE status = 'pending'),
+         (SELECT count(*) FROM historical_ingestion_queue WHERE status = 'processing'),
+         (SELECT count(*) FROM historical_ingestion_queue
+          WHERE status = 'processing' AND (lease_until IS NULL OR lease_until < clock.now)),
+         (SELECT count(*) FROM historical_ingestion_queue WHERE status = 'failed' AND outcome = 'dead'),
+         (SELECT min(q.requested_at) FROM historical_ingestion_queue q
+          WHERE q.status = 'pending' AND (q.not_before IS NULL OR q.not_before <= clock.now)
+            AND NOT EXISTS (SELECT 1 FROM historical_ingestion_queue held
+                            WHERE held.symbol = q.symbol AND held.status = 'processing'))
+     FROM clock"
 );
 
 /// Of equal ones the latest; none that equals an open one.

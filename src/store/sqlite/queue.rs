@@ -50,8 +50,9 @@ VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT DO NOTHING";
 /// Whether anything could be claimed, leases that are over included.
 const LOOK: &str = "
 SELECT EXISTS (SELECT 1 FROM historical_ingestion_queue
-               WHERE status = 'pending' AND (not_before IS NULL OR not_before <= ?1)
-                  OR status = 'processing' AND (lease_until IS NULL OR lease_until NOT BETWEEN ?1 AND ?2))";
+               WHERE status = 'pending' AND (not_before IS NULL OR not_before <= ?1))
+    OR EXISTS (SELECT 1 FROM historical_ingestion_queue
+               WHERE status = 'processing' AND (lease_until IS NULL OR lease_until NOT BETWEEN ?1 AND ?2))";
 
 /// Ends claims whose leases are over: with that many tries in vain for good, else they wait again.
 const RESCUE: &str = "
@@ -63,12 +64,14 @@ SET status = CASE WHEN retry_count >= ?3 - 1 THEN 'failed' ELSE 'pending' END,
     lease_until = NULL, updated_at = ?1
 WHERE status = 'processing' AND (lease_until IS NULL OR lease_until NOT BETWEEN ?1 AND ?2)";
 
-/// As many as wanted, and all that wait of the same symbols.
+/// As many as wanted, and all that wait of the same symbols. (SQLite uses an index of some rows where its condition is repeated
+/// word by word.)
 const CLAIM: &str = concat!(
     "UPDATE historical_ingestion_queue
      SET status = 'processing', outcome = NULL, started_at = ?1, completed_at = NULL, lease_owner = ?2, lease_until = ?3,
          fencing_token = fencing_token + 1, not_before = NULL, updated_at = ?1
-     WHERE status = 'pending' AND (not_before IS NULL OR not_before <= ?1) AND symbol IN (
+     WHERE status IN ('pending', 'processing') AND status = 'pending' AND (not_before IS NULL OR not_before <= ?1)
+       AND symbol IN (
          SELECT symbol FROM (
              SELECT q.symbol FROM historical_ingestion_queue q
              WHERE q.status = 'pending' AND (q.not_before IS NULL OR q.not_before <= ?1)
@@ -101,14 +104,15 @@ SET status = CASE WHEN ?8 AND retry_count >= ?9 - 1 THEN 'failed' ELSE ?4 END,
 WHERE id = ?1 AND fencing_token = ?2 AND status = 'processing'";
 
 const DEPTH: &str = "
-SELECT count(*) FILTER (WHERE q.status = 'pending'), count(*) FILTER (WHERE q.status = 'processing'),
-    count(*) FILTER (WHERE q.status = 'processing' AND (q.lease_until IS NULL OR q.lease_until NOT BETWEEN ?1 AND ?2)),
-    count(*) FILTER (WHERE q.status = 'failed' AND q.outcome = 'dead'),
-    min(q.requested_at) FILTER (
-        WHERE q.status = 'pending' AND (q.not_before IS NULL OR q.not_before <= ?1)
-          AND NOT EXISTS (SELECT 1 FROM historical_ingestion_queue held
-                          WHERE held.symbol = q.symbol AND held.status = 'processing'))
-FROM historical_ingestion_queue q";
+SELECT (SELECT count(*) FROM historical_ingestion_queue WHERE status = 'pending'),
+    (SELECT count(*) FROM historical_ingestion_queue WHERE status = 'processing'),
+    (SELECT count(*) FROM historical_ingestion_queue
+     WHERE status = 'processing' AND (lease_until IS NULL OR lease_until NOT BETWEEN ?1 AND ?2)),
+    (SELECT count(*) FROM historical_ingestion_queue WHERE status = 'failed' AND outcome = 'dead'),
+    (SELECT min(q.requested_at) FROM historical_ingestion_queue q
+     WHERE q.status = 'pending' AND (q.not_before IS NULL OR q.not_before <= ?1)
+       AND NOT EXISTS (SELECT 1 FROM historical_ingestion_queue held
+                       WHERE held.symbol = q.symbol AND held.status = 'processing'))";
 
 const DEAD: &str = "SELECT id FROM historical_ingestion_queue WHERE status = 'failed' AND outcome = 'dead'";
 
