@@ -63,7 +63,7 @@ impl<'a> Telling<'a> {
             details: vec![error.reason()],
         };
         let now = Situation { source: source.to_owned(), problem: Some(problem), summary: String::new() };
-        for told in self.notifier.tell_past_outbox(&now, self.clock.now()).await {
+        for told in self.notifier.tell_now(&now, self.clock.now()).await {
             if let Err(why) = told.result {
                 warn(&printable(&format!("a message was not sent: {}: {why}", told.channel)));
             }
