@@ -135,7 +135,7 @@ pub struct QueuedRequest {
     pub completed_at: Option<Timestamp>,
     /// Why it failed, or what is missing; of one that waits: why it was tried in vain.
     pub error_message: Option<String>,
-    /// How often it was tried in vain.
+    /// How often it was tried in vain since it last made progress.
     pub retry_count: u32,
     /// It is not claimed before.
     pub not_before: Option<Timestamp>,
@@ -282,7 +282,8 @@ pub trait Queue: Send {
         lease: Duration,
     ) -> impl Future<Output = Result<Vec<Held>, StoreError>> + Send;
 
-    /// Shows how far requests are. What is not held any more is left alone.
+    /// Shows how far requests are, if they are farther than shown before: then they were not tried in vain, and their tries are
+    /// counted anew. What is not held any more is left alone.
     fn note_progress(&mut self, progress: &[RequestProgress]) -> impl Future<Output = Result<(), StoreError>> + Send;
 
     /// Ends claims, all in one transaction; says which of them still held. The others change nothing.

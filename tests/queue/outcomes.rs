@@ -116,6 +116,8 @@ fn what_may_pass_is_tried_again_after_a_pause() {
         assert_eq!((&row["outcome"], &row["days_done"]), (&json!("retry"), &json!(15)), "{row}");
         assert!(row["message"].as_str().unwrap().starts_with("damaged: 2026-09-29 ("), "{row}");
         assert_eq!(world.outcomes(), ["SPY pending -"]);
+        let retries = "SELECT CAST(retry_count AS TEXT) FROM historical_ingestion_queue";
+        assert_eq!(world.place.sql(retries), ["1"]);
         assert_eq!(world.once().ended(0).json()["rows"], json!([]), "its pause is not over");
         // The vendor puts the file right; the pause passes.
         std::fs::remove_file(world.place.bucket().join(minute_key("2026-09-29"))).unwrap();
@@ -123,8 +125,19 @@ fn what_may_pass_is_tried_again_after_a_pause() {
         world.place.sql("UPDATE historical_ingestion_queue SET not_before = 0");
         world.once().ended(0);
         assert_eq!(world.outcomes(), ["SPY completed loaded"]);
-        let retries = "SELECT CAST(retry_count AS TEXT) FROM historical_ingestion_queue";
-        assert_eq!(world.place.sql(retries), ["1"]);
+    }
+}
+
+#[test]
+fn what_ended_long_ago_is_forgotten() {
+    for world in World::on_both() {
+        world.request(&["SPY", "QQQ"], 2);
+        world.once().ended(0);
+        world.place.sql(
+            "UPDATE historical_ingestion_queue SET completed_at = completed_at - 8 * 86400000 WHERE symbol = 'SPY'",
+        );
+        world.once().ended(0);
+        assert_eq!(world.outcomes(), ["QQQ completed loaded"]);
     }
 }
 

@@ -141,6 +141,7 @@ macro_rules! conformance {
                 what_comes_late_changes_nothing
                 a_request_that_fails_waits_and_dies_in_the_end
                 a_request_whose_processors_vanish_dies_in_the_end
+                tries_that_brought_something_are_not_counted
                 what_is_given_back_is_as_it_was
                 ends_are_kept_with_outcome_and_message
                 nonsense_of_other_programs_is_handed_out_with_the_rest

@@ -264,6 +264,19 @@ pub async fn a_request_whose_processors_vanish_dies_in_the_end(bench: &impl Benc
     assert!(row.completed_at.is_some() && row.lease_owner.is_none());
 }
 
+pub async fn tries_that_brought_something_are_not_counted(bench: &impl Bench) {
+    let mut queue = bench.open().await;
+    queue.enqueue(&[ask("A", 90, 0)]).await.unwrap();
+    let show = |held, days_done| [RequestProgress { held, days_total: 60, days_done }];
+    for (days_done, counted) in [(0, 0), (0, 1), (7, 2), (7, 1), (3, 2), (8, 3), (8, 1)] {
+        let claimed = claim(&mut queue, "p", 9).await;
+        assert_eq!(claimed[0].retry_count, counted, "before {days_done} days are there");
+        queue.note_progress(&show(claimed[0].held, days_done)).await.unwrap();
+        bench.execute(EXPIRE).await;
+    }
+    assert_eq!(the(&mut queue, "A").await.days_done, 8, "what was there once is not taken back");
+}
+
 pub async fn what_is_given_back_is_as_it_was(bench: &impl Bench) {
     let (mut one, mut other) = (bench.open().await, bench.open().await);
     one.enqueue(&[ask("A", 90, 0)]).await.unwrap();

@@ -84,7 +84,7 @@ fn parse_interval(text: &str) -> Result<Duration, String> {
     let interval =
         number.parse().ok().zip(milliseconds).and_then(|(number, unit): (u64, u64)| number.checked_mul(unit));
     match interval {
-        Some(1..=86_400_000) => Ok(Duration::from_millis(interval.unwrap_or_default())),
+        Some(interval @ 1..=86_400_000) => Ok(Duration::from_millis(interval)),
         _ => Err("not a time from 1ms to 24h, such as 500ms, 60s or 5m".to_owned()),
     }
 }

@@ -80,14 +80,16 @@ pub(super) fn judge(evidence: &Evidence<'_>) -> Verdict {
             _ => Verdict::Ended(RequestOutcome::NoData, Some(no_data(open))),
         };
     }
-    if is_passing(evidence, &missing) {
-        // What has brought bars is not dead in the end.
-        if !has_some || open.claimed.retry_count + 1 < MOST_RETRIES {
-            return later(evidence, &missing);
+    // What has brought bars is not dead in the end.
+    let is_last = has_some && open.claimed.retry_count + 1 >= MOST_RETRIES;
+    match (&open.files, requests_failure) {
+        _ if is_last => {}
+        _ if is_passing(evidence, &missing) => return later(evidence, &missing),
+        (Some(files), Some(requests)) => {
+            let message = format!("{}; and the REST API: {}", files.message, requests.message);
+            return Verdict::Later(Wait::Long, shortened(message));
         }
-    } else if let (Some(files), Some(requests)) = (&open.files, requests_failure) {
-        let message = format!("{}; and the REST API: {}", files.message, requests.message);
-        return Verdict::Later(Wait::Long, shortened(message));
+        _ => {}
     }
     let why = missing_in_words(evidence, &missing);
     let is_refused = missing.iter().any(|date| is_refused(evidence, *date));

@@ -143,7 +143,9 @@ const PROGRESS: &str = concat!(
     clock!(),
     ", ",
     held!("FOR UPDATE OF q SKIP LOCKED"),
-    " UPDATE historical_ingestion_queue q SET days_total = p.total, days_done = p.done, updated_at = clock.now
+    " UPDATE historical_ingestion_queue q
+     SET days_total = p.total, retry_count = CASE WHEN p.done > q.days_done THEN 0 ELSE q.retry_count END,
+         days_done = greatest(q.days_done, p.done), updated_at = clock.now
      FROM clock, unnest($1::bigint[], $3::int[], $4::int[]) AS p (id, total, done)
      WHERE q.id = p.id AND q.id IN (SELECT id FROM held)"
 );

@@ -89,7 +89,9 @@ UPDATE historical_ingestion_queue SET lease_until = ?4, updated_at = ?3
 WHERE id = ?1 AND fencing_token = ?2 AND status = 'processing'";
 
 const PROGRESS: &str = "
-UPDATE historical_ingestion_queue SET days_total = ?4, days_done = ?5, updated_at = ?3
+UPDATE historical_ingestion_queue
+SET days_total = ?4, retry_count = CASE WHEN ?5 > days_done THEN 0 ELSE retry_count END,
+    days_done = max(days_done, ?5), updated_at = ?3
 WHERE id = ?1 AND fencing_token = ?2 AND status = 'processing'";
 
 /// A message of none: that of one that waits stays.

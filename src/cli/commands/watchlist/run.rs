@@ -6,7 +6,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
+use super::super::api::rate;
 use super::super::loading::Loader;
+use super::super::s3::open_source;
 use super::super::telling::Telling;
 use super::{Context, warn};
 use crate::cli::served::{ServedRow, event_json, outcomes, outcomes_line, served_exit};
@@ -14,11 +16,18 @@ use crate::cli::{Body, CliError, Exit, Signals, WatchlistRunArgs, print_json, re
 use crate::config::{Settings, Sourced};
 use crate::ingest::queue::{Event, Pace, Processor, Workplace};
 use crate::ingest::{Loads, Reporter};
+use crate::model::Dataset;
 use crate::store::{AnyStore, StoreError, claimant_name};
 
 /// Serves the queue until stopped, or until nothing waits.
 pub(super) async fn run(args: &WatchlistRunArgs, context: &Context, signals: &Signals) -> Result<Exit, CliError> {
     let settings = &context.settings;
+    rate(context)?;
+    match open_source(settings, Dataset::Stocks).await {
+        // A folder that was named is there; a bucket may be one that nobody here has keys for.
+        Err(error) if settings.source.is_some() || error.exit() == Exit::Usage => return Err(error),
+        _ => {}
+    }
     let pace = Pace::new(settings.lease.value, args.interval);
     let lease = Sourced::new(pace.day_lease(), settings.lease.origin.clone());
     let settings = Settings { lease, ..settings.clone() };
