@@ -9,6 +9,7 @@ mod findings;
 pub mod format;
 mod help;
 mod hybrid;
+mod log;
 mod output;
 mod plan;
 mod progress;
@@ -29,9 +30,10 @@ pub use args::{
 };
 pub use commands::backfill;
 pub use dates::{DateError, DateRule};
-pub use exit::{CliError, Exit, finish};
+pub use exit::{CliError, Exit, end_of, finish};
+pub use log::{Log, LogFormat};
 pub use output::{Body, effective_settings, print_completions, print_json, print_run, print_settings};
-pub use progress::{ExportProgress, PlainReporter, TerminalReporter, reporter};
+pub use progress::{ExportProgress, LogReporter, PlainReporter, TerminalReporter, reporter};
 pub use request::{
     Accept, BarsFormat, BarsRequest, ExportRequest, Fetch, Named, Request, RequestError, STARTER_SET, Selection,
     StatusRequest, Wanted, split_symbols, watchlist_symbols,

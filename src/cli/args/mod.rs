@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 
 use super::dates::parse_date;
-use super::help;
+use super::{LogFormat, help};
 use crate::config::{Flags, Secret};
 use crate::export::Format;
 use crate::model::{Dataset, Market, Timeframe};
@@ -39,6 +39,9 @@ pub struct GlobalArgs {
     /// Say nothing but errors and what is missing.
     #[arg(long, global = true)]
     pub quiet: bool,
+    /// Write a log on stderr in place of progress: lines for people with names and values, or a JSON object per line.
+    #[arg(long, global = true, value_name = "human|json", hide_possible_values = true)]
+    pub log: Option<LogFormat>,
     /// Print every setting, its value and where it came from, and do nothing else. Secrets are not shown.
     #[arg(long, global = true)]
     pub show_settings: bool,

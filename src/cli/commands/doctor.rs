@@ -16,6 +16,7 @@ use crate::cli::doctor::{
     Check, DatabaseFacts, Room, State, api_checks, bucket_checks, cache_check, clock_check, database_checks,
     folder_check, lines, settings_check, sources_check, table,
 };
+use crate::cli::log::stderr;
 use crate::cli::{Body, CliError, Exit, print_json};
 use crate::config::{DatabaseUrl, Settings};
 use crate::ingest::doctor::{ApiFacts, BucketFacts, ask_api, ask_bucket, impatient};
@@ -128,7 +129,7 @@ fn print(checks: &[Check], elapsed: Duration, context: &Context) -> Result<Exit,
         let totals = json!({ "checks": by_state, "seconds": elapsed.as_secs_f64() });
         print_json(out, "doctor", &settings_of(&context.settings), Body::Rows(checks), &totals, exit)?;
     } else if context.quiet {
-        write!(io::stderr().lock(), "{}", lines(checks))?;
+        write!(stderr(), "{}", lines(checks))?;
     } else {
         let end = match failing {
             0 => "everything that is set up works".to_owned(),
