@@ -105,24 +105,27 @@ CREATE TABLE notification_conditions (
     told_at    INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
--- Messages to people. A row that is being sent is claimed first, so that no two processes send it.
+-- Messages to people. A row that is being sent is claimed first, so that no two processes send it. Those of a channel go in the
+-- order of their numbers.
 CREATE TABLE notification_outbox (
-    id            INTEGER PRIMARY KEY AUTOINCREMENT,
-    dedup_key     TEXT NOT NULL UNIQUE,
-    channel       TEXT NOT NULL CHECK (channel IN ('webhook', 'email', 'telegram')),
-    event         TEXT NOT NULL,
-    subject       TEXT NOT NULL,
-    body          TEXT NOT NULL,
-    status        TEXT NOT NULL DEFAULT 'pending' CHECK (status IN ('pending', 'sending', 'sent', 'dead')),
-    created_at    INTEGER NOT NULL,
-    not_before    INTEGER NOT NULL,
-    attempts      INTEGER NOT NULL DEFAULT 0,
-    lease_until   INTEGER,
-    fencing_token INTEGER NOT NULL DEFAULT 0,
-    sent_at       INTEGER,
-    error_message TEXT
+    id               INTEGER PRIMARY KEY AUTOINCREMENT,
+    dedup_key        TEXT NOT NULL UNIQUE,
+    channel          TEXT NOT NULL CHECK (channel IN ('webhook', 'email', 'telegram')),
+    event            TEXT NOT NULL,
+    subject          TEXT NOT NULL,
+    body             TEXT NOT NULL,
+    status           TEXT NOT NULL DEFAULT 'pending' CHECK (status IN ('pending', 'sending', 'sent', 'dead')),
+    created_at       INTEGER NOT NULL,
+    not_before       INTEGER NOT NULL,
+    attempts         INTEGER NOT NULL DEFAULT 0,
+    -- Set with each claim, taken back where the other side has certainly not taken it.
+    may_have_arrived INTEGER NOT NULL DEFAULT 0,
+    lease_until      INTEGER,
+    fencing_token    INTEGER NOT NULL DEFAULT 0,
+    sent_at          INTEGER,
+    error_message    TEXT
 ) STRICT;
-CREATE INDEX notification_outbox_open ON notification_outbox (not_before) WHERE status IN ('pending', 'sending');
+CREATE INDEX notification_outbox_open ON notification_outbox (channel, id) WHERE status IN ('pending', 'sending');
 
 -- Option chains, one picture per session. `known_at`: when it was taken, or may be acted upon; never before that.
 CREATE TABLE option_chain_daily (

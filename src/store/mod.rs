@@ -28,7 +28,9 @@ pub use any::{AnyClaims, AnyNotes, AnyStore};
 pub use chain::{ChainImported, ChainRow, ChainSource, ChainState, OptionChains};
 pub use error::StoreError;
 pub use facts::{Facts, Schema};
-pub use outbox::{ClaimedMessage, Condition, ConditionChange, NewMessage, Outbox, OutboxDepth, SendEnd};
+pub use outbox::{
+    ClaimedMessage, Condition, ConditionChange, MessageStatus, NewMessage, Outbox, OutboxDepth, OutboxMessage, SendEnd,
+};
 pub use queue::{
     ClaimedRequest, Held, NewRequest, Queue, QueueDepth, QueueWatch, QueuedRequest, RequestEnd, RequestOutcome,
     RequestProgress, RequestStatus,

@@ -14,6 +14,7 @@ mod kills;
 mod ledger;
 mod meeting;
 mod notes;
+mod outbox;
 mod rest;
 mod restatements;
 mod scan;
@@ -22,11 +23,21 @@ mod watchlist;
 
 use std::future::Future;
 
-use barkeep::store::{Audit, BarReader, BarSink, Claiming, Ledger, Noting, Splits, SymbolSink, Watchlist};
+use barkeep::store::{Audit, BarReader, BarSink, Claiming, Ledger, Noting, Outbox, Splits, SymbolSink, Watchlist};
 
 /// A store under test: an empty database that can be opened several times, and read with plain SQL.
 trait Bench: Sized + Send + Sync + 'static {
-    type Store: Ledger + BarSink + SymbolSink + BarReader + Audit + Claiming + Noting + Splits + Watchlist + 'static;
+    type Store: Ledger
+        + BarSink
+        + SymbolSink
+        + BarReader
+        + Audit
+        + Claiming
+        + Noting
+        + Outbox
+        + Splits
+        + Watchlist
+        + 'static;
 
     /// `None`, said aloud, where there is nothing to test with.
     async fn new() -> Option<Self>;
@@ -99,6 +110,16 @@ macro_rules! conformance {
                 a_note_is_what_was_made_of_it_last
                 changes_at_once_lose_nothing
                 who_changes_a_note_does_not_wait_for_who_writes_bars;
+            outbox:
+                a_change_is_told_once
+                a_change_of_another_condition_is_not_told
+                who_tells_at_once_tells_once
+                messages_of_a_channel_go_in_order
+                a_message_waits_for_its_pause
+                a_message_of_a_dead_sender_comes_back_and_may_have_arrived
+                a_late_sender_changes_nothing
+                senders_at_once_claim_each_message_once
+                the_outbox_tells_what_waits_and_what_ended;
             rest:
                 days_of_a_symbol_are_stored_with_their_ledger
                 what_is_fetched_replaces_what_was_fetched

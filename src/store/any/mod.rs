@@ -54,6 +54,8 @@ macro_rules! on {
     };
 }
 
+mod outbox;
+
 impl AnyStore {
     /// Ends the connection.
     pub async fn close(self) -> Result<(), StoreError> {

@@ -16,6 +16,7 @@ mod facts;
 mod ledger;
 mod migrate;
 mod notes;
+mod outbox;
 mod partitions;
 mod read;
 mod rest;

@@ -12,6 +12,7 @@ mod facts;
 mod flush;
 mod ledger;
 mod notes;
+mod outbox;
 mod read;
 mod rest;
 mod shape;
