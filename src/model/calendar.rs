@@ -5,6 +5,8 @@ use std::sync::LazyLock;
 
 use jiff::civil::{Date, Weekday, date};
 
+use super::announced::heeded;
+
 /// How long a session's regular hours are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum SessionKind {
@@ -73,8 +75,17 @@ impl Calendar {
         }
     }
 
-    /// The session of a date; `None` on weekends, closures, and outside the covered range.
+    /// The session of a date; `None` on weekends, closures, and outside the covered range. What was announced of it counts.
     pub fn session(&self, date: Date) -> Option<SessionKind> {
+        let weekend = matches!(date.weekday(), Weekday::Saturday | Weekday::Sunday);
+        if let Some(announced) = heeded(date).filter(|_| !weekend && Self::covers().contains(&date)) {
+            return announced.session();
+        }
+        self.session_foreseen(date)
+    }
+
+    /// The same without what was announced later.
+    pub fn session_foreseen(&self, date: Date) -> Option<SessionKind> {
         let weekend = matches!(date.weekday(), Weekday::Saturday | Weekday::Sunday);
         if weekend || !Self::covers().contains(&date) || self.closures.binary_search(&date).is_ok() {
             None
@@ -105,6 +116,9 @@ impl Calendar {
 mod tests {
     use super::*;
 
+    /// Held by whoever looks at dates about which a test announces something: announcements are heeded by the whole process.
+    static DECEMBER_2028: std::sync::Mutex<()> = std::sync::Mutex::new(());
+
     fn count(to: Date) -> (usize, usize) {
         let all: Vec<_> = xnys().sessions(Calendar::FIRST..=to).collect();
         (all.len(), all.iter().filter(|(_, kind)| *kind == SessionKind::EarlyClose).count())
@@ -113,6 +127,7 @@ mod tests {
     /// Counts from `exchange_calendars` 4.13.2, and the vendor's observed file count to 2026-08-31.
     #[test]
     fn counts_of_sessions_are_those_of_the_exchange() {
+        let _alone = DECEMBER_2028.lock();
         assert_eq!(count(date(2026, 8, 31)), (5780, 49));
         assert_eq!(count(date(2026, 12, 31)), (5865, 51));
         assert_eq!(count(Calendar::LAST), (6367, 54));
@@ -135,6 +150,31 @@ mod tests {
         assert!(Calendar::check(date(2029, 1, 2)).is_err());
         assert!(Calendar::check(date(2003, 9, 9)).is_err());
         assert_eq!(xnys().session(date(2029, 1, 2)), None);
+    }
+
+    #[test]
+    fn what_was_announced_counts() {
+        use super::super::{
+            AnnouncedKind, AnnouncedSession, Dataset, Expectation, heed_announced, session_finished_at,
+        };
+        let _alone = DECEMBER_2028.lock();
+        let announced = |day, kind| AnnouncedSession { date: date(2028, 12, day), kind, name: None };
+        let (closed, early, open, saturday) = (date(2028, 12, 27), date(2028, 12, 28), date(2028, 12, 25), 30);
+        heed_announced(&[
+            announced(27, AnnouncedKind::Closed),
+            announced(28, AnnouncedKind::EarlyClose),
+            announced(25, AnnouncedKind::Full),
+            announced(saturday, AnnouncedKind::Full),
+        ]);
+        assert_eq!(xnys().session(closed), None);
+        assert_eq!(Dataset::Stocks.expectation(closed), Expectation::Closed);
+        assert_eq!(xnys().session(early), Some(SessionKind::EarlyClose));
+        assert_eq!(session_finished_at(Dataset::Stocks, early).to_string(), "2028-12-28T22:00:00Z");
+        assert_eq!(xnys().session(open), Some(SessionKind::Full), "a holiday that is none");
+        assert_eq!(xnys().session(date(2028, 12, saturday)), None);
+        assert_eq!(xnys().session_foreseen(closed), Some(SessionKind::Full));
+        heed_announced(&[]);
+        assert_eq!(xnys().session(closed), Some(SessionKind::Full), "withdrawn");
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! What the field calls things: symbols, datasets, timeframes, bars, sessions, the trading calendar. Pure data, no I/O.
 
+mod announced;
 mod bar;
 mod calendar;
 mod clock;
@@ -9,6 +10,7 @@ pub mod splits;
 mod symbol;
 mod timeframe;
 
+pub use announced::{AnnouncedKind, AnnouncedKindError, AnnouncedSession, heed_announced};
 pub use bar::{Bar, BarError, Minute, Prices, Session, VwapMethod};
 pub use calendar::{Calendar, CalendarError, SessionKind, xnys};
 pub use clock::{

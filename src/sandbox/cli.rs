@@ -182,6 +182,9 @@ pub struct ServeArgs {
     /// First date of the customer's plan; older files are listed and answered 403, as are REST requests for more
     #[arg(long, value_name = "DATE")]
     plan_from: Option<Date>,
+    /// File with the instant that counts as now while serving: files dated later are not there yet, and REST answers as of then
+    #[arg(long, value_name = "FILE")]
+    clock: Option<PathBuf>,
     /// Write one line per request to standard error: method, key, range, status
     #[arg(long)]
     log_requests: bool,
@@ -256,6 +259,7 @@ impl ServeArgs {
             rest,
             faults: self.script()?,
             log_requests: self.log_requests,
+            clock: self.clock.clone(),
             ..ServeOptions::new(&self.generate.data_dir)
         })
     }

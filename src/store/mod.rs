@@ -1,5 +1,6 @@
 //! Where bars are kept. Narrow interfaces by use; one hand-written implementation per database.
 
+mod announced;
 mod any;
 mod books;
 mod chain;
@@ -24,6 +25,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use jiff::civil::Date;
 
+pub use announced::AnnouncedSessions;
 pub use any::{AnyClaims, AnyNotes, AnyStore};
 pub use chain::{ChainImported, ChainRow, ChainSource, ChainState, OptionChains};
 pub use error::StoreError;
@@ -44,7 +46,7 @@ pub use types::{
 };
 
 use crate::model::splits::{PriceJump, SplitRecord};
-use crate::model::{Dataset, FileKind, Symbol, Timeframe};
+use crate::model::{Dataset, FileKind, Symbol, SymbolError, Timeframe};
 
 /// What is known of each day: which version of its files is loaded, for whom, and how the last attempt ended.
 pub trait Ledger: Send {
@@ -237,8 +239,11 @@ pub trait Audit: Send {
 
 /// The symbols that are kept filled.
 pub trait Watchlist: Send {
-    /// All entries, by symbol.
+    /// All entries, by symbol. Other programs write the list, too: what is no symbol is left out.
     fn watchlist(&mut self) -> impl Future<Output = Result<Vec<WatchlistEntry>, StoreError>> + Send;
+
+    /// What stands on the list and is no symbol, and why.
+    fn senseless(&mut self) -> impl Future<Output = Result<Vec<(String, SymbolError)>, StoreError>> + Send;
 
     /// Adds entries, or sets the days and priority of those that are there; says how many are new.
     fn watch(&mut self, entries: &[WatchlistEntry]) -> impl Future<Output = Result<u64, StoreError>> + Send;

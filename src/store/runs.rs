@@ -59,6 +59,6 @@ pub trait Runs: Send {
     /// The latest runs of a command, newest first.
     fn runs(&mut self, command: &str, most: u32) -> impl Future<Output = Result<Vec<RunRecord>, StoreError>> + Send;
 
-    /// The last session up to which everything due was there at the end of a run of a command: the latest of all runs.
+    /// The last session up to which everything due was there at the end of a run of a command: of the latest run that knows.
     fn complete_to(&mut self, command: &str) -> impl Future<Output = Result<Option<Date>, StoreError>> + Send;
 }

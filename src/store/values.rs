@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 
 use super::{RestState, StoreError, Word};
+use crate::model::{Symbol, SymbolError};
 
 /// A count as tables hold it.
 pub(super) fn stored(count: u64) -> i64 {
@@ -28,6 +29,18 @@ pub(super) fn instant(milliseconds: i64) -> Result<Timestamp, StoreError> {
 /// A stored word that means nothing.
 pub(super) fn unknown(error: impl std::error::Error) -> StoreError {
     StoreError::Unknown(error.to_string())
+}
+
+/// An exit code as stored; one that no process can have is somebody else's.
+pub(super) fn exit_code(stored: Option<i64>) -> Result<u8, StoreError> {
+    let code = stored.and_then(|code| u8::try_from(code).ok());
+    code.ok_or_else(|| StoreError::Unknown(format!("{stored:?} as an exit code")))
+}
+
+/// Names that are no symbols, and why.
+pub(super) fn senseless(names: Vec<String>) -> Vec<(String, SymbolError)> {
+    let why = |name: String| Symbol::from_ticker(&name).err().map(|why| (name, why));
+    names.into_iter().filter_map(why).collect()
 }
 
 /// A stored word, whatever it is.

@@ -17,13 +17,16 @@ mod notes;
 mod outbox;
 mod rest;
 mod restatements;
+mod runs;
 mod scan;
 mod splits;
 mod watchlist;
 
 use std::future::Future;
 
-use barkeep::store::{Audit, BarReader, BarSink, Claiming, Ledger, Noting, Outbox, Splits, SymbolSink, Watchlist};
+use barkeep::store::{
+    AnnouncedSessions, Audit, BarReader, BarSink, Claiming, Ledger, Noting, Outbox, Runs, Splits, SymbolSink, Watchlist,
+};
 
 /// A store under test: an empty database that can be opened several times, and read with plain SQL.
 trait Bench: Sized + Send + Sync + 'static {
@@ -37,6 +40,8 @@ trait Bench: Sized + Send + Sync + 'static {
         + Outbox
         + Splits
         + Watchlist
+        + Runs
+        + AnnouncedSessions
         + 'static;
 
     /// `None`, said aloud, where there is nothing to test with.
@@ -141,6 +146,10 @@ macro_rules! conformance {
                 a_restatement_takes_a_new_version_a_replacement_and_the_file
                 an_abandoned_restatement_leaves_no_trace
                 restatements_are_told_by_dataset_date_and_time;
+            runs:
+                runs_come_back_newest_first
+                what_is_complete_is_told_by_the_latest_run_that_knows
+                announcements_replace_those_of_the_future;
             scan:
                 a_scan_goes_by_symbol_timeframe_and_time
                 a_scan_stays_within_its_dataset
@@ -155,7 +164,8 @@ macro_rules! conformance {
                 splits_that_were_never_loaded_are_no_splits
                 price_jumps_are_those_of_stored_day_bars;
             watchlist:
-                the_watchlist_is_a_set_of_symbols;
+                the_watchlist_is_a_set_of_symbols
+                what_is_no_symbol_is_left_out_and_told;
         }
     };
 }

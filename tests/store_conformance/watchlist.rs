@@ -29,3 +29,14 @@ pub async fn the_watchlist_is_a_set_of_symbols(bench: &impl Bench) {
     assert_eq!(store.watchlist().await.unwrap().len(), 4);
     assert_eq!(opens(&mut store, "TRUE", Timeframe::M1).await, [10.0], "its bars stay");
 }
+
+pub async fn what_is_no_symbol_is_left_out_and_told(bench: &impl Bench) {
+    let mut store = bench.open().await;
+    bench.execute("INSERT INTO watchlist (symbol) VALUES ('A B'), ('AAPL'), ('F:ESZ6'), ('')").await;
+    let names: Vec<String> = store.watchlist().await.unwrap().iter().map(|entry| entry.symbol.to_string()).collect();
+    assert_eq!(names, ["AAPL"]);
+    let senseless = store.senseless().await.unwrap();
+    let names: Vec<&str> = senseless.iter().map(|(name, _)| name.as_str()).collect();
+    assert_eq!(names, ["", "A B", "F:ESZ6"]);
+    assert_eq!(senseless[2].1.to_string(), "`F:ESZ6`: futures are not supported");
+}

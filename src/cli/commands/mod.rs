@@ -27,9 +27,10 @@ use super::{
     print_settings,
 };
 use crate::config::{DatabaseUrl, Inputs, PostgresUrl, Settings};
+use crate::model::heed_announced;
 use crate::store::postgres::{PostgresAddress, PostgresStore};
 use crate::store::sqlite::SqliteStore;
-use crate::store::{AdjustError, AnyStore, Watchlist};
+use crate::store::{AdjustError, AnnouncedSessions, AnyStore, Watchlist};
 
 /// The whole of `backfill`: reads the command line, does what it says, and says how it ended.
 pub fn backfill() -> ExitCode {
@@ -128,11 +129,11 @@ impl Context {
                 if is_new && !self.quiet {
                     warn(&format!("new database: {}", path.display()));
                 }
-                Ok(AnyStore::Sqlite(Box::new(store)))
+                heeding(AnyStore::Sqlite(Box::new(store))).await
             }
             DatabaseUrl::Postgres(url) => {
                 let store = PostgresStore::open(&address(url)?).await.map_err(store_error)?;
-                Ok(AnyStore::Postgres(Box::new(store)))
+                heeding(AnyStore::Postgres(Box::new(store))).await
             }
         }
     }
@@ -147,7 +148,10 @@ impl Context {
                 .await
                 .map(|store| store.map(|store| AnyStore::Postgres(Box::new(store)))),
         };
-        store.map_err(store_error)
+        match store.map_err(store_error)? {
+            Some(store) => heeding(store).await.map(Some),
+            None => Ok(None),
+        }
     }
 
     /// The database of a command that loads bars. A dry run leaves nothing behind, not even an empty one.
@@ -159,7 +163,11 @@ impl Context {
     async fn selections(&self, request: &Request, store: Option<&mut AnyStore>) -> Result<Vec<Selection>, CliError> {
         let watched = match store {
             Some(store) => {
-                store.watchlist().await.map_err(store_error)?.into_iter().map(|entry| entry.symbol).collect()
+                for (_, why) in store.senseless().await.map_err(store_error)? {
+                    warn(&format!("the watchlist has what is no symbol: {why}"));
+                }
+                let entries = store.watchlist().await.map_err(store_error)?;
+                entries.into_iter().filter(|entry| entry.active).map(|entry| entry.symbol).collect()
             }
             None => Vec::new(),
         };
@@ -173,6 +181,12 @@ impl Context {
     fn has_terminal() -> bool {
         io::stderr().is_terminal()
     }
+}
+
+/// A store that was opened; from here on the calendar goes by what it knows of announced sessions.
+async fn heeding(mut store: AnyStore) -> Result<AnyStore, CliError> {
+    heed_announced(&store.announced().await.map_err(store_error)?);
+    Ok(store)
 }
 
 fn address(url: &PostgresUrl) -> Result<PostgresAddress, CliError> {

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError, RwLock};
 use std::time::SystemTime;
 
+use super::clock::SimulatedClock;
 use crate::sandbox::FileId;
 use crate::sandbox::mirror::republished;
 
@@ -29,6 +30,8 @@ pub(super) struct Bucket {
     elsewhere: RwLock<HashMap<FileId, Option<PathBuf>>>,
     /// ETags by what tells one version of a file from another without reading it.
     etags: Mutex<HashMap<Version, String>>,
+    /// What the time is. Files that were put there later are not there yet.
+    clock: Option<SimulatedClock>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -64,9 +67,9 @@ pub(super) struct Query {
 }
 
 impl Bucket {
-    pub(super) fn new(directory: PathBuf, hidden: BTreeSet<FileId>) -> Self {
+    pub(super) fn new(directory: PathBuf, hidden: BTreeSet<FileId>, clock: Option<SimulatedClock>) -> Self {
         let elsewhere = hidden.into_iter().map(|id| (id, None)).collect();
-        Self { directory, elsewhere: RwLock::new(elsewhere), etags: Mutex::new(HashMap::new()) }
+        Self { directory, elsewhere: RwLock::new(elsewhere), etags: Mutex::new(HashMap::new()), clock }
     }
 
     /// The object is not there any more.
@@ -112,8 +115,14 @@ impl Bucket {
             opened => opened?,
         };
         let metadata = file.metadata()?;
+        let modified = metadata.modified()?;
+        if let Some(clock) = &self.clock
+            && modified > SystemTime::from(clock.now()?)
+        {
+            return Ok(None);
+        }
         let etag = self.etag(&mut file, &metadata)?;
-        Ok(Some(Object { file, size: metadata.len(), modified: metadata.modified()?, etag }))
+        Ok(Some(Object { file, size: metadata.len(), modified, etag }))
     }
 
     fn etag(&self, file: &mut File, metadata: &Metadata) -> io::Result<String> {
@@ -222,7 +231,7 @@ mod tests {
             fs::write(path, key).unwrap();
         }
         let hidden = ["2026-10-05".parse().unwrap()].into();
-        let bucket = Bucket::new(directory.path().to_owned(), hidden);
+        let bucket = Bucket::new(directory.path().to_owned(), hidden, None);
         (directory, bucket)
     }
 
@@ -294,6 +303,20 @@ mod tests {
         bucket.vanish(KEYS[3]);
         assert!(bucket.open(KEYS[3]).unwrap().is_none());
         assert_eq!(bucket.list(&Query { limit: 9, ..Query::default() }).unwrap().keys, KEYS[..3]);
+    }
+
+    #[test]
+    fn what_is_put_there_later_is_not_there_yet() {
+        let (directory, mut bucket) = bucket(&KEYS);
+        let clock = directory.path().join("clock");
+        bucket.clock = Some(SimulatedClock::new(clock.clone()));
+        let published = File::options().append(true).open(directory.path().join(KEYS[3])).unwrap();
+        let at = |instant: &str| SystemTime::from(instant.parse::<jiff::Timestamp>().unwrap());
+        published.set_modified(at("2026-10-02T13:00:00Z")).unwrap();
+        fs::write(&clock, "2026-10-02T12:59:59Z\n").unwrap();
+        assert!(bucket.open(KEYS[3]).unwrap().is_none());
+        fs::write(&clock, "2026-10-02T13:00:00Z").unwrap();
+        assert!(bucket.open(KEYS[3]).unwrap().is_some());
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! The vendor's S3 and REST endpoints on a loopback address.
 
 mod bucket;
+mod clock;
 mod faults;
 mod rest;
 mod s3;
@@ -26,6 +27,7 @@ use tokio::sync::oneshot;
 use tokio::task::{JoinHandle, JoinSet};
 
 use self::bucket::Bucket;
+use self::clock::SimulatedClock;
 use self::faults::{Connection, Delivery, Ending, deliver, refusal};
 use self::rest::{Answer, Rest};
 use self::s3::{Keys, Vendor};
@@ -62,6 +64,8 @@ pub struct ServeOptions {
     pub log_requests: bool,
     /// How the REST endpoints behave.
     pub rest: RestOptions,
+    /// A file with the instant that counts as now, for files and requests alike: what is dated later is not there yet.
+    pub clock: Option<PathBuf>,
 }
 
 impl ServeOptions {
@@ -78,6 +82,7 @@ impl ServeOptions {
             faults: Script::default(),
             log_requests: false,
             rest: RestOptions::default(),
+            clock: None,
         }
     }
 }
@@ -219,8 +224,9 @@ impl fmt::Debug for Endpoint {
 
 impl Endpoint {
     fn new(options: ServeOptions) -> Self {
-        let objects = Arc::new(Bucket::new(options.data_dir, options.hidden));
-        let rest = Arc::new(Rest::new(options.rest, &options.plan, objects.clone()));
+        let clock = options.clock.map(SimulatedClock::new);
+        let objects = Arc::new(Bucket::new(options.data_dir, options.hidden, clock.clone()));
+        let rest = Arc::new(Rest::new(options.rest, &options.plan, objects.clone(), clock));
         let mut builder =
             S3ServiceBuilder::new(Vendor { name: options.bucket.clone(), bucket: objects.clone(), plan: options.plan });
         builder.set_auth(Keys { access_key: options.access_key, secret_key: options.secret_key });

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 
 use crate::model::splits::{PriceJump, SplitRecord};
-use crate::model::{Dataset, FileKind, Symbol, Timeframe};
+use crate::model::{Dataset, FileKind, Symbol, SymbolError, Timeframe};
 use crate::store::postgres::{PostgresClaims, PostgresNotes, PostgresStore};
 use crate::store::sqlite::{SqliteClaims, SqliteNotes, SqliteStore};
 use crate::store::{
@@ -54,7 +54,9 @@ macro_rules! on {
     };
 }
 
+mod announced;
 mod outbox;
+mod runs;
 
 impl AnyStore {
     /// Ends the connection.
@@ -208,6 +210,10 @@ impl Audit for AnyStore {
 impl Watchlist for AnyStore {
     async fn watchlist(&mut self) -> Result<Vec<WatchlistEntry>, StoreError> {
         on!(self, store => store.watchlist())
+    }
+
+    async fn senseless(&mut self) -> Result<Vec<(String, SymbolError)>, StoreError> {
+        on!(self, store => store.senseless())
     }
 
     async fn watch(&mut self, entries: &[WatchlistEntry]) -> Result<u64, StoreError> {

@@ -5,6 +5,7 @@
 //! server connection (`PgBouncer` in transaction mode). Bars stream into monthly partitions by binary `COPY`; everything
 //! else is plain SQL with arrays where there are many rows.
 
+mod announced;
 mod audit;
 mod claims;
 mod commit;
@@ -20,6 +21,7 @@ mod outbox;
 mod partitions;
 mod read;
 mod rest;
+mod runs;
 mod sink;
 mod splits;
 mod sql;

@@ -1,11 +1,12 @@
 //! The watchlist.
 
 use sqlx::Row;
+use sqlx::postgres::PgRow;
 
 use super::transaction::Access;
 use super::{PostgresStore, StoreError};
-use crate::model::Symbol;
-use crate::store::values::{count, instant, unknown};
+use crate::model::{Symbol, SymbolError};
+use crate::store::values::{count, instant, senseless};
 use crate::store::{Watchlist, WatchlistEntry};
 
 impl Watchlist for PostgresStore {
@@ -14,17 +15,26 @@ impl Watchlist for PostgresStore {
         let query =
             sqlx::query("SELECT symbol, days_to_backfill, active, priority, added_at FROM watchlist ORDER BY symbol");
         let rows = work.rows(query).await?;
-        let entries = rows.iter().map(|row| {
-            Ok(WatchlistEntry {
-                symbol: Symbol::from_ticker(row.get(0)).map_err(unknown)?,
+        let entry = |row: &PgRow| {
+            let symbol = Symbol::from_ticker(row.get(0)).ok()?;
+            let entry = instant(row.get(4)).map(|added_at| WatchlistEntry {
+                symbol,
                 days_to_backfill: row.get::<i32, _>(1).try_into().unwrap_or(0),
                 active: row.get(2),
                 priority: row.get(3),
-                added_at: instant(row.get(4))?,
-            })
-        });
-        let entries = entries.collect::<Result<_, StoreError>>()?;
+                added_at,
+            });
+            Some(entry)
+        };
+        let entries = rows.iter().filter_map(entry).collect::<Result<_, StoreError>>()?;
         work.done(entries).await
+    }
+
+    async fn senseless(&mut self) -> Result<Vec<(String, SymbolError)>, StoreError> {
+        let mut work = self.begin(Access::Read, "read the watchlist").await?;
+        let rows = work.rows(sqlx::query("SELECT symbol FROM watchlist ORDER BY symbol")).await?;
+        let found = senseless(rows.iter().map(|row| row.get(0)).collect());
+        work.done(found).await
     }
 
     async fn watch(&mut self, entries: &[WatchlistEntry]) -> Result<u64, StoreError> {

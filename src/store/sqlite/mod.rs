@@ -3,6 +3,7 @@
 //! Write-ahead logging, so that readers see the old day until the new one is committed; `synchronous=FULL`, so that a
 //! committed day survives a power cut. Bars are appended day by day through `bulk`; everything else is plain SQL.
 
+mod announced;
 mod audit;
 mod bulk;
 mod claims;
@@ -15,6 +16,7 @@ mod notes;
 mod outbox;
 mod read;
 mod rest;
+mod runs;
 mod shape;
 mod sidecar;
 mod sink;

@@ -1,10 +1,11 @@
 //! The watchlist.
 
 use sqlx::Row;
+use sqlx::sqlite::SqliteRow;
 
 use super::SqliteStore;
-use crate::model::Symbol;
-use crate::store::values::{instant, unknown};
+use crate::model::{Symbol, SymbolError};
+use crate::store::values::{instant, senseless};
 use crate::store::{StoreError, Watchlist, WatchlistEntry};
 
 impl Watchlist for SqliteStore {
@@ -14,17 +15,26 @@ impl Watchlist for SqliteStore {
                 .fetch_all(&mut self.connection)
                 .await
                 .map_err(self.error("read the watchlist"))?;
-        rows.iter()
-            .map(|row| {
-                Ok(WatchlistEntry {
-                    symbol: Symbol::from_ticker(row.get(0)).map_err(unknown)?,
-                    days_to_backfill: row.get(1),
-                    active: row.get(2),
-                    priority: row.get(3),
-                    added_at: instant(row.get(4))?,
-                })
-            })
-            .collect()
+        let entry = |row: &SqliteRow| {
+            let symbol = Symbol::from_ticker(row.get(0)).ok()?;
+            let entry = instant(row.get(4)).map(|added_at| WatchlistEntry {
+                symbol,
+                days_to_backfill: row.get::<i64, _>(1).try_into().unwrap_or(0),
+                active: row.get(2),
+                priority: row.get(3),
+                added_at,
+            });
+            Some(entry)
+        };
+        rows.iter().filter_map(entry).collect()
+    }
+
+    async fn senseless(&mut self) -> Result<Vec<(String, SymbolError)>, StoreError> {
+        let names: Vec<String> = sqlx::query_scalar("SELECT symbol FROM watchlist ORDER BY symbol")
+            .fetch_all(&mut self.connection)
+            .await
+            .map_err(self.error("read the watchlist"))?;
+        Ok(senseless(names))
     }
 
     async fn watch(&mut self, entries: &[WatchlistEntry]) -> Result<u64, StoreError> {

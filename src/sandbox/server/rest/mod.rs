@@ -27,6 +27,7 @@ use self::series::Series;
 use self::splits::Dialect;
 use super::Plan;
 use super::bucket::Bucket;
+use super::clock::SimulatedClock;
 use super::script::{Action, Strike};
 use crate::model;
 use crate::sandbox::{FileId, Market, MarketSize};
@@ -92,16 +93,22 @@ pub(super) struct Rest {
     options: RestOptions,
     plan: Plan,
     bucket: Arc<Bucket>,
+    clock: Option<SimulatedClock>,
     series: Series,
     gate: Gate,
     answers: AtomicU64,
 }
 
 impl Rest {
-    pub(super) fn new(options: RestOptions, files_plan: &Plan, bucket: Arc<Bucket>) -> Self {
+    pub(super) fn new(
+        options: RestOptions,
+        files_plan: &Plan,
+        bucket: Arc<Bucket>,
+        clock: Option<SimulatedClock>,
+    ) -> Self {
         let plan = options.plan.clone().unwrap_or_else(|| files_plan.clone());
         let gate = Gate::new(options.quota);
-        Self { plan, bucket, series: Series::default(), gate, answers: AtomicU64::new(0), options }
+        Self { plan, bucket, clock, series: Series::default(), gate, answers: AtomicU64::new(0), options }
     }
 
     /// Whether a path is none of an object.
@@ -167,6 +174,11 @@ impl Rest {
         Answer { status: refusal.status(), content_type: JSON, body: refusal.body(request_id), retry_after }
     }
 
+    fn now(&self) -> Timestamp {
+        let simulated = self.clock.as_ref().and_then(|clock| clock.now().ok());
+        simulated.or(self.options.now).unwrap_or_else(Timestamp::now)
+    }
+
     /// What is asked for.
     fn body(
         &self,
@@ -176,7 +188,7 @@ impl Rest {
         fault: Option<&RestFault>,
         page_size: Option<usize>,
     ) -> Result<String, Refusal> {
-        let now = self.options.now.unwrap_or_else(Timestamp::now);
+        let now = self.now();
         let splits = |dialect| {
             let today = model::Market::NewYork.date_of(now);
             splits::page(dialect, asked, today, self.options.market.splits, page_size)
