@@ -7,6 +7,7 @@ mod doctor;
 mod exit;
 mod findings;
 pub mod format;
+mod health;
 mod help;
 mod hybrid;
 mod log;

@@ -171,6 +171,9 @@ pub trait Noting {
 
     /// The notes of everyone who uses this database.
     fn notes(&self) -> impl Future<Output = Result<Self::Notes, StoreError>> + Send;
+
+    /// A text as it is now, for whoever only looks: makes and changes nothing, and needs no right to.
+    fn look_at_note(&mut self, name: &str) -> impl Future<Output = Result<Option<String>, StoreError>> + Send;
 }
 
 /// Reads bars and what there is of them.

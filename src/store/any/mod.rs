@@ -285,6 +285,10 @@ impl Noting for AnyStore {
             Self::Postgres(store) => AnyNotes::Postgres(Box::new(store.notes().await?)),
         })
     }
+
+    async fn look_at_note(&mut self, name: &str) -> Result<Option<String>, StoreError> {
+        on!(self, store => store.look_at_note(name))
+    }
 }
 
 impl Notes for AnyNotes {
