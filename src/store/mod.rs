@@ -26,7 +26,7 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 
 pub use announced::AnnouncedSessions;
-pub use any::{AnyClaims, AnyNotes, AnyStore};
+pub use any::{AnyClaims, AnyNotes, AnyQueueWatch, AnyStore};
 pub use chain::{ChainImported, ChainRow, ChainSource, ChainState, OptionChains};
 pub use error::StoreError;
 pub use facts::{Facts, Schema};
@@ -34,8 +34,8 @@ pub use outbox::{
     ClaimedMessage, Condition, ConditionChange, MessageStatus, NewMessage, Outbox, OutboxDepth, OutboxMessage, SendEnd,
 };
 pub use queue::{
-    ClaimedRequest, Held, NewRequest, Queue, QueueDepth, QueueWatch, QueuedRequest, RequestEnd, RequestOutcome,
-    RequestProgress, RequestStatus,
+    ClaimedRequest, Held, MOST_RETRIES, NewRequest, Queue, QueueDepth, QueueWatch, QueueWatching, QueuedRequest,
+    RequestEnd, RequestOutcome, RequestProgress, RequestStatus,
 };
 pub use runs::{RunEnd, RunRecord, RunStart, Runs};
 pub use splits::{AdjustError, Adjustments, SplitLoads};

@@ -1,5 +1,7 @@
 //! What can be typed. Nothing is computed here: see [`super::Request`] for what it means.
 
+mod watchlist;
+
 use std::path::PathBuf;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
@@ -8,6 +10,7 @@ use clap_complete::Shell;
 use jiff::Timestamp;
 use jiff::civil::Date;
 
+pub use self::watchlist::{WatchlistAddArgs, WatchlistArgs, WatchlistCommand, WatchlistRemoveArgs};
 use super::dates::parse_date;
 use super::{LogFormat, help};
 use crate::config::{Flags, Secret};
@@ -392,48 +395,6 @@ pub struct VerifyArgs {
     /// Where files come from, for --against and --repair.
     #[command(flatten)]
     pub source: SourceArgs,
-}
-
-/// `watchlist` and what to do with it.
-#[derive(Debug, Clone, PartialEq, Eq, ClapArgs)]
-pub struct WatchlistArgs {
-    /// What to do with it.
-    #[command(subcommand)]
-    pub command: WatchlistCommand,
-}
-
-/// What to do with the watchlist.
-#[derive(Debug, Clone, PartialEq, Eq, Subcommand)]
-pub enum WatchlistCommand {
-    /// Put symbols on the watchlist, or change how they are kept.
-    #[command(after_help = help::WATCHLIST_ADD)]
-    Add(WatchlistAddArgs),
-    /// Take symbols off the watchlist. Their bars stay.
-    Remove(WatchlistRemoveArgs),
-    /// Show the watchlist.
-    List,
-}
-
-/// Flags of `watchlist add`.
-#[derive(Debug, Clone, PartialEq, Eq, ClapArgs)]
-pub struct WatchlistAddArgs {
-    /// The symbols. Case matters.
-    #[arg(required = true, value_name = "SYMBOL")]
-    pub symbols: Vec<String>,
-    /// How many calendar days of bars each is to have. Kept on the list; `s3` goes by its own --days.
-    #[arg(long, value_name = "N", default_value_t = 90, value_parser = clap::value_parser!(u32).range(1..=36_500))]
-    pub days_to_backfill: u32,
-    /// Which symbols matter more: higher numbers. Kept on the list; `s3` loads all of them together.
-    #[arg(long, value_name = "N", default_value_t = 0, allow_negative_numbers = true)]
-    pub priority: i32,
-}
-
-/// Flags of `watchlist remove`.
-#[derive(Debug, Clone, PartialEq, Eq, ClapArgs)]
-pub struct WatchlistRemoveArgs {
-    /// The symbols. Case matters.
-    #[arg(required = true, value_name = "SYMBOL")]
-    pub symbols: Vec<String>,
 }
 
 /// Flags of `completions`.

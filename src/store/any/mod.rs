@@ -56,7 +56,10 @@ macro_rules! on {
 
 mod announced;
 mod outbox;
+mod queue;
 mod runs;
+
+pub use self::queue::AnyQueueWatch;
 
 impl AnyStore {
     /// Ends the connection.

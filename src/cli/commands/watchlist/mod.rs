@@ -1,0 +1,15 @@
+//! `backfill watchlist`.
+
+mod list;
+
+use super::{Context, store_error};
+use crate::cli::{CliError, Exit, WatchlistCommand};
+
+/// Changes or shows the watchlist.
+pub(super) async fn run(command: &WatchlistCommand, context: &Context) -> Result<Exit, CliError> {
+    match command {
+        WatchlistCommand::Add(add) => list::add(add, context).await,
+        WatchlistCommand::Remove(remove) => list::remove(remove, context).await,
+        WatchlistCommand::List => list::show(context).await,
+    }
+}
