@@ -2,6 +2,8 @@
 
 mod watchlist;
 
+mod health;
+
 use std::path::PathBuf;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
@@ -10,6 +12,7 @@ use clap_complete::Shell;
 use jiff::Timestamp;
 use jiff::civil::Date;
 
+pub use self::health::{HealthArgs, MetricsArgs};
 pub use self::watchlist::{WatchlistAddArgs, WatchlistArgs, WatchlistCommand, WatchlistRemoveArgs};
 use super::dates::parse_date;
 use super::{LogFormat, help};
@@ -360,6 +363,9 @@ pub struct StatusArgs {
     /// Only those up to and with this trading date.
     #[arg(long, value_name = "DATE", value_parser = parse_date, requires = "restatements")]
     pub to: Option<Date>,
+    /// Whether it is kept filled.
+    #[command(flatten)]
+    pub health: HealthArgs,
 }
 
 /// Flags of `verify`.

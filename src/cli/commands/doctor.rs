@@ -59,7 +59,7 @@ pub(super) async fn run(context: &Context) -> Result<Exit, CliError> {
 }
 
 /// What is there of the database, without making or changing it.
-async fn look_at_database(settings: &Settings) -> Result<DatabaseFacts, CliError> {
+pub(super) async fn look_at_database(settings: &Settings) -> Result<DatabaseFacts, CliError> {
     match &settings.database.value {
         DatabaseUrl::Sqlite(path) => {
             Ok(DatabaseFacts { facts: SqliteStore::facts(path).await, room: Some(Room::beside(path)) })

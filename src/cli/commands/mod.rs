@@ -4,6 +4,7 @@ mod api;
 mod bars;
 mod doctor;
 mod export;
+mod health;
 mod hybrid;
 mod loading;
 mod rest;
