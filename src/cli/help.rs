@@ -155,22 +155,57 @@ pub(super) const WATCHLIST: &str = "\
 Examples:
   backfill watchlist add AAPL MSFT BRK.B
   backfill watchlist list
-  backfill watchlist remove MSFT          its bars stay";
+  backfill watchlist remove MSFT          its bars stay
+  backfill watchlist queue                what is to be loaded, and was
+
+Whatever puts a symbol on the list, be it another program by SQL, queues a request to load it: when the symbol is added or comes \
+back, and when it is to have more days.";
 
 /// Of `watchlist add`.
 pub(super) const WATCHLIST_ADD: &str = "\
 Example:
   backfill watchlist add AAPL MSFT I:SPX --days-to-backfill=365";
 
+/// Of `watchlist queue`.
+pub(super) const WATCHLIST_QUEUE: &str = "\
+Examples:
+  backfill watchlist queue
+  backfill watchlist queue --symbol=AAPL --limit=5
+  backfill watchlist queue --json         for a program
+
+A request that failed says why; no_data and not_entitled are no fault of anybody's. One that is dead was tried in vain five times.";
+
+/// Of `watchlist retry`.
+pub(super) const WATCHLIST_RETRY: &str = "\
+Examples:
+  backfill watchlist retry 17 23          numbers from watchlist queue
+  backfill watchlist retry --dead         all that are dead";
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    const ALL: [&str; 15] = [
+        TOP,
+        S3,
+        REST,
+        HYBRID,
+        BARS,
+        EXPORT,
+        SPLITS,
+        STATUS,
+        VERIFY,
+        DOCTOR,
+        COMPLETIONS,
+        WATCHLIST,
+        WATCHLIST_ADD,
+        WATCHLIST_QUEUE,
+        WATCHLIST_RETRY,
+    ];
+
     #[test]
     fn examples_fit_a_terminal() {
-        for help in
-            [TOP, S3, REST, HYBRID, BARS, EXPORT, SPLITS, STATUS, VERIFY, DOCTOR, COMPLETIONS, WATCHLIST, WATCHLIST_ADD]
-        {
+        for help in ALL {
             for line in help.lines().filter(|line| line.starts_with(' ')) {
                 assert!(line.chars().count() <= 80, "{line}");
             }
@@ -181,22 +216,7 @@ mod tests {
     #[test]
     fn examples_are_valid() {
         use clap::Parser;
-        let helps = [
-            TOP,
-            S3,
-            REST,
-            HYBRID,
-            BARS,
-            EXPORT,
-            SPLITS,
-            STATUS,
-            VERIFY,
-            DOCTOR,
-            COMPLETIONS,
-            WATCHLIST,
-            WATCHLIST_ADD,
-        ];
-        let lines = helps.into_iter().flat_map(str::lines).map(str::trim).filter(|line| line.starts_with("backfill"));
+        let lines = ALL.into_iter().flat_map(str::lines).map(str::trim).filter(|line| line.starts_with("backfill"));
         for line in lines {
             // Two spaces begin the comment, `>` the shell's part.
             let typed = line.split("  ").next().unwrap_or_default().split('>').next().unwrap_or_default();

@@ -11,6 +11,7 @@ mod health;
 mod help;
 mod hybrid;
 mod log;
+mod metrics;
 mod output;
 mod plan;
 mod progress;
@@ -27,7 +28,7 @@ mod verify;
 pub use args::{
     AdjustArgs, ApiArgs, Args, BarsArgs, Command, CompletionsArgs, ExportArgs, FileArgs, GlobalArgs, HealthArgs,
     HybridArgs, IngestArgs, MetricsArgs, RestArgs, SelectionArgs, SourceArgs, SplitsArgs, StatusArgs, VerifyArgs,
-    WatchlistAddArgs, WatchlistArgs, WatchlistCommand, WatchlistRemoveArgs,
+    WatchlistAddArgs, WatchlistArgs, WatchlistCommand, WatchlistQueueArgs, WatchlistRemoveArgs, WatchlistRetryArgs,
 };
 pub use commands::backfill;
 pub use dates::{DateError, DateRule};

@@ -13,7 +13,9 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 
 pub use self::health::{HealthArgs, MetricsArgs};
-pub use self::watchlist::{WatchlistAddArgs, WatchlistArgs, WatchlistCommand, WatchlistRemoveArgs};
+pub use self::watchlist::{
+    WatchlistAddArgs, WatchlistArgs, WatchlistCommand, WatchlistQueueArgs, WatchlistRemoveArgs, WatchlistRetryArgs,
+};
 use super::dates::parse_date;
 use super::{LogFormat, help};
 use crate::config::{Flags, Secret};

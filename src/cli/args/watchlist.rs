@@ -22,6 +22,12 @@ pub enum WatchlistCommand {
     Remove(WatchlistRemoveArgs),
     /// Show the watchlist.
     List,
+    /// Show requests to load symbols: those that wait or are worked on, then those that have ended.
+    #[command(after_help = help::WATCHLIST_QUEUE)]
+    Queue(WatchlistQueueArgs),
+    /// Queue failed requests again.
+    #[command(after_help = help::WATCHLIST_RETRY)]
+    Retry(WatchlistRetryArgs),
 }
 
 /// Flags of `watchlist add`.
@@ -44,4 +50,26 @@ pub struct WatchlistRemoveArgs {
     /// The symbols. Case matters.
     #[arg(required = true, value_name = "SYMBOL")]
     pub symbols: Vec<String>,
+}
+
+/// Flags of `watchlist queue`.
+#[derive(Debug, Clone, PartialEq, Eq, ClapArgs)]
+pub struct WatchlistQueueArgs {
+    /// Only requests of this symbol. Case matters.
+    #[arg(long, value_name = "S")]
+    pub symbol: Option<String>,
+    /// How many requests to show at most.
+    #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..))]
+    pub limit: u32,
+}
+
+/// Flags of `watchlist retry`.
+#[derive(Debug, Clone, PartialEq, Eq, ClapArgs)]
+pub struct WatchlistRetryArgs {
+    /// Numbers of failed requests, as `watchlist queue` shows them.
+    #[arg(value_name = "ID", required_unless_present = "dead")]
+    pub ids: Vec<i64>,
+    /// All requests that are dead: tried in vain too often.
+    #[arg(long, conflicts_with = "ids")]
+    pub dead: bool,
 }

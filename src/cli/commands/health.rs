@@ -30,17 +30,17 @@ const RUNS: u32 = 30;
 
 /// Says whether the table is kept filled.
 pub(super) async fn show(max_age: Option<Duration>, context: &Context) -> Result<Exit, CliError> {
-    let facts = look(context).await?;
+    let facts = look(context, context.settings.now.value).await?;
     let findings = judge(&facts, max_age);
     print(&facts, &findings, context)
 }
 
-/// Looks at everything; changes and makes nothing, and reads no bar.
-pub(super) async fn look(context: &Context) -> Result<HealthFacts, CliError> {
+/// Looks at everything at a moment; changes and makes nothing, and reads no bar.
+pub(super) async fn look(context: &Context, now: Timestamp) -> Result<HealthFacts, CliError> {
     let settings = &context.settings;
     let database = database(settings).await?;
     let mut store = context.existing_store().await?.ok_or_else(|| none_yet(settings))?;
-    let facts = gather(&mut store, database, settings).await?;
+    let facts = gather(&mut store, database, settings, now).await?;
     store.close().await.map_err(store_error)?;
     Ok(facts)
 }
@@ -65,8 +65,12 @@ fn none_yet(settings: &Settings) -> CliError {
     CliError::failed(none).with_hint("the first load makes it; DATABASE_URL says where it is")
 }
 
-async fn gather(store: &mut AnyStore, database: Facts, settings: &Settings) -> Result<HealthFacts, CliError> {
-    let now = settings.now.value;
+async fn gather(
+    store: &mut AnyStore,
+    database: Facts,
+    settings: &Settings,
+    now: Timestamp,
+) -> Result<HealthFacts, CliError> {
     let rate = settings.api.rate.value.parse();
     let rate = rate.map_err(|error| CliError::usage(anyhow!("{}: {error}", settings.api.rate.origin)))?;
     let read = async {

@@ -7,6 +7,7 @@ mod export;
 mod health;
 mod hybrid;
 mod loading;
+mod metrics;
 mod rest;
 mod restatements;
 mod s3;
@@ -112,6 +113,7 @@ async fn execute(args: &Args, settings: Settings, run: RunId) -> Result<Exit, Cl
 }
 
 /// What every command has.
+#[derive(Clone)]
 struct Context {
     settings: Settings,
     /// The name of this run, in its log and its record.

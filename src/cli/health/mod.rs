@@ -3,6 +3,8 @@
 mod days;
 mod facts;
 mod judge;
+#[cfg(test)]
+pub(super) mod testing;
 mod words;
 
 use serde::Serialize;

@@ -177,7 +177,7 @@ const DEPTH: &str = concat!(
     " SELECT count(*) FILTER (WHERE q.status = 'pending'), count(*) FILTER (WHERE q.status = 'processing'),
          count(*) FILTER (WHERE q.status = 'processing' AND (q.lease_until IS NULL OR q.lease_until < clock.now)),
          count(*) FILTER (WHERE q.status = 'failed' AND q.outcome = 'dead'),
-         min(q.requested_at) FILTER (
+         min(greatest(q.requested_at, q.not_before)) FILTER (
              WHERE q.status = 'pending' AND (q.not_before IS NULL OR q.not_before <= clock.now)
                AND NOT EXISTS (SELECT 1 FROM historical_ingestion_queue held
                                WHERE held.symbol = q.symbol AND held.status = 'processing'))

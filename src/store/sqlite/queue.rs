@@ -104,7 +104,7 @@ const DEPTH: &str = "
 SELECT count(*) FILTER (WHERE q.status = 'pending'), count(*) FILTER (WHERE q.status = 'processing'),
     count(*) FILTER (WHERE q.status = 'processing' AND (q.lease_until IS NULL OR q.lease_until NOT BETWEEN ?1 AND ?2)),
     count(*) FILTER (WHERE q.status = 'failed' AND q.outcome = 'dead'),
-    min(q.requested_at) FILTER (
+    min(max(q.requested_at, coalesce(q.not_before, 0))) FILTER (
         WHERE q.status = 'pending' AND (q.not_before IS NULL OR q.not_before <= ?1)
           AND NOT EXISTS (SELECT 1 FROM historical_ingestion_queue held
                           WHERE held.symbol = q.symbol AND held.status = 'processing'))

@@ -99,6 +99,7 @@ fn table(entries: &[WatchlistEntry]) -> Table {
         ("dataset", Align::Left),
         ("days", Align::Right),
         ("priority", Align::Right),
+        ("active", Align::Left),
         ("added", Align::Left),
     ]);
     for entry in entries {
@@ -107,6 +108,7 @@ fn table(entries: &[WatchlistEntry]) -> Table {
             entry.symbol.dataset().to_string(),
             entry.days_to_backfill.to_string(),
             entry.priority.to_string(),
+            if entry.active { "yes" } else { "no" }.to_owned(),
             entry.added_at.strftime("%Y-%m-%d").to_string(),
         ]);
     }

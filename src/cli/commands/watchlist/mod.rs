@@ -1,6 +1,7 @@
 //! `backfill watchlist`.
 
 mod list;
+mod queue;
 
 use super::{Context, store_error};
 use crate::cli::{CliError, Exit, WatchlistCommand};
@@ -11,5 +12,7 @@ pub(super) async fn run(command: &WatchlistCommand, context: &Context) -> Result
         WatchlistCommand::Add(add) => list::add(add, context).await,
         WatchlistCommand::Remove(remove) => list::remove(remove, context).await,
         WatchlistCommand::List => list::show(context).await,
+        WatchlistCommand::Queue(queue) => queue::show(queue, context).await,
+        WatchlistCommand::Retry(retry) => queue::retry(retry, context).await,
     }
 }
