@@ -7,6 +7,7 @@ Start here:
   backfill s3 --days=90                   the last 90 days of the watchlist
   backfill s3 --days=365 --symbol=AAPL    a year of one symbol
   backfill hybrid --symbol=AAPL           files and requests, and today so far
+  backfill nightly                        every night, from cron
   backfill bars AAPL                      look at what was loaded
   backfill status                         what is loaded, for which days
   backfill verify                         whether what is loaded is right
@@ -58,6 +59,22 @@ Examples:
 The plan shows how long files and how long requests would take. Files win for many symbols, requests for few. Days that \
 the files lack (not published yet, missing, damaged, outside your plan) and symbols they lack come from the REST API. \
 A file that is published after its day was fetched takes the place of what was fetched.";
+
+/// Of `nightly`.
+pub(super) const NIGHTLY: &str = "\
+Examples:
+  backfill nightly                            the watchlist
+  backfill nightly --all                      all stocks, and what else is watched
+  backfill nightly --all --dataset=crypto
+  backfill nightly --wait-until=off           now, and what is late another time
+  backfill nightly --recheck                  all that is stored, not once a week
+  30 21 * * 1-5 backfill nightly --quiet      in a crontab (New York time)
+
+Run it every evening, in the morning, or both. It looks at the last --lookback sessions and at all since it was last complete, waits \
+for the newest file until --wait-until, and then asks the REST API for what is missing of the watchlist; the file takes the place of \
+that when it comes. A second run at the same time does nothing. An empty watchlist stands for SPY QQQ IWM DIA.
+
+Ends with 0 if everything that is due is there, with 3 if something is missing (it is listed), with 1 if nothing could be done.";
 
 /// Of `bars`.
 pub(super) const BARS: &str = "\
@@ -185,11 +202,12 @@ Examples:
 mod tests {
     use super::*;
 
-    const ALL: [&str; 15] = [
+    const ALL: [&str; 16] = [
         TOP,
         S3,
         REST,
         HYBRID,
+        NIGHTLY,
         BARS,
         EXPORT,
         SPLITS,

@@ -27,8 +27,9 @@ mod verify;
 
 pub use args::{
     AdjustArgs, ApiArgs, Args, BarsArgs, Command, CompletionsArgs, ExportArgs, FileArgs, GlobalArgs, HealthArgs,
-    HybridArgs, IngestArgs, MetricsArgs, RestArgs, SelectionArgs, SourceArgs, SplitsArgs, StatusArgs, VerifyArgs,
-    WatchlistAddArgs, WatchlistArgs, WatchlistCommand, WatchlistQueueArgs, WatchlistRemoveArgs, WatchlistRetryArgs,
+    HybridArgs, IfRunning, IngestArgs, MetricsArgs, NightlyArgs, RestArgs, SelectionArgs, SourceArgs, SplitsArgs,
+    StatusArgs, VerifyArgs, WaitUntil, WatchlistAddArgs, WatchlistArgs, WatchlistCommand, WatchlistQueueArgs,
+    WatchlistRemoveArgs, WatchlistRetryArgs,
 };
 pub use commands::backfill;
 pub use dates::{DateError, DateRule};
@@ -38,7 +39,7 @@ pub use output::{Body, effective_settings, print_completions, print_json, print_
 pub use progress::{ExportProgress, LogReporter, PlainReporter, TerminalReporter, reporter};
 pub use request::{
     Accept, BarsFormat, BarsRequest, ExportRequest, Fetch, Named, Request, RequestError, STARTER_SET, Selection,
-    StatusRequest, Wanted, split_symbols, watchlist_symbols,
+    StatusRequest, Wanted, named_timeframes, split_symbols, watchlist_symbols,
 };
 pub use run_id::RunId;
 pub use signals::Signals;

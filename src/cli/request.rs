@@ -222,6 +222,11 @@ fn timeframes(list: Option<&str>, all: bool) -> Result<TimeframeSet, RequestErro
         // Minutes of a whole market are most of its bars, and few who ask for all of it need them.
         return Ok(if all { rolled.minus(TimeframeSet::of([Timeframe::M1])) } else { rolled });
     };
+    named_timeframes(list)
+}
+
+/// The timeframes of a list that was typed: those that are rolled up, at least one.
+pub fn named_timeframes(list: &str) -> Result<TimeframeSet, RequestError> {
     let set: TimeframeSet = list.parse()?;
     if set.contains(Timeframe::DayOfficial) {
         return Err(RequestError::OfficialDay);

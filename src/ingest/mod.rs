@@ -2,6 +2,7 @@
 //!
 //! Nothing here knows SQL or a terminal: bars go into the store's traits, progress into [`Reporter`].
 
+mod announced;
 mod check;
 mod clock;
 mod context;
@@ -12,6 +13,7 @@ pub mod hybrid;
 mod load;
 mod loads;
 mod minutes;
+pub mod nightly;
 mod outage;
 mod pipeline;
 mod plan;
@@ -26,6 +28,7 @@ mod words;
 mod write;
 
 pub use crate::model::Outcome;
+pub use announced::{Announced, AnnouncedError, load_announced};
 pub use clock::Clock;
 pub use loads::{Ended, LoadFailure, Loads, RestWish};
 pub use pipeline::{Concurrency, DatasetPlan, RunError, make_plan, run};

@@ -1,8 +1,8 @@
 //! What can be typed. Nothing is computed here: see [`super::Request`] for what it means.
 
-mod watchlist;
-
 mod health;
+mod nightly;
+mod watchlist;
 
 use std::path::PathBuf;
 
@@ -13,6 +13,7 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 
 pub use self::health::{HealthArgs, MetricsArgs};
+pub use self::nightly::{IfRunning, NightlyArgs, WaitUntil};
 pub use self::watchlist::{
     WatchlistAddArgs, WatchlistArgs, WatchlistCommand, WatchlistQueueArgs, WatchlistRemoveArgs, WatchlistRetryArgs,
 };
@@ -76,6 +77,12 @@ pub enum Command {
     /// Load bars from bulk files or the REST API, whichever is sooner done, and from the other what the one lacks.
     #[command(after_help = help::HYBRID)]
     Hybrid(HybridArgs),
+    /// Keep the table filled: what cron and systemd run every night.
+    ///
+    /// Loads the newest session and whatever the last ones lack or the vendor has replaced, waits for a late file, asks the REST
+    /// API for what files lack, and refreshes splits and the calendar. Safe at any hour, on holidays, and after weeks of downtime.
+    #[command(after_help = help::NIGHTLY)]
+    Nightly(NightlyArgs),
     /// Show bars that are loaded.
     #[command(after_help = help::BARS)]
     Bars(BarsArgs),
@@ -419,6 +426,7 @@ impl Args {
             Some(Command::S3(ingest)) => ingest.source.clone(),
             Some(Command::Hybrid(hybrid)) => hybrid.source.clone(),
             Some(Command::Verify(verify)) => verify.source.clone(),
+            Some(Command::Nightly(nightly)) => nightly.source.clone(),
             _ => SourceArgs::default(),
         };
         let rate = match &self.command {
@@ -426,6 +434,7 @@ impl Args {
             Some(Command::Hybrid(hybrid)) => hybrid.api.rate.clone(),
             Some(Command::Bars(bars)) => bars.rate.clone(),
             Some(Command::Splits(splits)) => splits.rate.clone(),
+            Some(Command::Nightly(nightly)) => nightly.rate.clone(),
             _ => None,
         };
         let split_overrides = match &self.command {

@@ -105,7 +105,14 @@ impl<'a> Loader<'a> {
         let mut store = self.context.store().await?;
         let mut plans = Vec::new();
         for request in requests {
-            match make_plan(&source, Some(&mut store), request, &*self.reporter).await {
+            let planned = tokio::select! {
+                biased;
+                () = self.stop.cancelled() => {
+                    return Ok((RunReport { interrupted: true, ..RunReport::default() }, None));
+                }
+                planned = make_plan(&source, Some(&mut store), request, &*self.reporter) => planned,
+            };
+            match planned {
                 Ok(plan) => plans.push(plan),
                 Err(error) => return Ok((RunReport::default(), Some(error))),
             }

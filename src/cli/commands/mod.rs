@@ -2,12 +2,14 @@
 
 mod api;
 mod bars;
+mod chores;
 mod doctor;
 mod export;
 mod health;
 mod hybrid;
 mod loading;
 mod metrics;
+mod nightly;
 mod rest;
 mod restatements;
 mod s3;
@@ -88,6 +90,10 @@ async fn execute(args: &Args, settings: Settings, run: RunId) -> Result<Exit, Cl
         Command::Hybrid(hybrid) => {
             let signals = Signals::listen(warn)?;
             signals.run(hybrid::run(hybrid, &context, &signals)).await.unwrap_or_else(Ok)
+        }
+        Command::Nightly(nightly) => {
+            let signals = Signals::listen(warn)?;
+            signals.run(nightly::run(nightly, &context, &signals)).await.unwrap_or_else(Ok)
         }
         Command::Verify(verify) => {
             let signals = Signals::listen(warn)?;

@@ -168,7 +168,7 @@ async fn load(args: &SplitsArgs, symbols: Option<Vec<Symbol>>, context: &Context
 }
 
 /// The user's word on splits, from the file that the settings name.
-fn overrides(context: &Context) -> Result<Vec<Override>, CliError> {
+pub(super) fn overrides(context: &Context) -> Result<Vec<Override>, CliError> {
     let Some(path) = &context.settings.split_overrides else { return Ok(Vec::new()) };
     let path = &path.value;
     let text = fs::read_to_string(path).map_err(|error| {

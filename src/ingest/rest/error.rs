@@ -163,7 +163,7 @@ impl RestError {
     }
 
     /// An answer that cannot be right.
-    pub(super) fn damaged(what: &str, detail: impl Into<String>) -> Self {
+    pub(in crate::ingest) fn damaged(what: &str, detail: impl Into<String>) -> Self {
         Self::Damaged { what: what.to_owned(), detail: detail.into() }
     }
 }

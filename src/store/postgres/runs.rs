@@ -4,6 +4,7 @@ use jiff::civil::Date;
 use sqlx::Row;
 use sqlx::postgres::PgRow;
 
+use super::outbox::write_change;
 use super::transaction::Access;
 use super::{PostgresStore, StoreError};
 use crate::store::values::{date, exit_code, instant};
@@ -34,7 +35,10 @@ impl Runs for PostgresStore {
         .bind(&end.summary)
         .bind(&end.record);
         work.execute(query).await?;
-        let _ = told;
+        // Somebody else may have told of it meanwhile; then there is nothing to add.
+        if let Some(change) = told {
+            write_change(&mut work, change).await?;
+        }
         work.commit().await
     }
 

@@ -69,7 +69,10 @@ impl SqliteStore {
         .execute(&mut self.connection)
         .await
         .map_err(self.error("write the record of a run"))?;
-        let _ = told;
+        // Somebody else may have told of it meanwhile; then there is nothing to add.
+        if let Some(change) = told {
+            self.write_change(change).await?;
+        }
         Ok(())
     }
 }

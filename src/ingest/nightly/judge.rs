@@ -1,0 +1,133 @@
+//! What is stored of a session, and whether that is what should be.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::RangeInclusive;
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+
+use super::plan::{session_before, sessions};
+use super::report::{Ending, NightlyDay};
+use super::{NightlyReport, ScopedMarket};
+use crate::ingest::rest::SymbolDayReport;
+use crate::ingest::{DayReport, LoadFailure};
+use crate::model::{Dataset, Outcome, TimeframeSet, file_due_at};
+use crate::store::DayState;
+
+/// What both ways told of days.
+#[derive(Debug, Default)]
+pub(super) struct Told {
+    /// Of files, the last word on each day.
+    pub(super) files: BTreeMap<(Dataset, Date), DayReport>,
+    /// Of requests, the worst of a day's symbols.
+    pub(super) requests: BTreeMap<(Dataset, Date), SymbolDayReport>,
+    /// Why files could not be had.
+    pub(super) files_failed: Option<LoadFailure>,
+    /// Why requests could not be made; none, too, if none had to be.
+    pub(super) requests_failed: Option<LoadFailure>,
+    /// Whether they could be made, and were.
+    pub(super) requests_were_made: bool,
+    /// Days of which they brought something.
+    pub(super) came_by_requests: BTreeSet<(Dataset, Date)>,
+}
+
+/// The sessions of a market's range, as they are stored now.
+pub(super) fn days(
+    market: &ScopedMarket,
+    range: &RangeInclusive<Date>,
+    states: &BTreeMap<Date, DayState>,
+    told: &Told,
+    now: Timestamp,
+) -> Vec<NightlyDay> {
+    let none = DayState::default();
+    sessions(market.dataset, range)
+        .map(|date| day(market, date, states.get(&date).unwrap_or(&none), told, now))
+        .collect()
+}
+
+fn day(market: &ScopedMarket, date: Date, state: &DayState, told: &Told, now: Timestamp) -> NightlyDay {
+    let key = (market.dataset, date);
+    let (file, request) = (told.files.get(&key), told.requests.get(&key));
+    let judged = |outcome, detail| NightlyDay {
+        dataset: market.dataset,
+        date,
+        outcome,
+        by_requests: market.tickers().any(|ticker| state.rest.get(ticker).is_some_and(|rest| rest.bars > 0)),
+        detail,
+    };
+    let gap = file.filter(|file| file.outcome.leaves_a_gap());
+    if is_there(market, state, false) {
+        let is_new = file.is_some_and(|file| file.outcome == Outcome::Loaded)
+            || request.is_some_and(|request| request.outcome == Outcome::Loaded);
+        let outcome = if is_new { Outcome::Loaded } else { Outcome::Unchanged };
+        return match gap {
+            // What is there is of a file that the vendor has replaced.
+            Some(file) if is_there(market, state, true) => judged(file.outcome, Some(stale(file))),
+            Some(file) => judged(outcome, Some(file_detail(file))),
+            None if file.is_some_and(DayReport::lacks_its_day_bars) => {
+                let why = file.and_then(|file| file.day_file_outcome).unwrap_or(Outcome::Failed);
+                judged(why, Some(format!("the vendor's day file is {why}, so day_official bars are missing")))
+            }
+            None => judged(outcome, None),
+        };
+    }
+    let by_request = request.filter(|request| request.outcome.leaves_a_gap()).map(|request| {
+        let detail = request.detail.as_deref().unwrap_or(request.outcome.as_str());
+        format!("requests: {}: {detail}", request.symbol)
+    });
+    let failed = |failure: &Option<LoadFailure>, way| failure.as_ref().map(|why| format!("{way}: {}", why.message));
+    let by_request = by_request.or_else(|| failed(&told.requests_failed, "requests"));
+    let by_file = gap.map(file_detail).or_else(|| failed(&told.files_failed, "files"));
+    let why: Vec<String> = by_file.into_iter().chain(by_request).collect();
+    let outcome = match (gap, file) {
+        _ if now < file_due_at(date) => Outcome::NotDue,
+        // As it was when it was last looked for.
+        (None, Some(file)) if file.outcome == Outcome::NotDue => Outcome::NotDue,
+        (Some(gap), _) => gap.outcome,
+        (None, _) if told.files_failed.is_some() => Outcome::Failed,
+        (None, _) => Outcome::Missing,
+    };
+    judged(outcome, (!why.is_empty()).then(|| why.join("; ")))
+}
+
+fn file_detail(file: &DayReport) -> String {
+    match &file.detail {
+        Some(detail) => format!("file {}: {detail}", file.outcome),
+        None => format!("file {}", file.outcome),
+    }
+}
+
+fn stale(file: &DayReport) -> String {
+    format!("the vendor has replaced the file, and its bars are those of the old one still; {}", file_detail(file))
+}
+
+/// Whether all that is wanted of a day is stored; `by_files`: what requests have brought does not count.
+pub(super) fn is_there(market: &ScopedMarket, state: &DayState, by_files: bool) -> bool {
+    let covers = |covered: TimeframeSet| market.timeframes.minus(covered).is_empty();
+    if market.everyone {
+        return covers(state.everyone);
+    }
+    let covered = |ticker: &str| if by_files { state.covered_by_files(ticker) } else { state.covered(ticker) };
+    market.tickers().all(|ticker| covers(covered(ticker)))
+}
+
+/// The last session before the first that is not there.
+pub(super) fn complete_to(dataset: Dataset, range: &RangeInclusive<Date>, days: &[NightlyDay]) -> Option<Date> {
+    match days.iter().find(|day| !day.is_there()) {
+        None => days.last().map(|day| day.date).or_else(|| session_before(dataset, *range.end())),
+        Some(first) => session_before(dataset, first.date),
+    }
+}
+
+/// How a run that was carried out ended, and if it could not do its work, why.
+pub(super) fn ending(report: &NightlyReport, told: &Told) -> (Ending, Option<String>) {
+    let gaps = report.gaps().next().is_some();
+    match (&told.files_failed, &told.requests_failed) {
+        (Some(files), requests) if gaps && !told.requests_were_made => {
+            let requests = requests.as_ref().map_or_else(String::new, |why| format!("; requests: {why}"));
+            (Ending::Failed, Some(format!("files: {files}{requests}")))
+        }
+        _ if gaps || !report.unknown_symbols.is_empty() => (Ending::Gaps, None),
+        _ => (Ending::Done, None),
+    }
+}
