@@ -173,6 +173,7 @@ Examples:
   backfill watchlist add AAPL MSFT BRK.B
   backfill watchlist list
   backfill watchlist remove MSFT          its bars stay
+  backfill watchlist run                  load what is added, as a service
   backfill watchlist queue                what is to be loaded, and was
 
 Whatever puts a symbol on the list, be it another program by SQL, queues a request to load it: when the symbol is added or comes \
@@ -190,7 +191,7 @@ Examples:
   backfill watchlist queue --symbol=AAPL --limit=5
   backfill watchlist queue --json         for a program
 
-A request that failed says why; no_data and not_entitled are no fault of anybody's. One that is dead was tried in vain five times.";
+A request that failed says why; no_data and not_entitled are no fault of anybody's. One that is dead was tried in vain ten times.";
 
 /// Of `watchlist retry`.
 pub(super) const WATCHLIST_RETRY: &str = "\
@@ -198,11 +199,23 @@ Examples:
   backfill watchlist retry 17 23          numbers from watchlist queue
   backfill watchlist retry --dead         all that are dead";
 
+/// Of `watchlist run`.
+pub(super) const WATCHLIST_RUN: &str = "\
+Examples:
+  backfill watchlist run                      as a service, until stopped
+  backfill watchlist run --once               what waits now, from cron
+  backfill watchlist run --interval=10s --json
+
+Whatever is put on the watchlist, by `backfill watchlist add` or by another program's SQL, is queued by the database and loaded \
+here: from files, each read once for all who want it, and from the REST API what files lack. Requests lie in the table \
+historical_ingestion_queue; its status, outcome and error_message say what became of each. What fails and may pass is tried \
+again after 1, 2, 4 minutes and so on. Stopped by SIGTERM it gives back what it has not finished, and ends with 0.";
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const ALL: [&str; 16] = [
+    const ALL: [&str; 17] = [
         TOP,
         S3,
         REST,
@@ -219,6 +232,7 @@ mod tests {
         WATCHLIST_ADD,
         WATCHLIST_QUEUE,
         WATCHLIST_RETRY,
+        WATCHLIST_RUN,
     ];
 
     #[test]

@@ -18,6 +18,7 @@ mod progress;
 mod request;
 mod rest;
 mod run_id;
+mod served;
 mod signals;
 mod summary;
 mod symbols;
@@ -29,7 +30,7 @@ pub use args::{
     AdjustArgs, ApiArgs, Args, BarsArgs, Command, CompletionsArgs, ExportArgs, FileArgs, GlobalArgs, HealthArgs,
     HybridArgs, IfRunning, IngestArgs, MetricsArgs, NightlyArgs, RestArgs, SelectionArgs, SourceArgs, SplitsArgs,
     StatusArgs, VerifyArgs, WaitUntil, WatchlistAddArgs, WatchlistArgs, WatchlistCommand, WatchlistQueueArgs,
-    WatchlistRemoveArgs, WatchlistRetryArgs,
+    WatchlistRemoveArgs, WatchlistRetryArgs, WatchlistRunArgs,
 };
 pub use commands::backfill;
 pub use dates::{DateError, DateRule};

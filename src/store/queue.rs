@@ -14,7 +14,7 @@ pub(super) const NO_FIRST_DATE: &str = "0001-01-01";
 pub(super) const NO_LAST_DATE: &str = "9999-12-31";
 
 /// Tries in vain after which a request is dead.
-pub const MOST_RETRIES: u32 = 5;
+pub const MOST_RETRIES: u32 = 10;
 
 /// Of a request whose processor ended without a word.
 pub(super) const VANISHED: &str = "the processor that worked on it vanished";

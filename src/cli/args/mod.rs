@@ -16,6 +16,7 @@ pub use self::health::{HealthArgs, MetricsArgs};
 pub use self::nightly::{IfRunning, NightlyArgs, WaitUntil};
 pub use self::watchlist::{
     WatchlistAddArgs, WatchlistArgs, WatchlistCommand, WatchlistQueueArgs, WatchlistRemoveArgs, WatchlistRetryArgs,
+    WatchlistRunArgs,
 };
 use super::dates::parse_date;
 use super::{LogFormat, help};
@@ -427,6 +428,7 @@ impl Args {
             Some(Command::Hybrid(hybrid)) => hybrid.source.clone(),
             Some(Command::Verify(verify)) => verify.source.clone(),
             Some(Command::Nightly(nightly)) => nightly.source.clone(),
+            Some(Command::Watchlist(WatchlistArgs { command: WatchlistCommand::Run(run) })) => run.source.clone(),
             _ => SourceArgs::default(),
         };
         let rate = match &self.command {
@@ -435,6 +437,7 @@ impl Args {
             Some(Command::Bars(bars)) => bars.rate.clone(),
             Some(Command::Splits(splits)) => splits.rate.clone(),
             Some(Command::Nightly(nightly)) => nightly.rate.clone(),
+            Some(Command::Watchlist(WatchlistArgs { command: WatchlistCommand::Run(run) })) => run.rate.clone(),
             _ => None,
         };
         let split_overrides = match &self.command {

@@ -30,11 +30,12 @@ use super::{
     Args, CliError, Command, Exit, Log, Request, RunId, Selection, Signals, end_of, finish, print_completions,
     print_settings,
 };
-use crate::config::{DatabaseUrl, Inputs, PostgresUrl, Settings};
+use crate::config::{DatabaseUrl, Inputs, Origin, PostgresUrl, Settings};
+use crate::ingest::Clock;
 use crate::model::heed_announced;
 use crate::store::postgres::{PostgresAddress, PostgresStore};
 use crate::store::sqlite::SqliteStore;
-use crate::store::{AdjustError, AnnouncedSessions, AnyStore, Watchlist};
+use crate::store::{AdjustError, AnnouncedSessions, AnyStore, StoreError, Watchlist};
 
 /// The whole of `backfill`: reads the command line, does what it says, and says how it ended.
 pub fn backfill() -> ExitCode {
@@ -131,19 +132,36 @@ struct Context {
 impl Context {
     /// The database, made if it is not there; its place is said when it is made.
     async fn store(&self) -> Result<AnyStore, CliError> {
+        self.open_store().await.map_err(store_error)
+    }
+
+    /// The same with the store's own error, for those who wait for it to pass.
+    async fn open_store(&self) -> Result<AnyStore, StoreError> {
         match &self.settings.database.value {
             DatabaseUrl::Sqlite(path) => {
                 let is_new = !path.exists();
-                let store = SqliteStore::open(path).await.map_err(store_error)?;
+                let store = SqliteStore::open(path).await?;
                 if is_new && !self.quiet {
                     warn(&format!("new database: {}", path.display()));
                 }
                 heeding(AnyStore::Sqlite(Box::new(store))).await
             }
             DatabaseUrl::Postgres(url) => {
-                let store = PostgresStore::open(&address(url)?).await.map_err(store_error)?;
-                heeding(AnyStore::Postgres(Box::new(store))).await
+                let address: PostgresAddress = url.expose().parse()?;
+                heeding(AnyStore::Postgres(Box::new(PostgresStore::open(&address).await?))).await
             }
+        }
+    }
+
+    /// What the time is, for a process that runs for long.
+    fn clock(&self) -> Clock {
+        #[cfg(feature = "sandbox")]
+        if let Some(file) = &self.settings.clock_file {
+            return Clock::simulated(file.clone());
+        }
+        match self.settings.now.origin {
+            Origin::Default => Clock::wall(),
+            _ => Clock::starting(self.settings.now.value),
         }
     }
 
@@ -158,7 +176,7 @@ impl Context {
                 .map(|store| store.map(|store| AnyStore::Postgres(Box::new(store)))),
         };
         match store.map_err(store_error)? {
-            Some(store) => heeding(store).await.map(Some),
+            Some(store) => heeding(store).await.map(Some).map_err(store_error),
             None => Ok(None),
         }
     }
@@ -193,8 +211,8 @@ impl Context {
 }
 
 /// A store that was opened; from here on the calendar goes by what it knows of announced sessions.
-async fn heeding(mut store: AnyStore) -> Result<AnyStore, CliError> {
-    heed_announced(&store.announced().await.map_err(store_error)?);
+async fn heeding(mut store: AnyStore) -> Result<AnyStore, StoreError> {
+    heed_announced(&store.announced().await?);
     Ok(store)
 }
 
@@ -207,8 +225,11 @@ fn settings(args: &Args) -> Result<Settings, CliError> {
     Ok(Settings::resolve(&Inputs::gather(args.flags(), &working_dir)?)?)
 }
 
-fn store_error(error: crate::store::StoreError) -> CliError {
-    CliError::failed(error)
+fn store_error(error: StoreError) -> CliError {
+    match error {
+        StoreError::Address(_) => CliError::usage(error),
+        _ => CliError::failed(error),
+    }
 }
 
 fn adjust_error(error: AdjustError) -> CliError {
