@@ -160,6 +160,25 @@ Ends with 0 if everything that is set up works, with 3 if something does not. \"
 files nor the REST API can be used. No database is made or changed. Some tens of small requests are made, of the REST API at most \
 12, and at 5 a minute at most 5.";
 
+/// Of `notify`.
+pub(super) const NOTIFY: &str = "\
+Examples:
+  backfill notify                         channels, and what waits or failed
+  backfill notify --test                  does it reach you?
+  backfill notify --send --json           send what waits now
+
+Channels are set up in the environment or .env, any or all of them:
+  webhook   BARKEEP_WEBHOOK_URL; to have messages signed, BARKEEP_WEBHOOK_SECRET
+  e-mail    BARKEEP_SMTP_URL, BARKEEP_EMAIL_FROM, BARKEEP_EMAIL_TO
+  Telegram  BARKEEP_TELEGRAM_TOKEN, BARKEEP_TELEGRAM_CHAT
+
+A mail server is named as smtps://user:password@host or smtp+starttls://user:password@host, recipients with commas between. A signature \
+is X-Barkeep-Signature: sha256= and the HMAC of the body in hexadecimal digits.
+
+A failure of a command that runs by itself is told when it begins or becomes another, every seven days while it lasts, and when it \
+is over. A message that a crash cut off is sent again: with the same Idempotency-Key or Message-ID; to Telegram with a line that \
+says so. --test ends with 1 if a channel failed, with 2 if none is set up.";
+
 /// Of `completions`.
 pub(super) const COMPLETIONS: &str = "\
 Examples:
@@ -215,7 +234,7 @@ again after 1, 2, 4 minutes and so on. Stopped by SIGTERM it gives back what it 
 mod tests {
     use super::*;
 
-    const ALL: [&str; 17] = [
+    const ALL: [&str; 18] = [
         TOP,
         S3,
         REST,
@@ -227,6 +246,7 @@ mod tests {
         STATUS,
         VERIFY,
         DOCTOR,
+        NOTIFY,
         COMPLETIONS,
         WATCHLIST,
         WATCHLIST_ADD,

@@ -28,9 +28,9 @@ mod verify;
 
 pub use args::{
     AdjustArgs, ApiArgs, Args, BarsArgs, Command, CompletionsArgs, ExportArgs, FileArgs, GlobalArgs, HealthArgs,
-    HybridArgs, IfRunning, IngestArgs, MetricsArgs, NightlyArgs, RestArgs, SelectionArgs, SourceArgs, SplitsArgs,
-    StatusArgs, VerifyArgs, WaitUntil, WatchlistAddArgs, WatchlistArgs, WatchlistCommand, WatchlistQueueArgs,
-    WatchlistRemoveArgs, WatchlistRetryArgs, WatchlistRunArgs,
+    HybridArgs, IfRunning, IngestArgs, MetricsArgs, NightlyArgs, NotifyArgs, RestArgs, SelectionArgs, SourceArgs,
+    SplitsArgs, StatusArgs, VerifyArgs, WaitUntil, WatchlistAddArgs, WatchlistArgs, WatchlistCommand,
+    WatchlistQueueArgs, WatchlistRemoveArgs, WatchlistRetryArgs, WatchlistRunArgs,
 };
 pub use commands::backfill;
 pub use dates::{DateError, DateRule};

@@ -25,7 +25,6 @@ mod share;
 pub mod source;
 mod splits;
 mod wanted;
-mod words;
 mod write;
 
 pub use crate::model::Outcome;

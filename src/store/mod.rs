@@ -28,7 +28,7 @@ use jiff::civil::Date;
 pub use announced::AnnouncedSessions;
 pub use any::{AnyClaims, AnyNotes, AnyQueueWatch, AnyStore};
 pub use chain::{ChainImported, ChainRow, ChainSource, ChainState, OptionChains};
-pub use claimant::name as claimant_name;
+pub use claimant::{host_name, name as claimant_name};
 pub use error::StoreError;
 pub use facts::{Facts, Schema};
 pub use outbox::{

@@ -2,6 +2,7 @@
 
 mod health;
 mod nightly;
+mod notify;
 mod watchlist;
 
 use std::path::PathBuf;
@@ -14,6 +15,7 @@ use jiff::civil::Date;
 
 pub use self::health::{HealthArgs, MetricsArgs};
 pub use self::nightly::{IfRunning, NightlyArgs, WaitUntil};
+pub use self::notify::NotifyArgs;
 pub use self::watchlist::{
     WatchlistAddArgs, WatchlistArgs, WatchlistCommand, WatchlistQueueArgs, WatchlistRemoveArgs, WatchlistRetryArgs,
     WatchlistRunArgs,
@@ -110,6 +112,9 @@ pub enum Command {
     /// Keep the list of symbols that are loaded when none is named.
     #[command(after_help = help::WATCHLIST)]
     Watchlist(WatchlistArgs),
+    /// Say who is told when something fails, by webhook, e-mail or Telegram, and what waits to be sent; try it out.
+    #[command(after_help = help::NOTIFY)]
+    Notify(NotifyArgs),
     /// Print a script that teaches your shell to complete flags.
     #[command(after_help = help::COMPLETIONS)]
     Completions(CompletionsArgs),

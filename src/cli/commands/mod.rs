@@ -10,6 +10,7 @@ mod hybrid;
 mod loading;
 mod metrics;
 mod nightly;
+mod notify;
 mod rest;
 mod restatements;
 mod s3;
@@ -112,6 +113,10 @@ async fn execute(args: &Args, settings: Settings, run: RunId) -> Result<Exit, Cl
         Command::Doctor => doctor::run(&context).await,
         Command::Status(status) => status::run(status, &context).await,
         Command::Watchlist(watchlist) => watchlist::run(&watchlist.command, &context).await,
+        Command::Notify(notify) => {
+            let signals = Signals::listen(warn)?;
+            signals.run(notify::run(notify, &context, &signals)).await.unwrap_or_else(Ok)
+        }
         Command::Completions(completions) => {
             print_completions(&mut io::stdout().lock(), completions.shell)?;
             Ok(Exit::Done)
