@@ -142,7 +142,17 @@ Examples:
   backfill status                         everything
   backfill status --symbol=AAPL --json    one symbol, for a program
   backfill status --restatements          what the vendor replaced, and when
-  backfill status --restatements --from=2024-07-01 --to=2024-07-31 --json";
+  backfill status --restatements --from=2024-07-01 --to=2024-07-31 --json
+  backfill status --health                whether the table is kept filled
+  backfill status --health --quiet        only what is wrong, for monitoring
+
+--health reads no bars, writes nothing, and ends with 0 when all goes on, with 3 when anything is STALE, and with 1 when the \
+database cannot be read. STALE is: a session that no nightly run has found complete two hours after its file was due (13:00 New \
+York of the next day), or none that ended with 0 for --max-age; one of the latest 10 sessions missing for a symbol on the \
+watchlist, or, with an empty watchlist, of a market that is loaded whole; a request that waits for more than 15 minutes while \
+nobody works on any; a message to you that could not be sent for an hour; less than 500 MB free on a disk. Requests and messages \
+that were given up, a run that failed, was killed or left gaps, and less than 5 GB free are warnings. Where nightly has never run, \
+only the other checks count.";
 
 /// Of `verify`.
 pub(super) const VERIFY: &str = "\

@@ -29,8 +29,7 @@ use jiff::civil::Date;
 pub use announced::AnnouncedSessions;
 pub use any::{AnyClaims, AnyNotes, AnyQueueWatch, AnyStore};
 pub use chain::{ChainImported, ChainRow, ChainSource, ChainState, OptionChains, StoredChain};
-pub use claimant::host_name;
-pub use claimant::name as claimant_name;
+pub use claimant::{host_name, name as claimant_name};
 pub use error::StoreError;
 pub use facts::{Facts, Schema};
 pub use outage::Outage;
@@ -175,6 +174,9 @@ pub trait Noting {
 
     /// The notes of everyone who uses this database.
     fn notes(&self) -> impl Future<Output = Result<Self::Notes, StoreError>> + Send;
+
+    /// A text as it is now, for whoever only looks: makes and changes nothing, and needs no right to.
+    fn look_at_note(&mut self, name: &str) -> impl Future<Output = Result<Option<String>, StoreError>> + Send;
 }
 
 /// Reads bars and what there is of them.
@@ -243,8 +245,6 @@ pub trait Audit: Send {
 
 /// The symbols that are kept filled.
 pub trait Watchlist: Send {
-    /// All entries, by symbol. What another program has put there and is no symbol is left out: its request in the queue
-    /// says so.
     /// All entries, by symbol. Other programs write the list, too: what is no symbol is left out.
     fn watchlist(&mut self) -> impl Future<Output = Result<Vec<WatchlistEntry>, StoreError>> + Send;
 

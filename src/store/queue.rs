@@ -255,7 +255,7 @@ pub struct QueueDepth {
     pub abandoned: u64,
     /// Requests that ended as dead.
     pub dead: u64,
-    /// When the oldest one that could be claimed now was made.
+    /// Since when the one that could be claimed for longest waits: since it was made, or its pause ended.
     pub oldest_pending: Option<Timestamp>,
 }
 

@@ -42,12 +42,12 @@ trait Bench: Sized + Send + Sync + 'static {
         + Audit
         + Claiming
         + Noting
+        + Outbox
         + Queue
         + QueueWatching
         + Splits
         + Watchlist
         + OptionChains
-        + Outbox
         + Runs
         + AnnouncedSessions
         + 'static;
@@ -131,6 +131,16 @@ macro_rules! conformance {
                 a_note_is_what_was_made_of_it_last
                 changes_at_once_lose_nothing
                 who_changes_a_note_does_not_wait_for_who_writes_bars;
+            outbox:
+                a_change_is_told_once
+                a_change_of_another_condition_is_not_told
+                who_tells_at_once_tells_once
+                messages_of_a_channel_go_in_order
+                a_message_waits_for_its_pause
+                a_message_of_a_dead_sender_comes_back_and_may_have_arrived
+                a_late_sender_changes_nothing
+                senders_at_once_claim_each_message_once
+                the_outbox_tells_what_waits_and_what_ended;
             queue:
                 requests_are_claimed_by_priority_and_age
                 equal_requests_are_queued_once
@@ -154,16 +164,6 @@ macro_rules! conformance {
                 what_is_added_between_two_waits_is_not_missed
                 a_watch_wakes_when_requests_wait_again
                 a_watch_that_hears_nothing_waits_so_long;
-            outbox:
-                a_change_is_told_once
-                a_change_of_another_condition_is_not_told
-                who_tells_at_once_tells_once
-                messages_of_a_channel_go_in_order
-                a_message_waits_for_its_pause
-                a_message_of_a_dead_sender_comes_back_and_may_have_arrived
-                a_late_sender_changes_nothing
-                senders_at_once_claim_each_message_once
-                the_outbox_tells_what_waits_and_what_ended;
             rest:
                 days_of_a_symbol_are_stored_with_their_ledger
                 what_is_fetched_replaces_what_was_fetched

@@ -398,6 +398,9 @@ pub async fn depth_counts_what_waits(bench: &impl Bench) {
     let depth = queue.queue_depth().await.unwrap();
     assert_eq!((depth.pending, depth.processing, depth.abandoned, depth.dead), (3, 1, 1, 1));
     assert_eq!(depth.oldest_pending.unwrap().as_millisecond(), 7000, "E is somebody's");
+    bench.execute("UPDATE historical_ingestion_queue SET not_before = 9000 WHERE symbol = 'F'").await;
+    let since = queue.queue_depth().await.unwrap().oldest_pending;
+    assert_eq!(since.unwrap().as_millisecond(), 9000, "it could not be claimed before");
 }
 
 pub async fn failed_requests_are_queued_again(bench: &impl Bench) {

@@ -1,6 +1,7 @@
 //! What can be typed. Nothing is computed here: see [`super::Request`] for what it means.
 
 mod chain;
+mod health;
 mod nightly;
 mod notify;
 mod watchlist;
@@ -14,6 +15,7 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 
 pub use self::chain::{ChainArgs, ChainCommand, ChainImportArgs, ChainShowArgs, ChainTakeArgs};
+pub use self::health::{HealthArgs, MetricsArgs};
 pub use self::nightly::{IfRunning, NightlyArgs, WaitUntil};
 pub use self::notify::NotifyArgs;
 pub use self::watchlist::{
@@ -21,7 +23,7 @@ pub use self::watchlist::{
     WatchlistRunArgs,
 };
 use super::dates::parse_date;
-use super::help;
+use super::{LogFormat, help};
 use crate::config::{Flags, Secret};
 use crate::export::Format;
 use crate::model::{Dataset, Market, Timeframe};
@@ -51,6 +53,9 @@ pub struct GlobalArgs {
     /// Say nothing but errors and what is missing.
     #[arg(long, global = true)]
     pub quiet: bool,
+    /// Write a log on stderr in place of progress: lines for people with names and values, or a JSON object per line.
+    #[arg(long, global = true, value_name = "human|json", hide_possible_values = true)]
+    pub log: Option<LogFormat>,
     /// Print every setting, its value and where it came from, and do nothing else. Secrets are not shown.
     #[arg(long, global = true)]
     pub show_settings: bool,
@@ -384,6 +389,9 @@ pub struct StatusArgs {
     /// Only those up to and with this trading date.
     #[arg(long, value_name = "DATE", value_parser = parse_date, requires = "restatements")]
     pub to: Option<Date>,
+    /// Whether it is kept filled.
+    #[command(flatten)]
+    pub health: HealthArgs,
 }
 
 /// Flags of `verify`.

@@ -7,8 +7,10 @@ mod chores;
 mod doctor;
 mod export;
 mod export_chain;
+mod health;
 mod hybrid;
 mod loading;
+mod metrics;
 mod nightly;
 mod notify;
 mod rest;
@@ -23,10 +25,15 @@ mod watchlist;
 use std::io::{self, IsTerminal};
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::{ArgMatches, CommandFactory, FromArgMatches};
+use jiff::Timestamp;
 
 pub(super) use self::verify::Look;
-use super::{Args, CliError, Command, Exit, Request, Selection, Signals, finish, print_completions, print_settings};
+use super::log::stderr;
+use super::{
+    Args, CliError, Command, Exit, Log, Request, RunId, Selection, Signals, end_of, finish, print_completions,
+    print_settings,
+};
 use crate::config::{DatabaseUrl, Inputs, Origin, PostgresUrl, Settings};
 use crate::ingest::Clock;
 use crate::model::heed_announced;
@@ -36,8 +43,9 @@ use crate::store::{AdjustError, AnnouncedSessions, AnyStore, StoreError, Watchli
 
 /// The whole of `backfill`: reads the command line, does what it says, and says how it ended.
 pub fn backfill() -> ExitCode {
-    let args = match Args::try_parse() {
-        Ok(args) => args,
+    let parsed = Args::command().try_get_matches().and_then(|typed| Ok((Args::from_arg_matches(&typed)?, typed)));
+    let (args, typed) = match parsed {
+        Ok(parsed) => parsed,
         Err(error) => {
             // Help and version go to stdout and are no failure; the rest is wrong usage.
             let _ = error.print();
@@ -48,19 +56,33 @@ pub fn backfill() -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return finish(Err(CliError::failed(error)), &mut io::stderr()),
     };
-    let result = runtime.block_on(execute(&args));
+    let settings = settings(&args);
+    let now = settings.as_ref().map_or_else(|_| Timestamp::now(), |settings| settings.now.value);
+    let run = RunId::new(now);
+    if let Some(format) = args.global.log {
+        Log::start(format, args.global.quiet, command_name(&typed), run.clone());
+    }
+    let result = settings.and_then(|settings| runtime.block_on(execute(&args, settings, run)));
     // Threads that still decode, after a second Ctrl-C, are not waited for.
     runtime.shutdown_background();
-    finish(result, &mut io::stderr())
+    let Some(log) = Log::current() else { return finish(result, &mut io::stderr()) };
+    let (exit, error) = end_of(result);
+    log.end(exit, error.as_ref());
+    exit.into()
 }
 
-async fn execute(args: &Args) -> Result<Exit, CliError> {
-    let settings = settings(args)?;
+/// The command that was typed: `s3`, `watchlist run`.
+fn command_name(typed: &ArgMatches) -> String {
+    let below = std::iter::successors(typed.subcommand(), |(_, typed)| typed.subcommand());
+    below.map(|(name, _)| name).collect::<Vec<_>>().join(" ")
+}
+
+async fn execute(args: &Args, settings: Settings, run: RunId) -> Result<Exit, CliError> {
     let Some(command) = args.command.as_ref().filter(|_| !args.global.show_settings) else {
         print_settings(&mut io::stdout().lock(), &settings, args.global.json)?;
         return Ok(Exit::Done);
     };
-    let context = Context { settings, json: args.global.json, quiet: args.global.quiet };
+    let context = Context { settings, run, json: args.global.json, quiet: args.global.quiet };
     match command {
         Command::S3(ingest) => {
             let signals = Signals::listen(warn)?;
@@ -110,8 +132,11 @@ async fn execute(args: &Args) -> Result<Exit, CliError> {
 }
 
 /// What every command has.
+#[derive(Clone)]
 struct Context {
     settings: Settings,
+    /// The name of this run, in its log and its record.
+    run: RunId,
     json: bool,
     quiet: bool,
 }
@@ -235,5 +260,5 @@ fn adjust_error(error: AdjustError) -> CliError {
 fn warn(line: &str) {
     use io::Write;
     // Nobody is left to be told that telling failed.
-    let _ = writeln!(io::stderr(), "{line}");
+    let _ = writeln!(stderr(), "{line}");
 }

@@ -9,11 +9,11 @@ use serde_json::{Value, json};
 use super::chores::NightlyChores;
 use super::loading::Loader;
 use super::telling::Telling;
-use super::{Context, store_error, warn};
-use crate::cli::run_id::RunId;
+use super::{Context, metrics, store_error, warn};
+use crate::cli::metrics::Metrics;
 use crate::cli::{
-    Body, CliError, Exit, IfRunning, NightlyArgs, RequestError, STARTER_SET, Signals, named_timeframes, print_json,
-    reporter,
+    Body, CliError, Exit, IfRunning, Log, NightlyArgs, RequestError, RunId, STARTER_SET, Signals, named_timeframes,
+    print_json, reporter,
 };
 use crate::ingest::Clock;
 use crate::ingest::nightly::{Ending, Lock, NIGHTLY, Nightly, NightlyOptions, NightlyReport, take_lock};
@@ -27,9 +27,10 @@ const LOCK_PATIENCE: Duration = Duration::from_secs(20);
 /// Keeps the table filled.
 pub(super) async fn run(args: &NightlyArgs, context: &Context, signals: &Signals) -> Result<Exit, CliError> {
     let clock = context.clock();
-    let run_id = RunId::new(clock.now());
-    let options = options(args, &run_id, context)?;
+    let run_id = &context.run;
+    let options = options(args, run_id, context)?;
     let telling = Telling::new(context, &clock)?;
+    let metrics = metrics::start(&args.metrics, &clock, context).await?;
     let mut store = match context.store().await {
         Ok(store) => store,
         Err(error) => {
@@ -50,7 +51,7 @@ pub(super) async fn run(args: &NightlyArgs, context: &Context, signals: &Signals
         lock = take_lock(notes, run_id.as_str(), patience, waiting) => lock.map_err(store_error)?,
     };
     let Some(lock) = lock else { return already_running(args.if_running, context) };
-    let ended = night(options, &clock, &lock, &telling, &mut store, context, signals).await;
+    let ended = night(options, &clock, &lock, &telling, &mut store, &metrics, context, signals).await;
     lock.release().await;
     let closed = store.close().await.map_err(store_error);
     let exit = ended?;
@@ -63,10 +64,12 @@ async fn night(
     lock: &Lock,
     telling: &Telling<'_>,
     store: &mut AnyStore,
+    metrics: &Metrics,
     context: &Context,
     signals: &Signals,
 ) -> Result<Exit, CliError> {
     let reporter = reporter(context.quiet, context.json, Context::has_terminal(), context.settings.color.value);
+    let reporter = metrics.reporter(reporter);
     let stop = signals.stop().child_token();
     let (mut loads, mut chores) = (
         Loader::new(context, Arc::clone(&reporter), stop.clone()),
@@ -178,6 +181,9 @@ fn print(report: &NightlyReport, exit: Exit, effective: &Value, context: &Contex
         for line in problem.details {
             warn(&crate::cli::format::printable(&line));
         }
+    }
+    if let Some(log) = Log::current() {
+        log.note(&report.summary());
     }
     let out = &mut io::stdout().lock();
     if context.json {

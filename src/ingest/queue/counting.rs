@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use jiff::civil::Date;
 
+use crate::ingest::rest::SymbolDayReport;
 use crate::ingest::{DayReport, Reporter};
 use crate::model::{Dataset, Outcome};
 
@@ -45,6 +46,10 @@ impl Reporter for Counting {
             self.done.lock().unwrap_or_else(PoisonError::into_inner).insert((day.dataset, day.date));
         }
         self.inner.day_done(day);
+    }
+
+    fn symbol_day_done(&self, day: &SymbolDayReport) {
+        self.inner.symbol_day_done(day);
     }
 
     fn requests(&self, done: u64, of: u64, left: Duration) {

@@ -55,12 +55,12 @@ macro_rules! on {
 }
 
 mod queue;
+mod runs;
 
 pub use self::queue::AnyQueueWatch;
 mod announced;
 mod chain;
 mod outbox;
-mod runs;
 
 impl AnyStore {
     /// Another connection to the same database.
@@ -296,6 +296,10 @@ impl Noting for AnyStore {
             Self::Sqlite(store) => AnyNotes::Sqlite(Box::new(store.notes().await?)),
             Self::Postgres(store) => AnyNotes::Postgres(Box::new(store.notes().await?)),
         })
+    }
+
+    async fn look_at_note(&mut self, name: &str) -> Result<Option<String>, StoreError> {
+        on!(self, store => store.look_at_note(name))
     }
 }
 

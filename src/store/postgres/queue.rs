@@ -181,7 +181,7 @@ const DEPTH: &str = concat!(
          (SELECT count(*) FROM historical_ingestion_queue
           WHERE status = 'processing' AND (lease_until IS NULL OR lease_until < clock.now)),
          (SELECT count(*) FROM historical_ingestion_queue WHERE status = 'failed' AND outcome = 'dead'),
-         (SELECT min(q.requested_at) FROM historical_ingestion_queue q
+         (SELECT min(greatest(q.requested_at, q.not_before)) FROM historical_ingestion_queue q
           WHERE q.status = 'pending' AND (q.not_before IS NULL OR q.not_before <= clock.now)
             AND NOT EXISTS (SELECT 1 FROM historical_ingestion_queue held
                             WHERE held.symbol = q.symbol AND held.status = 'processing'))

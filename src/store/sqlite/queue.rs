@@ -111,7 +111,7 @@ SELECT (SELECT count(*) FROM historical_ingestion_queue WHERE status = 'pending'
     (SELECT count(*) FROM historical_ingestion_queue
      WHERE status = 'processing' AND (lease_until IS NULL OR lease_until NOT BETWEEN ?1 AND ?2)),
     (SELECT count(*) FROM historical_ingestion_queue WHERE status = 'failed' AND outcome = 'dead'),
-    (SELECT min(q.requested_at) FROM historical_ingestion_queue q
+    (SELECT min(max(q.requested_at, coalesce(q.not_before, 0))) FROM historical_ingestion_queue q
      WHERE q.status = 'pending' AND (q.not_before IS NULL OR q.not_before <= ?1)
        AND NOT EXISTS (SELECT 1 FROM historical_ingestion_queue held
                        WHERE held.symbol = q.symbol AND held.status = 'processing'))";

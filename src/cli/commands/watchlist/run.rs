@@ -8,11 +8,14 @@ use tokio_util::sync::CancellationToken;
 
 use super::super::api::rate;
 use super::super::loading::Loader;
+use super::super::metrics;
 use super::super::s3::open_source;
 use super::super::telling::Telling;
 use super::{Context, warn};
+use crate::cli::log::stderr;
+use crate::cli::metrics::Metrics;
 use crate::cli::served::{ServedRow, event_json, outcomes, outcomes_line, served_exit};
-use crate::cli::{Body, CliError, Exit, Signals, WatchlistRunArgs, print_json, reporter};
+use crate::cli::{Body, CliError, Exit, Log, Signals, WatchlistRunArgs, print_json, reporter};
 use crate::config::{Settings, Sourced};
 use crate::ingest::queue::{Event, Pace, Processor, Workplace};
 use crate::ingest::{Loads, Reporter};
@@ -31,10 +34,12 @@ pub(super) async fn run(args: &WatchlistRunArgs, context: &Context, signals: &Si
     let pace = Pace::new(settings.lease.value, args.interval);
     let lease = Sourced::new(pace.day_lease(), settings.lease.origin.clone());
     let settings = Settings { lease, ..settings.clone() };
-    let context = &Context { settings, json: context.json, quiet: context.quiet };
+    let context = &Context { settings, ..context.clone() };
     let clock = context.clock();
     let telling = Telling::new(context, &clock)?;
-    let desk = Desk { context, once: args.once, served: Mutex::default(), has_served: tokio::sync::Notify::new() };
+    let metrics = metrics::start(&args.metrics, &clock, context).await?;
+    let desk =
+        Desk { context, metrics, once: args.once, served: Mutex::default(), has_served: tokio::sync::Notify::new() };
     let stop = signals.stop().clone();
     let processor = Processor::new(&desk, claimant_name(), pace, clock.clone(), args.once, stop);
     let ended = {
@@ -80,6 +85,7 @@ fn print(served: &[ServedRow], exit: Exit, context: &Context) -> io::Result<()> 
 /// Where the processor works.
 struct Desk<'a> {
     context: &'a Context,
+    metrics: Metrics,
     once: bool,
     /// What was served by one that runs only once.
     served: Mutex<Vec<ServedRow>>,
@@ -98,7 +104,8 @@ impl Workplace for Desk<'_> {
         let settings = &self.context.settings;
         // Bars that begin anew with every request would be nothing to look at.
         let has_terminal = self.once && Context::has_terminal();
-        reporter(self.context.quiet, self.context.json, has_terminal, settings.color.value)
+        let reporter = reporter(self.context.quiet, self.context.json, has_terminal, settings.color.value);
+        self.metrics.reporter(reporter)
     }
 
     fn loads(&self, reporter: Arc<dyn Reporter>, stop: CancellationToken) -> impl Loads {
@@ -108,10 +115,10 @@ impl Workplace for Desk<'_> {
     async fn hear(&self, event: Event) {
         // Whoever listened has gone away; the work goes on.
         let _ = self.tell(&event);
-        if let Event::Served(_) = event {
-            self.has_served.notify_one();
-        }
-        if let (true, Event::Served(report)) = (self.once, &event) {
+        let Event::Served(report) = &event else { return };
+        self.has_served.notify_one();
+        report.requests.iter().for_each(|request| self.metrics.served(request));
+        if self.once {
             let rows = report.requests.iter().map(ServedRow::of);
             self.served.lock().unwrap_or_else(PoisonError::into_inner).extend(rows);
         }
@@ -124,17 +131,28 @@ impl Desk<'_> {
             warn(&crate::cli::format::printable(message));
         }
         if self.context.json {
+            log_served(event);
             // One that runs only once prints one object in the end.
             return if self.once { Ok(()) } else { writeln!(io::stdout().lock(), "{}", event_json(event)) };
+        }
+        if log_served(event) {
+            return Ok(());
         }
         let Event::Served(report) = event else { return Ok(()) };
         for row in report.requests.iter().map(ServedRow::of) {
             if !self.context.quiet {
                 writeln!(io::stdout().lock(), "{}", row.line())?;
             } else if !row.is_loaded() {
-                writeln!(io::stderr().lock(), "{}", row.line())?;
+                writeln!(stderr(), "{}", row.line())?;
             }
         }
         Ok(())
     }
+}
+
+/// Says in the log what became of requests, if there is a log.
+fn log_served(event: &Event) -> bool {
+    let (Some(log), Event::Served(report)) = (Log::current(), event) else { return Log::current().is_some() };
+    report.requests.iter().map(ServedRow::of).for_each(|row| log.request(&row));
+    true
 }
