@@ -129,6 +129,7 @@ macro_rules! conformance {
                 a_reader_never_sees_half_a_day;
             notes:
                 a_note_is_what_was_made_of_it_last
+                who_only_looks_at_a_note_changes_nothing
                 changes_at_once_lose_nothing
                 who_changes_a_note_does_not_wait_for_who_writes_bars;
             outbox:

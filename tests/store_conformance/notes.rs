@@ -24,6 +24,18 @@ pub async fn a_note_is_what_was_made_of_it_last(bench: &impl Bench) {
     assert_eq!(again.change_note("quota", put("1")).await.unwrap(), None);
 }
 
+pub async fn who_only_looks_at_a_note_changes_nothing(bench: &impl Bench) {
+    let mut store = bench.open().await;
+    assert_eq!(store.look_at_note("quota").await.unwrap(), None);
+    let mut notes = store.notes().await.unwrap();
+    assert_eq!(store.look_at_note("quota").await.unwrap(), None);
+    notes.change_note("quota", |_| (Some("3 left".to_owned()), ())).await.unwrap();
+    assert_eq!(store.look_at_note("quota").await.unwrap().as_deref(), Some("3 left"));
+    assert_eq!(store.look_at_note("other").await.unwrap(), None);
+    let before = notes.change_note("quota", |text| (None, text.map(str::to_owned))).await.unwrap();
+    assert_eq!(before.as_deref(), Some("3 left"), "it is as it was");
+}
+
 /// From no note at all, so that they meet at the first text, too.
 pub async fn changes_at_once_lose_nothing(bench: &impl Bench) {
     const WRITERS: u32 = 8;
