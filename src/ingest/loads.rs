@@ -38,6 +38,7 @@ pub struct RestWish {
 pub trait Loads: Send {
     /// Loads from files, every file once for all requests that follow one another; the requests must not share days of a
     /// dataset. With nothing to ask for, nothing is listed.
+    #[expect(clippy::wrong_self_convention, reason = "it says where the bars come from")]
     fn from_files(&mut self, requests: Vec<Request>) -> impl Future<Output = Ended<RunReport>> + Send;
 
     /// Loads by requests what nothing covers yet.
