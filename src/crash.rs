@@ -1,4 +1,4 @@
-//! Places where a test can kill the process: `crash_point!("…")` stands in the load path at every moment where a kill could
+//! Places where a test can kill the process: `crash_point!("…")` stands at every moment where a kill could
 //! leave something half done. Without the feature `sandbox` it is nothing.
 
 /// A place where the process dies when `BARKEEP_CRASH_AT` names it.
@@ -27,7 +27,7 @@ mod points {
     use rustix::process::{Signal, getpid, kill_process};
 
     /// All places, in the order of a run.
-    pub const POINTS: [&str; 26] = [
+    pub const POINTS: [&str; 30] = [
         "migration-begun",
         "migrations-run",
         "migrated",
@@ -54,6 +54,10 @@ mod points {
         "rate-recorded",
         "rest-day-written",
         "rest-committed",
+        "notify-told",
+        "notify-claimed",
+        "notify-answered",
+        "notify-ended",
     ];
 
     /// Whether a name is one of [`POINTS`].

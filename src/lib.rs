@@ -16,6 +16,7 @@ pub mod history;
 pub mod ingest;
 pub mod model;
 pub mod net;
+pub mod notify;
 #[cfg(feature = "sandbox")]
 pub mod sandbox;
 pub mod store;

@@ -343,6 +343,42 @@ fn status_and_bars_say_what_is_stored() {
     );
 }
 
+/// Other programs write both tables by SQL.
+#[test]
+fn the_queue_is_shown_and_dead_requests_are_queued_again() {
+    let place = week();
+    let looked = place.type_line("watchlist queue").ended(0);
+    assert_eq!(looked.out, "no requests to show; in the queue: 0 waiting, 0 being processed, 0 dead\n");
+    assert!(!place.database().exists(), "looking makes nothing");
+    place.type_line("watchlist add AAPL SPX --days-to-backfill=30").ended(0);
+    query_file(&place.database(), "INSERT INTO watchlist (symbol, active) VALUES ('OFF', 0), ('odd one', 1)");
+    let listed = place.type_line("watchlist list").ended(0).out;
+    assert!(listed.lines().any(|line| line.starts_with("OFF ") && line.contains(" no ")), "{listed}");
+    assert!(!listed.contains("odd one"), "{listed}");
+    let planned = place.type_line("s3 --source=BUCKET --days=1 --dry-run --json").ended(0).json();
+    assert_eq!(planned["settings"]["selections"][0]["symbols"], serde_json::json!(["AAPL"]), "{planned}");
+    let dead =
+        "UPDATE historical_ingestion_queue SET status = 'failed', outcome = 'dead', error_message = 'tried 5 times',
+                completed_at = 1790866800000, retry_count = 5 WHERE symbol <> 'AAPL'";
+    query_file(&place.database(), dead);
+    let shown = place.type_line("watchlist queue").ended(0).out;
+    let lines: Vec<_> = shown.lines().collect();
+    assert_eq!(lines.len(), 5, "{shown}");
+    assert!(lines[1].contains("AAPL") && lines[1].contains("pending") && lines[1].contains(" 30 "), "{shown}");
+    assert!(lines[2].contains("odd one") && lines[2].ends_with("5  tried 5 times"), "{shown}");
+    assert!(lines[4].starts_with("in the queue: 1 waiting, 0 being processed, 2 dead; the oldest"), "{shown}");
+    let of = |flags: &str| place.type_line(&format!("watchlist queue --json {flags}")).ended(0).json();
+    let spx = of("--symbol=SPX");
+    assert_eq!((&spx["rows"][0]["symbol"], &spx["totals"]["dead"]), (&"I:SPX".into(), &2.into()));
+    assert_eq!(of("--limit=1")["rows"].as_array().unwrap().len(), 1);
+    let id = &spx["rows"][0]["id"];
+    let again = place.type_line(&format!("watchlist retry {id} 999")).ended(3).out;
+    assert_eq!(again, "1 request queued again; 1 not: not there, not failed, or equal to one that is open\n");
+    assert_eq!(place.type_line("watchlist retry --dead").ended(0).out, "1 request queued again\n");
+    let totals = &of("")["totals"];
+    assert_eq!((&totals["pending"], &totals["dead"]), (&3.into(), &0.into()));
+}
+
 #[test]
 fn every_command_has_one_shape_of_json() {
     let place = week();
@@ -356,6 +392,8 @@ fn every_command_has_one_shape_of_json() {
         ("watchlist list --json", "watchlist", "rows"),
         ("watchlist add A --json", "watchlist", "rows"),
         ("watchlist remove B --json", "watchlist", "rows"),
+        ("watchlist queue --json", "watchlist queue", "rows"),
+        ("watchlist retry --dead --json", "watchlist retry", "rows"),
     ] {
         let ran = place.type_line(line);
         let json = ran.json();

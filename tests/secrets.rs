@@ -107,6 +107,9 @@ fn no_command_repeats_a_secret() {
         (run, "MASSIVE_S3_SECRET_ACCESS_KEY", 1),
         (run, "MASSIVE_S3_ACCESS_KEY_ID", 1),
         ("s3 --days=2 --symbol=SPY --json", "MASSIVE_S3_SECRET_ACCESS_KEY", 1),
+        ("s3 --days=2 --symbol=SPY --log=json", "MASSIVE_S3_SECRET_ACCESS_KEY", 1),
+        ("rest --days=2 --symbol=SPY --log=human", "MASSIVE_API_KEY", 1),
+        ("status --log=json", "DATABASE_URL", 1),
         ("--show-settings", "MASSIVE_S3_SECRET_ACCESS_KEY", 0),
         ("--show-settings --json", "MASSIVE_S3_SECRET_ACCESS_KEY", 0),
         ("status --json", "MASSIVE_API_KEY", 0),
@@ -119,15 +122,40 @@ fn no_command_repeats_a_secret() {
         (run, "DATABASE_URL", 1),
         ("--show-settings", "DATABASE_URL", 0),
         ("--show-settings --json", "DATABASE_URL", 0),
+        ("--show-settings", "BARKEEP_WEBHOOK_URL", 0),
+        ("--show-settings --json", "BARKEEP_SMTP_URL", 0),
+        ("--show-settings", "BARKEEP_TELEGRAM_TOKEN", 0),
+        ("notify --test", "BARKEEP_WEBHOOK_URL", 1),
+        ("notify --test --json", "BARKEEP_WEBHOOK_SECRET", 1),
+        ("notify --test", "BARKEEP_SMTP_URL", 1),
+        ("notify --test --json", "BARKEEP_SMTP_URL", 1),
+        ("notify --test", "BARKEEP_TELEGRAM_TOKEN", 1),
+        ("notify --test --json", "BARKEEP_TELEGRAM_TOKEN", 1),
+        ("notify --json", "BARKEEP_TELEGRAM_TOKEN", 0),
     ] {
-        let value = if variable == "DATABASE_URL" {
-            format!("postgres://u:{SECRET}@127.0.0.1:9/d?password={SECRET}")
-        } else {
-            SECRET.to_owned()
+        let value = match variable {
+            "DATABASE_URL" => format!("postgres://u:{SECRET}@127.0.0.1:9/d?password={SECRET}"),
+            "BARKEEP_WEBHOOK_URL" => format!("http://u:{SECRET}@127.0.0.1:9/{SECRET}?{SECRET}"),
+            "BARKEEP_SMTP_URL" => format!("smtp+starttls://u:{SECRET}@127.0.0.1:9"),
+            "BARKEEP_TELEGRAM_TOKEN" => format!("1:{SECRET}"),
+            _ => SECRET.to_owned(),
+        };
+        // What else a channel needs.
+        let beside: &[(&str, &str)] = match variable {
+            "BARKEEP_WEBHOOK_SECRET" => &[("BARKEEP_WEBHOOK_URL", "http://127.0.0.1:9/")],
+            "BARKEEP_SMTP_URL" => &[("BARKEEP_EMAIL_FROM", "a@b.example"), ("BARKEEP_EMAIL_TO", "c@d.example")],
+            "BARKEEP_TELEGRAM_TOKEN" => {
+                &[("BARKEEP_TELEGRAM_CHAT", "1"), ("BARKEEP_TELEGRAM_URL", "http://127.0.0.1:9")]
+            }
+            _ => &[],
         };
         for level in ["", "trace"] {
             let mut command = place.customer(&vendor.url(), line);
-            let ran = ran(command.env(variable, &value).env("RUST_LOG", level).env("RUST_BACKTRACE", "1"));
+            let ran = ran(command
+                .envs(beside.iter().copied())
+                .env(variable, &value)
+                .env("RUST_LOG", level)
+                .env("RUST_BACKTRACE", "1"));
             assert!(!ran.out.contains(SECRET) && !ran.err.contains(SECRET), "{line} {variable}: {ran:?}");
             assert_eq!(ran.code, exit, "{line} {variable}: {ran:?}");
         }

@@ -39,7 +39,7 @@ CREATE UNIQUE INDEX historical_ingestion_queue_open
     ON historical_ingestion_queue (symbol, days_to_backfill, from_date, to_date, timeframes)
     WHERE status IN ('pending', 'processing');
 CREATE INDEX historical_ingestion_queue_claim
-    ON historical_ingestion_queue (priority DESC, requested_at) WHERE status IN ('pending', 'processing');
+    ON historical_ingestion_queue (priority DESC, requested_at, id) WHERE status IN ('pending', 'processing');
 
 CREATE VIEW watchlist_ingestion_queue AS SELECT * FROM historical_ingestion_queue;
 
@@ -55,13 +55,17 @@ BEGIN
             USING NEW.symbol, greatest(NEW.days_to_backfill, 1), NEW.priority;
     END IF;
     IF TG_OP = 'UPDATE' AND NEW.priority <> OLD.priority THEN
-        EXECUTE format('UPDATE %I.historical_ingestion_queue SET priority = $2 WHERE symbol = $1 AND status = ''pending''',
-                       TG_TABLE_SCHEMA)
+        EXECUTE format('UPDATE %I.historical_ingestion_queue
+                        SET priority = $2, updated_at = (extract(epoch FROM clock_timestamp()) * 1000)::bigint
+                        WHERE symbol = $1 AND status = ''pending''', TG_TABLE_SCHEMA)
             USING NEW.symbol, NEW.priority;
     END IF;
     RETURN NULL;
 END
 $$;
+
+-- Whoever could put it on a table of their own, in a schema of their own, would have its owner's rights there.
+REVOKE ALL ON FUNCTION barkeep_queue_watched() FROM PUBLIC;
 
 CREATE TRIGGER on_watchlist_insert AFTER INSERT OR UPDATE ON watchlist
     FOR EACH ROW EXECUTE FUNCTION barkeep_queue_watched();

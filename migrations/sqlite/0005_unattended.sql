@@ -49,7 +49,7 @@ CREATE UNIQUE INDEX historical_ingestion_queue_open
     ON historical_ingestion_queue (symbol, days_to_backfill, from_date, to_date, timeframes)
     WHERE status IN ('pending', 'processing');
 CREATE INDEX historical_ingestion_queue_claim
-    ON historical_ingestion_queue (priority DESC, requested_at) WHERE status IN ('pending', 'processing');
+    ON historical_ingestion_queue (priority DESC, requested_at, id) WHERE status IN ('pending', 'processing');
 
 CREATE VIEW watchlist_ingestion_queue AS SELECT * FROM historical_ingestion_queue;
 
@@ -81,7 +81,9 @@ END;
 
 CREATE TRIGGER on_watchlist_priority AFTER UPDATE OF priority ON watchlist WHEN NEW.priority <> OLD.priority
 BEGIN
-    UPDATE historical_ingestion_queue SET priority = NEW.priority WHERE symbol = NEW.symbol AND status = 'pending';
+    UPDATE historical_ingestion_queue
+    SET priority = NEW.priority, updated_at = CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)
+    WHERE symbol = NEW.symbol AND status = 'pending';
 END;
 
 -- One row per unattended run. `complete_to`: the last session up to which everything due was there when it ended.

@@ -2,10 +2,10 @@
 
 use std::ops::RangeInclusive;
 
+use jiff::Timestamp;
 use jiff::civil::Date;
-use jiff::{Timestamp, ToSpan};
 
-use crate::model::{Calendar, Dataset, last_finished_session, session_under_way};
+use crate::model::{Calendar, Dataset, days_until, last_finished_session, session_under_way};
 
 /// Calendar days loaded when neither `--days` nor `--from` is given.
 const DEFAULT_DAYS: u32 = 90;
@@ -115,10 +115,7 @@ impl DateRule {
         let finished = last_finished_session(dataset, now);
         let first = dataset.first_date();
         match self {
-            Self::Days(days) => {
-                let from = finished.saturating_sub((i64::from(days) - 1).min(MOST_DAYS).days());
-                Ok(from.max(first)..=finished)
-            }
+            Self::Days(days) => Ok(days_until(dataset, days, finished)),
             Self::From { from, to } => {
                 for (flag, date) in [("--from", Some(from)), ("--to", to)] {
                     if let Some(date) = date.filter(|date| *date > today) {
@@ -134,9 +131,6 @@ impl DateRule {
         }
     }
 }
-
-/// More days than any dataset has, and few enough for a span.
-const MOST_DAYS: i64 = 100_000;
 
 /// Reads a date as people and programs write it, and nothing that merely begins like one.
 pub(super) fn parse_date(text: &str) -> Result<Date, String> {

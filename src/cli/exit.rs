@@ -73,6 +73,30 @@ impl CliError {
         printable(&self.error.to_string())
     }
 
+    /// Why, with what caused it, in a line.
+    pub fn in_a_line(&self) -> String {
+        self.causes("; ")
+    }
+
+    /// What to do about it.
+    pub fn hint(&self) -> Option<&str> {
+        self.hint.as_deref()
+    }
+
+    fn causes(&self, between: &str) -> String {
+        let mut said = printable(&self.error.to_string());
+        let mut text = said.clone();
+        for cause in self.error.chain().skip(1) {
+            let cause = printable(&cause.to_string());
+            // Errors of many libraries repeat their cause in their own text.
+            if !said.ends_with(&cause) {
+                text.push_str(&format!("{between}caused by: {cause}"));
+            }
+            said = cause;
+        }
+        text
+    }
+
     /// Whether an error of this kind is behind it.
     pub fn is_of<E: std::error::Error + Send + Sync + 'static>(&self) -> bool {
         self.error.is::<E>()
@@ -90,16 +114,7 @@ impl CliError {
 impl fmt::Display for CliError {
     /// `error: …`, then a `caused by:` line for each cause, then a `hint:` line.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut said = printable(&self.error.to_string());
-        write!(f, "error: {said}")?;
-        for cause in self.error.chain().skip(1) {
-            let cause = printable(&cause.to_string());
-            // Errors of many libraries repeat their cause in their own text.
-            if !said.ends_with(&cause) {
-                write!(f, "\ncaused by: {cause}")?;
-            }
-            said = cause;
-        }
+        write!(f, "error: {}", self.causes("\n"))?;
         if let Some(hint) = &self.hint {
             write!(f, "\nhint: {hint}")?;
         }
@@ -131,17 +146,23 @@ impl From<RequestError> for CliError {
     }
 }
 
+/// How a command ended, and the error to tell, if there is one: a reader of our output that went away is none.
+pub fn end_of(result: Result<Exit, CliError>) -> (Exit, Option<CliError>) {
+    match result {
+        Ok(exit) => (exit, None),
+        Err(error) if error.is_broken_pipe() => (Exit::Done, None),
+        Err(error) => (error.exit(), Some(error)),
+    }
+}
+
 /// The exit code of a command; what went wrong is told on `stderr`.
 pub fn finish(result: Result<Exit, CliError>, stderr: &mut impl Write) -> ExitCode {
-    match result {
-        Ok(exit) => exit.into(),
-        Err(error) if error.is_broken_pipe() => Exit::Done.into(),
-        Err(error) => {
-            // Nobody is left to be told that telling failed.
-            let _ = write!(stderr, "{error}");
-            error.exit().into()
-        }
+    let (exit, error) = end_of(result);
+    if let Some(error) = error {
+        // Nobody is left to be told that telling failed.
+        let _ = write!(stderr, "{error}");
     }
+    exit.into()
 }
 
 #[cfg(test)]

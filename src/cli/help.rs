@@ -126,7 +126,17 @@ Examples:
   backfill status                         everything
   backfill status --symbol=AAPL --json    one symbol, for a program
   backfill status --restatements          what the vendor replaced, and when
-  backfill status --restatements --from=2024-07-01 --to=2024-07-31 --json";
+  backfill status --restatements --from=2024-07-01 --to=2024-07-31 --json
+  backfill status --health                whether the table is kept filled
+  backfill status --health --quiet        only what is wrong, for monitoring
+
+--health reads no bars, writes nothing, and ends with 0 when all goes on, with 3 when anything is STALE, and with 1 when the \
+database cannot be read. STALE is: a session that no nightly run has found complete two hours after its file was due (13:00 New \
+York of the next day), or none that ended with 0 for --max-age; one of the latest 10 sessions missing for a symbol on the \
+watchlist, or, with an empty watchlist, of a market that is loaded whole; a request that waits for more than 15 minutes while \
+nobody works on any; a message to you that could not be sent for an hour; less than 500 MB free on a disk. Requests and messages \
+that were given up, a run that failed, was killed or left gaps, and less than 5 GB free are warnings. Where nightly has never run, \
+only the other checks count.";
 
 /// Of `verify`.
 pub(super) const VERIFY: &str = "\
@@ -150,6 +160,25 @@ Ends with 0 if everything that is set up works, with 3 if something does not. \"
 files nor the REST API can be used. No database is made or changed. Some tens of small requests are made, of the REST API at most \
 12, and at 5 a minute at most 5.";
 
+/// Of `notify`.
+pub(super) const NOTIFY: &str = "\
+Examples:
+  backfill notify                         channels, and what waits or failed
+  backfill notify --test                  does it reach you?
+  backfill notify --send --json           send what waits now
+
+Channels are set up in the environment or .env, any or all of them:
+  webhook   BARKEEP_WEBHOOK_URL; to have messages signed, BARKEEP_WEBHOOK_SECRET
+  e-mail    BARKEEP_SMTP_URL, BARKEEP_EMAIL_FROM, BARKEEP_EMAIL_TO
+  Telegram  BARKEEP_TELEGRAM_TOKEN, BARKEEP_TELEGRAM_CHAT
+
+A mail server is named as smtps://user:password@host or smtp+starttls://user:password@host, recipients with commas between. A signature \
+is X-Barkeep-Signature: sha256= and the HMAC of the body in hexadecimal digits.
+
+A failure of a command that runs by itself is told when it begins or becomes another, every seven days while it lasts, and when it \
+is over. A message that a crash cut off is sent again: with the same Idempotency-Key or Message-ID; to Telegram with a line that \
+says so. --test ends with 1 if a channel failed, with 2 if none is set up.";
+
 /// Of `completions`.
 pub(super) const COMPLETIONS: &str = "\
 Examples:
@@ -162,35 +191,73 @@ pub(super) const WATCHLIST: &str = "\
 Examples:
   backfill watchlist add AAPL MSFT BRK.B
   backfill watchlist list
-  backfill watchlist remove MSFT          its bars stay";
+  backfill watchlist remove MSFT          its bars stay
+  backfill watchlist run                  load what is added, as a service
+  backfill watchlist queue                what is to be loaded, and was
+
+Whatever puts a symbol on the list, be it another program by SQL, queues a request to load it: when the symbol is added or comes \
+back, and when it is to have more days.";
 
 /// Of `watchlist add`.
 pub(super) const WATCHLIST_ADD: &str = "\
 Example:
   backfill watchlist add AAPL MSFT I:SPX --days-to-backfill=365";
 
+/// Of `watchlist queue`.
+pub(super) const WATCHLIST_QUEUE: &str = "\
+Examples:
+  backfill watchlist queue
+  backfill watchlist queue --symbol=AAPL --limit=5
+  backfill watchlist queue --json         for a program
+
+A request that failed says why; no_data and not_entitled are no fault of anybody's. One that is dead was tried in vain ten times.";
+
+/// Of `watchlist retry`.
+pub(super) const WATCHLIST_RETRY: &str = "\
+Examples:
+  backfill watchlist retry 17 23          numbers from watchlist queue
+  backfill watchlist retry --dead         all that are dead";
+
+/// Of `watchlist run`.
+pub(super) const WATCHLIST_RUN: &str = "\
+Examples:
+  backfill watchlist run                      as a service, until stopped
+  backfill watchlist run --once               what waits now, from cron
+  backfill watchlist run --interval=10s --json
+
+Whatever is put on the watchlist, by `backfill watchlist add` or by another program's SQL, is queued by the database and loaded \
+here: from files, each read once for all who want it, and from the REST API what files lack. Requests lie in the table \
+historical_ingestion_queue; its status, outcome and error_message say what became of each. What fails and may pass is tried \
+again after 1, 2, 4 minutes and so on. Stopped by SIGTERM it gives back what it has not finished, and ends with 0.";
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    const ALL: [&str; 18] = [
+        TOP,
+        S3,
+        REST,
+        HYBRID,
+        NIGHTLY,
+        BARS,
+        EXPORT,
+        SPLITS,
+        STATUS,
+        VERIFY,
+        DOCTOR,
+        NOTIFY,
+        COMPLETIONS,
+        WATCHLIST,
+        WATCHLIST_ADD,
+        WATCHLIST_QUEUE,
+        WATCHLIST_RETRY,
+        WATCHLIST_RUN,
+    ];
+
     #[test]
     fn examples_fit_a_terminal() {
-        for help in [
-            TOP,
-            S3,
-            REST,
-            HYBRID,
-            NIGHTLY,
-            BARS,
-            EXPORT,
-            SPLITS,
-            STATUS,
-            VERIFY,
-            DOCTOR,
-            COMPLETIONS,
-            WATCHLIST,
-            WATCHLIST_ADD,
-        ] {
+        for help in ALL {
             for line in help.lines().filter(|line| line.starts_with(' ')) {
                 assert!(line.chars().count() <= 80, "{line}");
             }
@@ -201,23 +268,7 @@ mod tests {
     #[test]
     fn examples_are_valid() {
         use clap::Parser;
-        let helps = [
-            TOP,
-            S3,
-            REST,
-            HYBRID,
-            NIGHTLY,
-            BARS,
-            EXPORT,
-            SPLITS,
-            STATUS,
-            VERIFY,
-            DOCTOR,
-            COMPLETIONS,
-            WATCHLIST,
-            WATCHLIST_ADD,
-        ];
-        let lines = helps.into_iter().flat_map(str::lines).map(str::trim).filter(|line| line.starts_with("backfill"));
+        let lines = ALL.into_iter().flat_map(str::lines).map(str::trim).filter(|line| line.starts_with("backfill"));
         for line in lines {
             // Two spaces begin the comment, `>` the shell's part.
             let typed = line.split("  ").next().unwrap_or_default().split('>').next().unwrap_or_default();

@@ -7,14 +7,18 @@ mod doctor;
 mod exit;
 mod findings;
 pub mod format;
+mod health;
 mod help;
 mod hybrid;
+mod log;
+mod metrics;
 mod output;
 mod plan;
 mod progress;
 mod request;
 mod rest;
 mod run_id;
+mod served;
 mod signals;
 mod summary;
 mod symbols;
@@ -23,15 +27,17 @@ mod totals;
 mod verify;
 
 pub use args::{
-    AdjustArgs, ApiArgs, Args, BarsArgs, Command, CompletionsArgs, ExportArgs, FileArgs, GlobalArgs, HybridArgs,
-    IfRunning, IngestArgs, NightlyArgs, RestArgs, SelectionArgs, SourceArgs, SplitsArgs, StatusArgs, VerifyArgs,
-    WaitUntil, WatchlistAddArgs, WatchlistArgs, WatchlistCommand, WatchlistRemoveArgs,
+    AdjustArgs, ApiArgs, Args, BarsArgs, Command, CompletionsArgs, ExportArgs, FileArgs, GlobalArgs, HealthArgs,
+    HybridArgs, IfRunning, IngestArgs, MetricsArgs, NightlyArgs, NotifyArgs, RestArgs, SelectionArgs, SourceArgs,
+    SplitsArgs, StatusArgs, VerifyArgs, WaitUntil, WatchlistAddArgs, WatchlistArgs, WatchlistCommand,
+    WatchlistQueueArgs, WatchlistRemoveArgs, WatchlistRetryArgs, WatchlistRunArgs,
 };
 pub use commands::backfill;
 pub use dates::{DateError, DateRule};
-pub use exit::{CliError, Exit, finish};
+pub use exit::{CliError, Exit, end_of, finish};
+pub use log::{Log, LogFormat};
 pub use output::{Body, effective_settings, print_completions, print_json, print_run, print_settings};
-pub use progress::{ExportProgress, PlainReporter, TerminalReporter, reporter};
+pub use progress::{ExportProgress, LogReporter, PlainReporter, TerminalReporter, reporter};
 pub use request::{
     Accept, BarsFormat, BarsRequest, ExportRequest, Fetch, Named, Request, RequestError, STARTER_SET, Selection,
     StatusRequest, Wanted, named_timeframes, split_symbols, watchlist_symbols,

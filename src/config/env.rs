@@ -15,6 +15,22 @@ pub const MASSIVE_API_URL: &str = "MASSIVE_API_URL";
 pub const MASSIVE_S3_ACCESS_KEY_ID: &str = "MASSIVE_S3_ACCESS_KEY_ID";
 /// Secret that belongs to [`MASSIVE_S3_ACCESS_KEY_ID`]. Never in the settings file.
 pub const MASSIVE_S3_SECRET_ACCESS_KEY: &str = "MASSIVE_S3_SECRET_ACCESS_KEY";
+/// Address that messages are posted to. Such addresses carry tokens: never in the settings file.
+pub const BARKEEP_WEBHOOK_URL: &str = "BARKEEP_WEBHOOK_URL";
+/// Secret that messages to [`BARKEEP_WEBHOOK_URL`] are signed with. Never in the settings file.
+pub const BARKEEP_WEBHOOK_SECRET: &str = "BARKEEP_WEBHOOK_SECRET";
+/// The mail server, `smtps://user:password@host`. Never in the settings file.
+pub const BARKEEP_SMTP_URL: &str = "BARKEEP_SMTP_URL";
+/// Who e-mail comes from. Settings file `notify.email_from`.
+pub const BARKEEP_EMAIL_FROM: &str = "BARKEEP_EMAIL_FROM";
+/// Whom e-mail goes to, with commas between. Settings file `notify.email_to`.
+pub const BARKEEP_EMAIL_TO: &str = "BARKEEP_EMAIL_TO";
+/// Token of a Telegram bot. Never in the settings file.
+pub const BARKEEP_TELEGRAM_TOKEN: &str = "BARKEEP_TELEGRAM_TOKEN";
+/// The chat its messages go to: a number, or a channel's `@name`. Settings file `notify.telegram_chat`.
+pub const BARKEEP_TELEGRAM_CHAT: &str = "BARKEEP_TELEGRAM_CHAT";
+/// Address of Telegram's API. Settings file `notify.telegram_url`.
+pub const BARKEEP_TELEGRAM_URL: &str = "BARKEEP_TELEGRAM_URL";
 /// Folder of fetched files. Flag `--cache-dir`, settings file `cache_dir`.
 pub const BARKEEP_CACHE_DIR: &str = "BARKEEP_CACHE_DIR";
 /// The time to take for now (RFC 3339), for tests and simulations.
@@ -57,6 +73,14 @@ pub const ALL: &[&str] = &[
     MASSIVE_S3_SECRET_ACCESS_KEY,
     MASSIVE_API_KEY,
     MASSIVE_API_URL,
+    BARKEEP_WEBHOOK_URL,
+    BARKEEP_WEBHOOK_SECRET,
+    BARKEEP_SMTP_URL,
+    BARKEEP_EMAIL_FROM,
+    BARKEEP_EMAIL_TO,
+    BARKEEP_TELEGRAM_TOKEN,
+    BARKEEP_TELEGRAM_CHAT,
+    BARKEEP_TELEGRAM_URL,
     BARKEEP_CACHE_DIR,
     #[cfg(feature = "sandbox")]
     BARKEEP_NOW,

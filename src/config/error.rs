@@ -83,6 +83,16 @@ pub enum ConfigError {
         /// The variable that is not.
         absent: &'static str,
     },
+    /// A part of what a channel of messages needs.
+    #[error("{present} is set ({origin}), but not {absent}: set all of them, or none")]
+    HalfAChannel {
+        /// The variable that is set.
+        present: &'static str,
+        /// Where it is set.
+        origin: Origin,
+        /// The variables that are not.
+        absent: String,
+    },
     /// No home directory to put files below.
     #[error("there is no home directory (HOME is not set) to keep {what} in: name a place with {instead}")]
     NoHome {

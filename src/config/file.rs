@@ -37,6 +37,23 @@ pub struct FileSettings {
     /// Splits.
     #[serde(default)]
     pub splits: SplitsFileSettings,
+    /// Messages to people.
+    #[serde(default)]
+    pub notify: NotifyFileSettings,
+}
+
+/// The table `[notify]` of a settings file.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NotifyFileSettings {
+    /// Who e-mail comes from.
+    pub email_from: Option<String>,
+    /// Whom e-mail goes to, with commas between.
+    pub email_to: Option<String>,
+    /// The chat a Telegram bot writes to.
+    pub telegram_chat: Option<String>,
+    /// Address of Telegram's API.
+    pub telegram_url: Option<String>,
 }
 
 /// The table `[splits]` of a settings file.
@@ -153,13 +170,20 @@ fn find_secret(table: &DeTable<'_>, above: &str) -> Option<(String, usize)> {
 /// Whether a key's name, written in whatever way, says secret.
 fn is_secret(key: &str) -> bool {
     let plain: String = key.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_ascii_lowercase();
-    let words = ["secret", "accesskey", "apikey", "password", "passwd", "token", "credential"];
+    // Addresses of webhooks and mail servers have tokens and passwords in them.
+    let words = ["secret", "accesskey", "apikey", "password", "passwd", "token", "credential", "webhook", "smtp"];
     plain == "key" || words.iter().any(|word| plain.contains(word))
 }
 
 fn instead_of(key: &str) -> String {
     let plain = key.to_ascii_lowercase();
-    let name = if plain.contains("session") {
+    let name = if plain.contains("webhook") {
+        if plain.contains("secret") { env::BARKEEP_WEBHOOK_SECRET } else { env::BARKEEP_WEBHOOK_URL }
+    } else if plain.contains("smtp") {
+        env::BARKEEP_SMTP_URL
+    } else if plain.contains("telegram") {
+        env::BARKEEP_TELEGRAM_TOKEN
+    } else if plain.contains("session") {
         env::AWS_SESSION_TOKEN
     } else if plain.contains("api") {
         env::MASSIVE_API_KEY
@@ -202,6 +226,11 @@ mod tests {
             url = "http://localhost:9001"
             [splits]
             overrides = "s.csv"
+            [notify]
+            email_from = "a@b.example"
+            email_to = "c@d.example, e@f.example"
+            telegram_chat = "-100"
+            telegram_url = "http://localhost:9002"
         "#;
         let expected = FileSettings {
             database_url: Some(Secret::new("sqlite:a.db")),
@@ -214,6 +243,12 @@ mod tests {
             s3: S3FileSettings { endpoint: Some("http://localhost:9000".into()), bucket: Some("b".into()) },
             api: ApiFileSettings { url: Some("http://localhost:9001".into()) },
             splits: SplitsFileSettings { overrides: Some("s.csv".into()) },
+            notify: NotifyFileSettings {
+                email_from: Some("a@b.example".into()),
+                email_to: Some("c@d.example, e@f.example".into()),
+                telegram_chat: Some("-100".into()),
+                telegram_url: Some("http://localhost:9002".into()),
+            },
         };
         assert_eq!(parse(text), Ok(expected));
         assert_eq!(parse(""), Ok(FileSettings::default()));
@@ -247,6 +282,13 @@ mod tests {
                  line and set MASSIVE_API_KEY in the environment or in .env",
             ),
             ("API_KEY = \"hunter2\"\n", "c.toml, line 1: `API_KEY` looks like"),
+            (
+                "[notify]\nwebhook_url = \"hunter2\"\n",
+                "c.toml, line 2: `notify.webhook_url` looks like a secret, and secrets are not read from the settings file: remove \
+                 the line and set BARKEEP_WEBHOOK_URL in the environment or in .env",
+            ),
+            ("[notify]\nsmtp-url = \"hunter2\"\n", "c.toml, line 2: `notify.smtp-url` looks like"),
+            ("[notify.telegram]\ntoken = \"hunter2\"\n", "c.toml, line 2: `notify.telegram.token` looks like"),
             ("[[x]]\ndb.Password = \"hunter2\"\n", "c.toml, line 2: `x.db.Password` looks like"),
         ] {
             let found = parse(text).unwrap_err();

@@ -7,6 +7,7 @@ pub mod env;
 mod error;
 mod file;
 mod layers;
+mod notify;
 mod resolve;
 mod secret;
 mod settings;
@@ -16,8 +17,9 @@ mod variables;
 
 pub use database::{DatabaseUrl, DatabaseUrlError, PostgresUrl};
 pub use error::ConfigError;
-pub use file::{ApiFileSettings, FileSettings, S3FileSettings, SettingsFile, SplitsFileSettings};
+pub use file::{ApiFileSettings, FileSettings, NotifyFileSettings, S3FileSettings, SettingsFile, SplitsFileSettings};
 pub use layers::{Directories, Flags, Inputs};
+pub use notify::{EmailSettings, NotifySettings, TelegramSettings, WebhookSettings};
 pub use secret::Secret;
 pub use settings::{AccessKey, ApiSettings, AwsProfile, Credentials, S3Settings, Settings};
 pub use show::SettingRow;

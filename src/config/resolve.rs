@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use url::Url;
 
+use super::notify::notify;
 use super::{
     AccessKey, ApiSettings, AwsProfile, ConfigError, Credentials, DatabaseUrl, FileSettings, Inputs, Origin,
     S3Settings, Secret, Settings, Sourced, env,
@@ -17,12 +18,15 @@ const DEFAULT_RATE: &str = "auto";
 const DEFAULT_CACHE_KEEP: &str = "24h";
 const DEFAULT_DOWNLOADS: usize = 12;
 const DEFAULT_LEASE: Duration = Duration::from_mins(1);
+/// Shorter than the lease, or two processes would send the same message.
+const NOTIFY_PATIENCE: Duration = Duration::from_secs(20);
 /// More files or threads at once than any machine gains from; a number above it is a slip of the finger.
 const MOST_AT_ONCE: u64 = 256;
 
 impl Settings {
     /// Settles every setting.
     pub fn resolve(inputs: &Inputs) -> Result<Self, ConfigError> {
+        let lease = lease(inputs)?;
         Ok(Self {
             files: inputs.dotenv_file.iter().chain(inputs.file.iter().map(|file| &file.path)).cloned().collect(),
             database: database(inputs)?,
@@ -50,20 +54,21 @@ impl Settings {
             now: now(inputs)?,
             #[cfg(feature = "sandbox")]
             clock_file: variable(inputs, env::BARKEEP_CLOCK).map(|file| file.value.into()),
-            lease: lease(inputs)?,
+            notify: notify(inputs, notify_patience(inputs)?, lease.value)?,
+            lease,
             #[cfg(feature = "sandbox")]
             patience: test_number(inputs, env::BARKEEP_PATIENCE_MS)?.map(Duration::from_millis),
         })
     }
 }
 
-fn variable(inputs: &Inputs, name: &'static str) -> Option<Sourced<String>> {
+pub(super) fn variable(inputs: &Inputs, name: &'static str) -> Option<Sourced<String>> {
     let of = |value: &str, origin| Sourced::new(value.to_owned(), origin);
     let environment = inputs.environment.get(name).map(|value| of(value, Origin::Environment(name)));
     environment.or_else(|| inputs.dotenv.get(name).map(|value| of(value, Origin::DotEnv(name))))
 }
 
-fn from_file<T>(
+pub(super) fn from_file<T>(
     inputs: &Inputs,
     key: &'static str,
     get: impl FnOnce(&FileSettings) -> Option<T>,
@@ -297,6 +302,16 @@ fn lease(inputs: &Inputs) -> Result<Sourced<Duration>, ConfigError> {
         Some(seconds) => Ok(Sourced::new(seconds, origin)),
         None => Err(ConfigError::Value { origin, problem: format!("`{value}` is not a number of seconds above 0") }),
     }
+}
+
+#[cfg(feature = "sandbox")]
+fn notify_patience(inputs: &Inputs) -> Result<Duration, ConfigError> {
+    Ok(test_number(inputs, env::BARKEEP_PATIENCE_MS)?.map_or(NOTIFY_PATIENCE, Duration::from_millis))
+}
+
+#[cfg(not(feature = "sandbox"))]
+fn notify_patience(_: &Inputs) -> Result<Duration, ConfigError> {
+    Ok(NOTIFY_PATIENCE)
 }
 
 #[cfg(not(feature = "sandbox"))]

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::{DatabaseUrl, Secret, Sourced};
+use super::{DatabaseUrl, NotifySettings, Secret, Sourced};
 
 /// What a run is told about its surroundings. Made once by [`Settings::resolve`], never changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,6 +20,8 @@ pub struct Settings {
     pub s3: S3Settings,
     /// The vendor's REST API.
     pub api: ApiSettings,
+    /// Whom to tell when something fails.
+    pub notify: NotifySettings,
     /// The user's file of split overrides.
     pub split_overrides: Option<Sourced<PathBuf>>,
     /// Folder of fetched files.

@@ -74,6 +74,30 @@ impl Settings {
             SettingRow::of("color", &self.color, self.color.value),
             SettingRow::of("now", &self.now, self.now.value),
         ]);
+        rows.extend(self.notify_rows());
+        rows
+    }
+
+    /// The channels of messages that are set up; without one, that.
+    fn notify_rows(&self) -> Vec<SettingRow> {
+        let mut rows = Vec::new();
+        if let Some(webhook) = &self.notify.webhook {
+            rows.push(SettingRow::of("notify webhook url", &webhook.url, NOT_SHOWN));
+            rows.extend(webhook.secret.as_ref().map(|of| SettingRow::of("notify webhook secret", of, NOT_SHOWN)));
+        }
+        if let Some(email) = &self.notify.email {
+            rows.push(SettingRow::of("notify smtp url", &email.smtp_url, NOT_SHOWN));
+            rows.push(SettingRow::of("notify.email_from", &email.from, &email.from.value));
+            rows.push(SettingRow::of("notify.email_to", &email.to, &email.to.value));
+        }
+        if let Some(telegram) = &self.notify.telegram {
+            rows.push(SettingRow::of("notify telegram token", &telegram.token, NOT_SHOWN));
+            rows.push(SettingRow::of("notify.telegram_chat", &telegram.chat, &telegram.chat.value));
+            rows.push(SettingRow::of("notify.telegram_url", &telegram.url, &telegram.url.value));
+        }
+        if rows.is_empty() {
+            rows.push(SettingRow::unset("notify", "nobody"));
+        }
         rows
     }
 }

@@ -11,6 +11,7 @@ pub struct Clock(Kind);
 
 #[derive(Debug, Clone)]
 enum Kind {
+    Wall,
     Started {
         start: Timestamp,
         since: Instant,
@@ -21,6 +22,11 @@ enum Kind {
 }
 
 impl Clock {
+    /// This machine's, as it is set while time passes: of a process that runs for months.
+    pub const fn wall() -> Self {
+        Self(Kind::Wall)
+    }
+
     /// A clock that shows this instant now.
     pub fn starting(start: Timestamp) -> Self {
         Self(Kind::Started { start, since: Instant::now() })
@@ -35,6 +41,7 @@ impl Clock {
     /// What it shows.
     pub fn now(&self) -> Timestamp {
         match &self.0 {
+            Kind::Wall => Timestamp::now(),
             Kind::Started { start, since } => start.saturating_add(since.elapsed()).unwrap_or(*start),
             #[cfg(feature = "sandbox")]
             Kind::Simulated(file) => {
@@ -47,7 +54,7 @@ impl Clock {
     /// Waits so long. May be dropped at any time.
     pub async fn sleep(&self, pause: Duration) {
         match &self.0 {
-            Kind::Started { .. } => tokio::time::sleep(pause).await,
+            Kind::Wall | Kind::Started { .. } => tokio::time::sleep(pause).await,
             #[cfg(feature = "sandbox")]
             Kind::Simulated(file) => {
                 let later = self.now().saturating_add(pause).expect("Invariant: a pause can be added");

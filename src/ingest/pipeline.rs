@@ -17,7 +17,7 @@ use super::report::{DayReport, Reporter, RunReport};
 use super::share::{Claimer, Keeper, Sharing};
 use super::source::{DayFile, Source, SourceError};
 use super::write::DayWriter;
-use crate::model::{FileKind, Outcome};
+use crate::model::{Dataset, FileKind, Outcome};
 use crate::net::Retryable;
 use crate::store::{BarSink, Claims, Ledger, LoadRate, StoreError};
 
@@ -90,6 +90,40 @@ pub async fn make_plan(
     let days = plan(&request, &listing, &states);
     crash_point!("planned");
     Ok(DatasetPlan { request, days, listing })
+}
+
+/// Plans of several requests, one for each dataset: its source is listed once, and its days are loaded as one stream, newest
+/// first. Requests of a dataset must not share days.
+pub async fn make_plans(
+    source: &Source,
+    ledger: &mut impl Ledger,
+    requests: Vec<Request>,
+    reporter: &dyn Reporter,
+) -> Result<Vec<DatasetPlan>, RunError> {
+    let mut by_dataset: BTreeMap<Dataset, Vec<Request>> = BTreeMap::new();
+    for request in requests {
+        by_dataset.entry(request.dataset).or_default().push(request);
+    }
+    let mut plans = Vec::new();
+    for requests in by_dataset.into_values() {
+        let Some(all) = requests.iter().cloned().reduce(around) else { continue };
+        let listing = list(source, &all, reporter).await?;
+        let mut days = Vec::new();
+        for request in requests {
+            let states = ledger.day_states(request.dataset, request.range.clone()).await?;
+            days.extend(plan(&Arc::new(request), &listing, &states));
+        }
+        days.sort_by_key(|day| std::cmp::Reverse(day.date()));
+        crash_point!("planned");
+        plans.push(DatasetPlan { request: Arc::new(all), days, listing });
+    }
+    Ok(plans)
+}
+
+/// A request for the dates of both, as far as listing goes.
+fn around(one: Request, other: Request) -> Request {
+    let range = *one.range.start().min(other.range.start())..=*one.range.end().max(other.range.end());
+    Request { range, official_day: one.official_day || other.official_day, ..one }
 }
 
 /// What the source has of the files a request may need.

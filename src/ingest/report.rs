@@ -6,6 +6,7 @@ use std::time::Duration;
 use jiff::civil::Date;
 use serde::Serialize;
 
+use super::rest::SymbolDayReport;
 use crate::model::{Dataset, Outcome};
 
 /// Why a row was not taken.
@@ -204,6 +205,8 @@ pub trait Reporter: Send + Sync + fmt::Debug {
     fn decoded(&self, rows: u64);
     /// A day ended, one way or the other.
     fn day_done(&self, day: &DayReport);
+    /// A day of a symbol that was asked of the REST API ended, one way or the other.
+    fn symbol_day_done(&self, day: &SymbolDayReport);
     /// So many requests of the REST API are done of so many, and at the rate that is allowed the others take so long.
     fn requests(&self, done: u64, of: u64, left: Duration);
     /// Something a person would want to know now: waiting for another process, trying again.
@@ -219,6 +222,7 @@ impl Reporter for SilentReporter {
     fn fetched(&self, _bytes: u64) {}
     fn decoded(&self, _rows: u64) {}
     fn day_done(&self, _day: &DayReport) {}
+    fn symbol_day_done(&self, _day: &SymbolDayReport) {}
     fn requests(&self, _done: u64, _of: u64, _left: Duration) {}
     fn note(&self, _message: &str) {}
 }

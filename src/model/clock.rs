@@ -1,5 +1,7 @@
 //! When trading dates begin and sessions end, as instants.
 
+use std::ops::RangeInclusive;
+
 use jiff::civil::{Date, Time, time};
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan, Zoned};
@@ -73,6 +75,15 @@ pub fn last_finished_session(dataset: Dataset, now: Timestamp) -> Date {
     }
     date
 }
+
+/// So many calendar days up to and with a date, none before the vendor's first file.
+pub fn days_until(dataset: Dataset, days: u32, last: Date) -> RangeInclusive<Date> {
+    let first = last.saturating_sub((i64::from(days.max(1)) - 1).min(MOST_DAYS).days());
+    first.max(dataset.first_date())..=last
+}
+
+/// More days than any dataset has, and few enough for a span.
+const MOST_DAYS: i64 = 100_000;
 
 /// The trading date whose session has begun and is not finished; in New York sessions begin at 04:00.
 pub fn session_under_way(dataset: Dataset, now: Timestamp) -> Option<Date> {

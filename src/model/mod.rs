@@ -14,7 +14,7 @@ pub use announced::{AnnouncedKind, AnnouncedKindError, AnnouncedSession, heed_an
 pub use bar::{Bar, BarError, Minute, Prices, Session, VwapMethod};
 pub use calendar::{Calendar, CalendarError, SessionKind, xnys};
 pub use clock::{
-    Market, NEW_YORK, file_due_at, last_finished_session, midnight, session_finished_at, session_under_way,
+    Market, NEW_YORK, days_until, file_due_at, last_finished_session, midnight, session_finished_at, session_under_way,
 };
 pub use dataset::{Dataset, DatasetError, Expectation, FileKind, FileKindError};
 pub use outcome::{Outcome, OutcomeError};

@@ -26,16 +26,17 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 
 pub use announced::AnnouncedSessions;
-pub use any::{AnyClaims, AnyNotes, AnyStore};
+pub use any::{AnyClaims, AnyNotes, AnyQueueWatch, AnyStore};
 pub use chain::{ChainImported, ChainRow, ChainSource, ChainState, OptionChains};
+pub use claimant::{host_name, name as claimant_name};
 pub use error::StoreError;
 pub use facts::{Facts, Schema};
 pub use outbox::{
     ClaimedMessage, Condition, ConditionChange, MessageStatus, NewMessage, Outbox, OutboxDepth, OutboxMessage, SendEnd,
 };
 pub use queue::{
-    ClaimedRequest, Held, NewRequest, Queue, QueueDepth, QueueWatch, QueuedRequest, RequestEnd, RequestOutcome,
-    RequestProgress, RequestStatus,
+    ClaimedRequest, Held, MOST_RETRIES, NewRequest, Queue, QueueDepth, QueueWatch, QueueWatching, QueuedRequest,
+    RequestEnd, RequestOutcome, RequestProgress, RequestStatus,
 };
 pub use runs::{RunEnd, RunRecord, RunStart, Runs};
 pub use splits::{AdjustError, Adjustments, SplitLoads};
@@ -171,6 +172,9 @@ pub trait Noting {
 
     /// The notes of everyone who uses this database.
     fn notes(&self) -> impl Future<Output = Result<Self::Notes, StoreError>> + Send;
+
+    /// A text as it is now, for whoever only looks: makes and changes nothing, and needs no right to.
+    fn look_at_note(&mut self, name: &str) -> impl Future<Output = Result<Option<String>, StoreError>> + Send;
 }
 
 /// Reads bars and what there is of them.

@@ -7,6 +7,17 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 
 use super::StoreError;
+use super::values::{nearest_i32, number};
+
+/// Stands in the table for no first date, and for no last one.
+pub(super) const NO_FIRST_DATE: &str = "0001-01-01";
+pub(super) const NO_LAST_DATE: &str = "9999-12-31";
+
+/// Tries in vain after which a request is dead.
+pub const MOST_RETRIES: u32 = 10;
+
+/// Of a request whose processor ended without a word.
+pub(super) const VANISHED: &str = "the processor that worked on it vanished";
 
 /// How far a request is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -87,7 +98,8 @@ impl RequestOutcome {
     }
 }
 
-/// What a request asks for. Other programs write these rows, so nothing here is known to make sense.
+/// What a request asks for. Other programs write these rows, so nothing here is known to make sense. What they have written
+/// for a date and is none is read as a date on which nothing can be asked for: the last of all as first, the first as last.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewRequest {
     /// The ticker as the vendor spells it.
@@ -187,6 +199,51 @@ pub enum RequestEnd {
     GivenBack,
 }
 
+/// What the end of a claim makes of its row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct EndedRow {
+    pub status: RequestStatus,
+    pub outcome: Option<RequestOutcome>,
+    /// Takes the place of the message that is there, unless the request was given back.
+    pub message: Option<String>,
+    pub pause: Duration,
+    /// Whether this was a try in vain; if it was the last of [`MOST_RETRIES`], the request is dead.
+    pub in_vain: bool,
+}
+
+impl RequestEnd {
+    /// What it makes of the row.
+    pub(super) fn row(&self) -> EndedRow {
+        let (pause, in_vain) = (Duration::ZERO, false);
+        match self {
+            Self::Ended { outcome, message } => {
+                let (status, message) = (outcome.status(), told(*outcome, message.as_deref()));
+                EndedRow { status, outcome: Some(*outcome), message, pause, in_vain }
+            }
+            Self::Retry { pause, message } => {
+                let (status, message) = (RequestStatus::Pending, Some(message.clone()));
+                EndedRow { status, outcome: None, message, pause: *pause, in_vain: true }
+            }
+            Self::GivenBack => {
+                EndedRow { status: RequestStatus::Pending, outcome: None, message: None, pause, in_vain }
+            }
+        }
+    }
+}
+
+/// The message of an outcome. Programs that know nothing of outcomes show the message, so what is no failure of anybody's
+/// begins with its word; and a failure is never without a message.
+fn told(outcome: RequestOutcome, message: Option<&str>) -> Option<String> {
+    let word = outcome.as_str();
+    match (outcome, message) {
+        (RequestOutcome::NoData | RequestOutcome::NotEntitled, Some(message)) if !message.starts_with(word) => {
+            Some(format!("{word}: {message}"))
+        }
+        (_, Some(message)) => Some(message.to_owned()),
+        (_, None) => (outcome.status() == RequestStatus::Failed).then(|| word.to_owned()),
+    }
+}
+
 /// How much waits.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct QueueDepth {
@@ -198,7 +255,7 @@ pub struct QueueDepth {
     pub abandoned: u64,
     /// Requests that ended as dead.
     pub dead: u64,
-    /// When the oldest one that could be claimed now was made.
+    /// Since when the one that could be claimed for longest waits: since it was made, or its pause ended.
     pub oldest_pending: Option<Timestamp>,
 }
 
@@ -253,9 +310,79 @@ pub trait Queue: Send {
     fn prune_requests(&mut self, older_than: Duration) -> impl Future<Output = Result<u64, StoreError>> + Send;
 }
 
+/// What a row asks for, whatever other programs have written into it.
+pub(super) struct Asked {
+    pub symbol: String,
+    pub days: i64,
+    pub from: String,
+    pub to: String,
+    pub timeframes: String,
+    pub priority: i64,
+}
+
+impl Asked {
+    /// The same as far as it means something.
+    pub(super) fn request(self) -> NewRequest {
+        let date = |text: &str, none: &str, nothing: Date| (text != none).then(|| text.parse().unwrap_or(nothing));
+        NewRequest {
+            from: date(&self.from, NO_FIRST_DATE, Date::MAX),
+            to: date(&self.to, NO_LAST_DATE, Date::MIN),
+            symbol: self.symbol,
+            days_to_backfill: number(self.days),
+            timeframes: self.timeframes,
+            priority: nearest_i32(self.priority),
+        }
+    }
+}
+
+/// Makes a [`QueueWatch`] beside a store.
+pub trait QueueWatching {
+    /// The watch.
+    type Watch: QueueWatch + 'static;
+
+    /// A watch of this database's queue. It connects when it waits.
+    fn queue_watch(&self) -> Self::Watch;
+}
+
 /// Waits for requests on a connection of its own.
 pub trait QueueWatch: Send {
-    /// Returns when requests may have been added, at the latest after `longest`. Where the database can tell (LISTEN on
-    /// PostgreSQL, a changed file with SQLite) that is at once; never fails for good: what cannot be heard is waited for.
+    /// Returns when requests may have been added since the last call returned, at the latest after `longest`. Where the
+    /// database can tell (LISTEN on PostgreSQL, a changed file with SQLite) that is at once, the first time and whenever
+    /// something may have been missed, too; never fails: what cannot be heard is waited for. May be dropped at any time.
     fn wait(&mut self, longest: Duration) -> impl Future<Output = ()> + Send;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_failure_has_a_message_and_words_that_others_show() {
+        let ended = |outcome, message: Option<&str>| {
+            RequestEnd::Ended { outcome, message: message.map(str::to_owned) }.row().message
+        };
+        assert_eq!(ended(RequestOutcome::Loaded, None), None);
+        assert_eq!(ended(RequestOutcome::Partial, Some("3 days missing")).as_deref(), Some("3 days missing"));
+        assert_eq!(ended(RequestOutcome::NoData, Some("not listed")).as_deref(), Some("no_data: not listed"));
+        assert_eq!(ended(RequestOutcome::NoData, Some("no_data for ZZZZ")).as_deref(), Some("no_data for ZZZZ"));
+        for outcome in RequestOutcome::ALL {
+            let is_failed = outcome.status() == RequestStatus::Failed;
+            assert_eq!(ended(outcome, None).as_deref(), is_failed.then_some(outcome.as_str()));
+            assert_eq!(RequestOutcome::of_word(outcome.as_str()), Some(outcome));
+        }
+    }
+    #[test]
+    fn nonsense_in_a_row_is_read_as_what_cannot_be_asked_for() {
+        let asked = |from: &str, to: &str, days, priority| {
+            let [from, to] = [from, to].map(str::to_owned);
+            let (symbol, timeframes) = ("aapl ".to_owned(), "xyz".to_owned());
+            Asked { symbol, days, from, to, timeframes, priority }.request()
+        };
+        let usual = asked("0001-01-01", "9999-12-31", 90, -1);
+        assert_eq!((usual.from, usual.to, usual.days_to_backfill, usual.priority), (None, None, 90, -1));
+        let odd = asked("soon", "", i64::MAX, i64::MIN);
+        assert_eq!((odd.from, odd.to), (Some(Date::MAX), Some(Date::MIN)));
+        assert_eq!((odd.days_to_backfill, odd.priority), (u32::MAX, i32::MIN));
+        assert_eq!(asked("2026-10-01", "2026-09-01", -5, 0).from, Some(jiff::civil::date(2026, 10, 1)));
+    }
 }

@@ -1,5 +1,7 @@
 //! Values as tables hold them, and what they mean.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 use jiff::civil::Date;
 
@@ -24,6 +26,28 @@ pub(super) fn date(text: &str) -> Result<Date, StoreError> {
 /// A stored time, milliseconds since the Unix epoch.
 pub(super) fn instant(milliseconds: i64) -> Result<Timestamp, StoreError> {
     Timestamp::from_millisecond(milliseconds).map_err(|_| StoreError::Unknown(format!("{milliseconds} as a time")))
+}
+
+/// A count that another program may have written: the nearest there is.
+pub(super) fn number(stored: i64) -> u32 {
+    u32::try_from(stored).unwrap_or(if stored < 0 { 0 } else { u32::MAX })
+}
+
+/// The same of what may be below nought.
+pub(super) fn nearest_i32(stored: i64) -> i32 {
+    i32::try_from(stored).unwrap_or(if stored < 0 { i32::MIN } else { i32::MAX })
+}
+
+/// An instant that another program may have written, milliseconds since the Unix epoch: the nearest there is.
+pub(super) fn nearest_instant(milliseconds: i64) -> Timestamp {
+    let beyond = if milliseconds < 0 { Timestamp::MIN } else { Timestamp::MAX };
+    Timestamp::from_millisecond(milliseconds).unwrap_or(beyond)
+}
+
+/// A lease or a pause in milliseconds, so long that it can be added to any time.
+pub(super) fn milliseconds(duration: Duration) -> i64 {
+    const LONGEST: i64 = 100 * 365 * 24 * 60 * 60 * 1000;
+    i64::try_from(duration.as_millis()).unwrap_or(LONGEST).min(LONGEST)
 }
 
 /// A stored word that means nothing.
@@ -71,4 +95,17 @@ pub(super) fn rest_state(row: RestRow) -> Result<(Date, String, RestState), Stor
         attempted_at: instant(attempted_at)?,
     };
     Ok((date(&day)?, symbol, state))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_out_of_range_is_the_nearest_there_is() {
+        assert_eq!([-1, 7, i64::MAX].map(number), [0, 7, u32::MAX]);
+        assert_eq!([i64::MIN, -7, i64::MAX].map(nearest_i32), [i32::MIN, -7, i32::MAX]);
+        assert_eq!([i64::MIN, i64::MAX].map(nearest_instant), [Timestamp::MIN, Timestamp::MAX]);
+        assert!(milliseconds(Duration::MAX).checked_add(Timestamp::MAX.as_millisecond()).is_some());
+    }
 }

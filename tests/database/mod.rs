@@ -57,6 +57,14 @@ impl Schema {
         self.url_at(&self.server)
     }
 
+    /// Where the server listens.
+    pub fn server_address(&self) -> std::net::SocketAddr {
+        use std::net::ToSocketAddrs;
+        let server = url::Url::parse(&self.server).unwrap();
+        let server = (server.host_str().unwrap(), server.port().unwrap_or(5432));
+        server.to_socket_addrs().unwrap().next().unwrap()
+    }
+
     /// The same through another host and port.
     pub fn url_through(&self, address: std::net::SocketAddr) -> String {
         let mut server = url::Url::parse(&self.server).unwrap();

@@ -146,6 +146,11 @@ impl Place {
         command
     }
 
+    /// Runs a statement as another program would; the first column of its rows, which is a text.
+    pub fn sql(&self, sql: &str) -> Vec<String> {
+        self.schema.as_ref().map_or_else(|| query(&self.database(), sql), |schema| schema.query(sql))
+    }
+
     pub fn dump(&self) -> Dump {
         self.schema.as_ref().map_or_else(|| Dump::of(&self.database()), Dump::of_schema)
     }
@@ -359,6 +364,11 @@ impl Vendor {
 
     pub fn counts(&self) -> Counts {
         self.server.as_ref().unwrap().counts()
+    }
+
+    /// GETs of each object so far, by key.
+    pub fn gets(&self) -> BTreeMap<String, u64> {
+        self.server.as_ref().unwrap().gets()
     }
 
     /// What its REST endpoints were asked so far.

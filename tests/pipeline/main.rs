@@ -11,6 +11,7 @@ mod symbols;
 
 use std::sync::Mutex;
 
+use barkeep::ingest::rest::SymbolDayReport;
 use barkeep::ingest::{DayReport, Outcome, Reporter, RunReport};
 use barkeep::model::Dataset;
 use jiff::civil::{Date, date};
@@ -100,6 +101,7 @@ impl Reporter for Interrupter {
         self.reached(&At::FirstDay);
     }
 
+    fn symbol_day_done(&self, _: &SymbolDayReport) {}
     fn requests(&self, _: u64, _: u64, _: std::time::Duration) {}
     fn note(&self, message: &str) {
         self.notes.lock().unwrap().push(message.to_owned());

@@ -154,6 +154,7 @@ async fn a_quota_whose_memory_is_gone_goes_on_alone() {
         fn fetched(&self, _bytes: u64) {}
         fn decoded(&self, _rows: u64) {}
         fn day_done(&self, _day: &barkeep::ingest::DayReport) {}
+        fn symbol_day_done(&self, _day: &barkeep::ingest::rest::SymbolDayReport) {}
         fn requests(&self, _done: u64, _of: u64, _left: Duration) {}
         fn note(&self, message: &str) {
             self.0.lock().unwrap().push(message.to_owned());

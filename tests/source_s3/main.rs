@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use barkeep::ingest::rest::SymbolDayReport;
 use barkeep::ingest::source::{
     Cache, CacheKeep, DayFile, FileKind, S3Credentials, S3Options, S3Source, Source, SourceError, key,
 };
@@ -37,6 +38,7 @@ impl Reporter for Listener {
     }
     fn decoded(&self, _rows: u64) {}
     fn day_done(&self, _day: &DayReport) {}
+    fn symbol_day_done(&self, _: &SymbolDayReport) {}
     fn requests(&self, _: u64, _: u64, _: std::time::Duration) {}
     fn note(&self, message: &str) {
         self.notes.lock().unwrap().push(message.to_owned());

@@ -15,17 +15,21 @@ mod ledger;
 mod meeting;
 mod notes;
 mod outbox;
+mod queue;
+mod queue_watch;
 mod rest;
 mod restatements;
 mod runs;
 mod scan;
 mod splits;
+mod triggers;
 mod watchlist;
 
 use std::future::Future;
 
 use barkeep::store::{
-    AnnouncedSessions, Audit, BarReader, BarSink, Claiming, Ledger, Noting, Outbox, Runs, Splits, SymbolSink, Watchlist,
+    AnnouncedSessions, Audit, BarReader, BarSink, Claiming, Ledger, Noting, Outbox, Queue, QueueWatching, Runs, Splits,
+    SymbolSink, Watchlist,
 };
 
 /// A store under test: an empty database that can be opened several times, and read with plain SQL.
@@ -38,6 +42,8 @@ trait Bench: Sized + Send + Sync + 'static {
         + Claiming
         + Noting
         + Outbox
+        + Queue
+        + QueueWatching
         + Splits
         + Watchlist
         + Runs
@@ -125,6 +131,28 @@ macro_rules! conformance {
                 a_late_sender_changes_nothing
                 senders_at_once_claim_each_message_once
                 the_outbox_tells_what_waits_and_what_ended;
+            queue:
+                requests_are_claimed_by_priority_and_age
+                equal_requests_are_queued_once
+                requests_of_a_symbol_are_claimed_together_and_by_one_at_a_time
+                many_processors_never_meet_at_a_symbol
+                a_dead_processor_loses_its_requests_when_its_lease_ends
+                a_lease_that_is_renewed_goes_on
+                what_comes_late_changes_nothing
+                a_request_that_fails_waits_and_dies_in_the_end
+                a_request_whose_processors_vanish_dies_in_the_end
+                what_is_given_back_is_as_it_was
+                ends_are_kept_with_outcome_and_message
+                nonsense_of_other_programs_is_handed_out_with_the_rest
+                the_queue_is_shown_open_ones_first
+                depth_counts_what_waits
+                failed_requests_are_queued_again
+                old_requests_are_removed;
+            queue_watch:
+                a_watch_wakes_when_a_request_is_added
+                what_is_added_between_two_waits_is_not_missed
+                a_watch_wakes_when_requests_wait_again
+                a_watch_that_hears_nothing_waits_so_long;
             rest:
                 days_of_a_symbol_are_stored_with_their_ledger
                 what_is_fetched_replaces_what_was_fetched
@@ -163,6 +191,13 @@ macro_rules! conformance {
                 an_announced_split_takes_effect_on_its_day
                 splits_that_were_never_loaded_are_no_splits
                 price_jumps_are_those_of_stored_day_bars;
+            triggers:
+                a_symbol_that_is_added_by_its_name_is_queued
+                a_symbol_is_queued_again_when_it_comes_back
+                a_symbol_is_queued_again_for_more_days
+                priorities_of_waiting_requests_follow_the_watchlist
+                many_symbols_are_queued_at_once
+                our_own_watchlist_queues_too;
             watchlist:
                 the_watchlist_is_a_set_of_symbols
                 what_is_no_symbol_is_left_out_and_told;

@@ -5,6 +5,7 @@ mod database;
 #[path = "../store_conformance/fixtures.rs"]
 #[allow(dead_code, reason = "the conformance suite uses the rest")]
 mod fixtures;
+mod queue;
 
 use std::ops::ControlFlow;
 

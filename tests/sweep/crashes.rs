@@ -28,8 +28,8 @@ enum Load {
 
 pub fn scenarios() -> Vec<Scenario> {
     let mut scenarios = Vec::new();
-    // What the REST API brings is stored by another command.
-    for point in POINTS.into_iter().filter(|point| !point.starts_with("rest-")) {
+    // What the REST API brings is stored by another command, and messages are sent by others yet.
+    for point in POINTS.into_iter().filter(|point| !point.starts_with("rest-") && !point.starts_with("notify-")) {
         let loads: &[(Load, &str)] = match point {
             "attempt-unrecorded" | "attempt-recorded" => &[(Load::Refused, "a day refused")],
             "day-begun"

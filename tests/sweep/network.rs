@@ -1,6 +1,5 @@
 //! A database server that is lost: by its network, or because it is restarted or has no room.
 
-use std::net::ToSocketAddrs;
 use std::process::Command;
 
 use barkeep::sandbox::{Proxy, ProxyScript};
@@ -69,10 +68,9 @@ pub struct Network {
 impl Network {
     pub fn before(schema: &Schema, script: &str) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
-        let server = url::Url::parse(&schema.url()).unwrap();
-        let server = (server.host_str().unwrap(), server.port().unwrap_or(5432)).to_socket_addrs().unwrap().next();
         let script: ProxyScript = script.parse().unwrap();
-        let proxy = runtime.block_on(Proxy::start("127.0.0.1:0".parse().unwrap(), server.unwrap(), script)).unwrap();
+        let proxy =
+            runtime.block_on(Proxy::start("127.0.0.1:0".parse().unwrap(), schema.server_address(), script)).unwrap();
         Self { runtime, proxy: Some(proxy) }
     }
 

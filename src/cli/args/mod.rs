@@ -1,6 +1,9 @@
 //! What can be typed. Nothing is computed here: see [`super::Request`] for what it means.
 
+mod health;
 mod nightly;
+mod notify;
+mod watchlist;
 
 use std::path::PathBuf;
 
@@ -10,9 +13,15 @@ use clap_complete::Shell;
 use jiff::Timestamp;
 use jiff::civil::Date;
 
+pub use self::health::{HealthArgs, MetricsArgs};
 pub use self::nightly::{IfRunning, NightlyArgs, WaitUntil};
+pub use self::notify::NotifyArgs;
+pub use self::watchlist::{
+    WatchlistAddArgs, WatchlistArgs, WatchlistCommand, WatchlistQueueArgs, WatchlistRemoveArgs, WatchlistRetryArgs,
+    WatchlistRunArgs,
+};
 use super::dates::parse_date;
-use super::help;
+use super::{LogFormat, help};
 use crate::config::{Flags, Secret};
 use crate::export::Format;
 use crate::model::{Dataset, Market, Timeframe};
@@ -42,6 +51,9 @@ pub struct GlobalArgs {
     /// Say nothing but errors and what is missing.
     #[arg(long, global = true)]
     pub quiet: bool,
+    /// Write a log on stderr in place of progress: lines for people with names and values, or a JSON object per line.
+    #[arg(long, global = true, value_name = "human|json", hide_possible_values = true)]
+    pub log: Option<LogFormat>,
     /// Print every setting, its value and where it came from, and do nothing else. Secrets are not shown.
     #[arg(long, global = true)]
     pub show_settings: bool,
@@ -100,6 +112,9 @@ pub enum Command {
     /// Keep the list of symbols that are loaded when none is named.
     #[command(after_help = help::WATCHLIST)]
     Watchlist(WatchlistArgs),
+    /// Say who is told when something fails, by webhook, e-mail or Telegram, and what waits to be sent; try it out.
+    #[command(after_help = help::NOTIFY)]
+    Notify(NotifyArgs),
     /// Print a script that teaches your shell to complete flags.
     #[command(after_help = help::COMPLETIONS)]
     Completions(CompletionsArgs),
@@ -363,6 +378,9 @@ pub struct StatusArgs {
     /// Only those up to and with this trading date.
     #[arg(long, value_name = "DATE", value_parser = parse_date, requires = "restatements")]
     pub to: Option<Date>,
+    /// Whether it is kept filled.
+    #[command(flatten)]
+    pub health: HealthArgs,
 }
 
 /// Flags of `verify`.
@@ -400,48 +418,6 @@ pub struct VerifyArgs {
     pub source: SourceArgs,
 }
 
-/// `watchlist` and what to do with it.
-#[derive(Debug, Clone, PartialEq, Eq, ClapArgs)]
-pub struct WatchlistArgs {
-    /// What to do with it.
-    #[command(subcommand)]
-    pub command: WatchlistCommand,
-}
-
-/// What to do with the watchlist.
-#[derive(Debug, Clone, PartialEq, Eq, Subcommand)]
-pub enum WatchlistCommand {
-    /// Put symbols on the watchlist, or change how they are kept.
-    #[command(after_help = help::WATCHLIST_ADD)]
-    Add(WatchlistAddArgs),
-    /// Take symbols off the watchlist. Their bars stay.
-    Remove(WatchlistRemoveArgs),
-    /// Show the watchlist.
-    List,
-}
-
-/// Flags of `watchlist add`.
-#[derive(Debug, Clone, PartialEq, Eq, ClapArgs)]
-pub struct WatchlistAddArgs {
-    /// The symbols. Case matters.
-    #[arg(required = true, value_name = "SYMBOL")]
-    pub symbols: Vec<String>,
-    /// How many calendar days of bars each is to have. Kept on the list; `s3` goes by its own --days.
-    #[arg(long, value_name = "N", default_value_t = 90, value_parser = clap::value_parser!(u32).range(1..=36_500))]
-    pub days_to_backfill: u32,
-    /// Which symbols matter more: higher numbers. Kept on the list; `s3` loads all of them together.
-    #[arg(long, value_name = "N", default_value_t = 0, allow_negative_numbers = true)]
-    pub priority: i32,
-}
-
-/// Flags of `watchlist remove`.
-#[derive(Debug, Clone, PartialEq, Eq, ClapArgs)]
-pub struct WatchlistRemoveArgs {
-    /// The symbols. Case matters.
-    #[arg(required = true, value_name = "SYMBOL")]
-    pub symbols: Vec<String>,
-}
-
 /// Flags of `completions`.
 #[derive(Debug, Clone, PartialEq, Eq, ClapArgs)]
 pub struct CompletionsArgs {
@@ -457,6 +433,7 @@ impl Args {
             Some(Command::Hybrid(hybrid)) => hybrid.source.clone(),
             Some(Command::Verify(verify)) => verify.source.clone(),
             Some(Command::Nightly(nightly)) => nightly.source.clone(),
+            Some(Command::Watchlist(WatchlistArgs { command: WatchlistCommand::Run(run) })) => run.source.clone(),
             _ => SourceArgs::default(),
         };
         let rate = match &self.command {
@@ -465,6 +442,7 @@ impl Args {
             Some(Command::Bars(bars)) => bars.rate.clone(),
             Some(Command::Splits(splits)) => splits.rate.clone(),
             Some(Command::Nightly(nightly)) => nightly.rate.clone(),
+            Some(Command::Watchlist(WatchlistArgs { command: WatchlistCommand::Run(run) })) => run.rate.clone(),
             _ => None,
         };
         let split_overrides = match &self.command {

@@ -71,6 +71,10 @@ fn flags_that_exclude_each_other_are_refused() {
         "backfill watchlist",
         "backfill watchlist add",
         "backfill watchlist add A --days-to-backfill=0",
+        "backfill watchlist queue --limit=0",
+        "backfill watchlist retry",
+        "backfill watchlist retry 7 --dead",
+        "backfill watchlist retry AAPL",
         "backfill completions tcsh",
         "backfill",
     ] {

@@ -16,6 +16,7 @@ use crate::cli::doctor::{
     Check, DatabaseFacts, Room, State, api_checks, bucket_checks, cache_check, clock_check, database_checks,
     folder_check, lines, settings_check, sources_check, table,
 };
+use crate::cli::log::stderr;
 use crate::cli::{Body, CliError, Exit, print_json};
 use crate::config::{DatabaseUrl, Settings};
 use crate::ingest::doctor::{ApiFacts, BucketFacts, ask_api, ask_bucket, impatient};
@@ -58,7 +59,7 @@ pub(super) async fn run(context: &Context) -> Result<Exit, CliError> {
 }
 
 /// What is there of the database, without making or changing it.
-async fn look_at_database(settings: &Settings) -> Result<DatabaseFacts, CliError> {
+pub(super) async fn look_at_database(settings: &Settings) -> Result<DatabaseFacts, CliError> {
     match &settings.database.value {
         DatabaseUrl::Sqlite(path) => {
             Ok(DatabaseFacts { facts: SqliteStore::facts(path).await, room: Some(Room::beside(path)) })
@@ -128,7 +129,7 @@ fn print(checks: &[Check], elapsed: Duration, context: &Context) -> Result<Exit,
         let totals = json!({ "checks": by_state, "seconds": elapsed.as_secs_f64() });
         print_json(out, "doctor", &settings_of(&context.settings), Body::Rows(checks), &totals, exit)?;
     } else if context.quiet {
-        write!(io::stderr().lock(), "{}", lines(checks))?;
+        write!(stderr(), "{}", lines(checks))?;
     } else {
         let end = match failing {
             0 => "everything that is set up works".to_owned(),

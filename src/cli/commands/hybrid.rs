@@ -14,6 +14,7 @@ use super::s3::{asked, find_absent, open_source, run_error};
 use super::{Context, store_error, warn};
 use crate::cli::format::{about, bytes, counted};
 use crate::cli::hybrid::{HybridReport, Planned, left_over, take_from_files};
+use crate::cli::log::stderr;
 use crate::cli::plan::{Forecast, plan_text};
 use crate::cli::rest::RestTotals;
 use crate::cli::{
@@ -247,7 +248,7 @@ impl Hybrid<'_> {
             });
             print_json(out, "hybrid", &self.effective(), Body::Days(&report.days), &totals, exit)
         } else if self.context.quiet {
-            write!(io::stderr().lock(), "{}", report.gaps().trim_start())
+            write!(stderr(), "{}", report.gaps().trim_start())
         } else {
             write!(out, "{}", report.summary())
         }

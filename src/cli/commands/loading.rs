@@ -14,7 +14,7 @@ use crate::ingest::rest::{self, RestReport, RestRunError, Tools};
 use crate::ingest::source::Source;
 use crate::ingest::{
     self, Concurrency, DatasetPlan, Ended, LoadFailure, Loads, Reporter, Request, RestWish, RunError, RunReport,
-    Sharing, make_plan,
+    Sharing, make_plans,
 };
 use crate::model::Dataset;
 use crate::store::{AnyClaims, AnyStore, Claiming, Noting, StoreError};
@@ -103,20 +103,17 @@ impl<'a> Loader<'a> {
             open_source(&self.context.settings, requests.first().map_or(Dataset::Stocks, |first| first.dataset));
         let source = Arc::new(source.await?);
         let mut store = self.context.store().await?;
-        let mut plans = Vec::new();
-        for request in requests {
-            let planned = tokio::select! {
-                biased;
-                () = self.stop.cancelled() => {
-                    return Ok((RunReport { interrupted: true, ..RunReport::default() }, None));
-                }
-                planned = make_plan(&source, Some(&mut store), request, &*self.reporter) => planned,
-            };
-            match planned {
-                Ok(plan) => plans.push(plan),
-                Err(error) => return Ok((RunReport::default(), Some(error))),
+        let planned = tokio::select! {
+            biased;
+            () = self.stop.cancelled() => {
+                return Ok((RunReport { interrupted: true, ..RunReport::default() }, None));
             }
-        }
+            planned = make_plans(&source, &mut store, requests, &*self.reporter) => planned,
+        };
+        let plans = match planned {
+            Ok(plans) => plans,
+            Err(error) => return Ok((RunReport::default(), Some(error))),
+        };
         let reporter = Arc::clone(&self.reporter);
         let ended = load_files(plans, source, &mut store, self.context, reporter, &self.stop).await?;
         store.close().await.map_err(store_error)?;

@@ -5,9 +5,12 @@ mod bars;
 mod chores;
 mod doctor;
 mod export;
+mod health;
 mod hybrid;
 mod loading;
+mod metrics;
 mod nightly;
+mod notify;
 mod rest;
 mod restatements;
 mod s3;
@@ -19,20 +22,27 @@ mod watchlist;
 use std::io::{self, IsTerminal};
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::{ArgMatches, CommandFactory, FromArgMatches};
+use jiff::Timestamp;
 
 pub(super) use self::verify::Look;
-use super::{Args, CliError, Command, Exit, Request, Selection, Signals, finish, print_completions, print_settings};
-use crate::config::{DatabaseUrl, Inputs, PostgresUrl, Settings};
+use super::log::stderr;
+use super::{
+    Args, CliError, Command, Exit, Log, Request, RunId, Selection, Signals, end_of, finish, print_completions,
+    print_settings,
+};
+use crate::config::{DatabaseUrl, Inputs, Origin, PostgresUrl, Settings};
+use crate::ingest::Clock;
 use crate::model::heed_announced;
 use crate::store::postgres::{PostgresAddress, PostgresStore};
 use crate::store::sqlite::SqliteStore;
-use crate::store::{AdjustError, AnnouncedSessions, AnyStore, Watchlist};
+use crate::store::{AdjustError, AnnouncedSessions, AnyStore, StoreError, Watchlist};
 
 /// The whole of `backfill`: reads the command line, does what it says, and says how it ended.
 pub fn backfill() -> ExitCode {
-    let args = match Args::try_parse() {
-        Ok(args) => args,
+    let parsed = Args::command().try_get_matches().and_then(|typed| Ok((Args::from_arg_matches(&typed)?, typed)));
+    let (args, typed) = match parsed {
+        Ok(parsed) => parsed,
         Err(error) => {
             // Help and version go to stdout and are no failure; the rest is wrong usage.
             let _ = error.print();
@@ -43,19 +53,33 @@ pub fn backfill() -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return finish(Err(CliError::failed(error)), &mut io::stderr()),
     };
-    let result = runtime.block_on(execute(&args));
+    let settings = settings(&args);
+    let now = settings.as_ref().map_or_else(|_| Timestamp::now(), |settings| settings.now.value);
+    let run = RunId::new(now);
+    if let Some(format) = args.global.log {
+        Log::start(format, args.global.quiet, command_name(&typed), run.clone());
+    }
+    let result = settings.and_then(|settings| runtime.block_on(execute(&args, settings, run)));
     // Threads that still decode, after a second Ctrl-C, are not waited for.
     runtime.shutdown_background();
-    finish(result, &mut io::stderr())
+    let Some(log) = Log::current() else { return finish(result, &mut io::stderr()) };
+    let (exit, error) = end_of(result);
+    log.end(exit, error.as_ref());
+    exit.into()
 }
 
-async fn execute(args: &Args) -> Result<Exit, CliError> {
-    let settings = settings(args)?;
+/// The command that was typed: `s3`, `watchlist run`.
+fn command_name(typed: &ArgMatches) -> String {
+    let below = std::iter::successors(typed.subcommand(), |(_, typed)| typed.subcommand());
+    below.map(|(name, _)| name).collect::<Vec<_>>().join(" ")
+}
+
+async fn execute(args: &Args, settings: Settings, run: RunId) -> Result<Exit, CliError> {
     let Some(command) = args.command.as_ref().filter(|_| !args.global.show_settings) else {
         print_settings(&mut io::stdout().lock(), &settings, args.global.json)?;
         return Ok(Exit::Done);
     };
-    let context = Context { settings, json: args.global.json, quiet: args.global.quiet };
+    let context = Context { settings, run, json: args.global.json, quiet: args.global.quiet };
     match command {
         Command::S3(ingest) => {
             let signals = Signals::listen(warn)?;
@@ -89,6 +113,10 @@ async fn execute(args: &Args) -> Result<Exit, CliError> {
         Command::Doctor => doctor::run(&context).await,
         Command::Status(status) => status::run(status, &context).await,
         Command::Watchlist(watchlist) => watchlist::run(&watchlist.command, &context).await,
+        Command::Notify(notify) => {
+            let signals = Signals::listen(warn)?;
+            signals.run(notify::run(notify, &context, &signals)).await.unwrap_or_else(Ok)
+        }
         Command::Completions(completions) => {
             print_completions(&mut io::stdout().lock(), completions.shell)?;
             Ok(Exit::Done)
@@ -97,8 +125,11 @@ async fn execute(args: &Args) -> Result<Exit, CliError> {
 }
 
 /// What every command has.
+#[derive(Clone)]
 struct Context {
     settings: Settings,
+    /// The name of this run, in its log and its record.
+    run: RunId,
     json: bool,
     quiet: bool,
 }
@@ -106,19 +137,36 @@ struct Context {
 impl Context {
     /// The database, made if it is not there; its place is said when it is made.
     async fn store(&self) -> Result<AnyStore, CliError> {
+        self.open_store().await.map_err(store_error)
+    }
+
+    /// The same with the store's own error, for those who wait for it to pass.
+    async fn open_store(&self) -> Result<AnyStore, StoreError> {
         match &self.settings.database.value {
             DatabaseUrl::Sqlite(path) => {
                 let is_new = !path.exists();
-                let store = SqliteStore::open(path).await.map_err(store_error)?;
+                let store = SqliteStore::open(path).await?;
                 if is_new && !self.quiet {
                     warn(&format!("new database: {}", path.display()));
                 }
                 heeding(AnyStore::Sqlite(Box::new(store))).await
             }
             DatabaseUrl::Postgres(url) => {
-                let store = PostgresStore::open(&address(url)?).await.map_err(store_error)?;
-                heeding(AnyStore::Postgres(Box::new(store))).await
+                let address: PostgresAddress = url.expose().parse()?;
+                heeding(AnyStore::Postgres(Box::new(PostgresStore::open(&address).await?))).await
             }
+        }
+    }
+
+    /// What the time is, for a process that runs for long.
+    fn clock(&self) -> Clock {
+        #[cfg(feature = "sandbox")]
+        if let Some(file) = &self.settings.clock_file {
+            return Clock::simulated(file.clone());
+        }
+        match self.settings.now.origin {
+            Origin::Default => Clock::wall(),
+            _ => Clock::starting(self.settings.now.value),
         }
     }
 
@@ -133,7 +181,7 @@ impl Context {
                 .map(|store| store.map(|store| AnyStore::Postgres(Box::new(store)))),
         };
         match store.map_err(store_error)? {
-            Some(store) => heeding(store).await.map(Some),
+            Some(store) => heeding(store).await.map(Some).map_err(store_error),
             None => Ok(None),
         }
     }
@@ -168,8 +216,8 @@ impl Context {
 }
 
 /// A store that was opened; from here on the calendar goes by what it knows of announced sessions.
-async fn heeding(mut store: AnyStore) -> Result<AnyStore, CliError> {
-    heed_announced(&store.announced().await.map_err(store_error)?);
+async fn heeding(mut store: AnyStore) -> Result<AnyStore, StoreError> {
+    heed_announced(&store.announced().await?);
     Ok(store)
 }
 
@@ -182,8 +230,11 @@ fn settings(args: &Args) -> Result<Settings, CliError> {
     Ok(Settings::resolve(&Inputs::gather(args.flags(), &working_dir)?)?)
 }
 
-fn store_error(error: crate::store::StoreError) -> CliError {
-    CliError::failed(error)
+fn store_error(error: StoreError) -> CliError {
+    match error {
+        StoreError::Address(_) => CliError::usage(error),
+        _ => CliError::failed(error),
+    }
 }
 
 fn adjust_error(error: AdjustError) -> CliError {
@@ -202,5 +253,5 @@ fn adjust_error(error: AdjustError) -> CliError {
 fn warn(line: &str) {
     use io::Write;
     // Nobody is left to be told that telling failed.
-    let _ = writeln!(io::stderr(), "{line}");
+    let _ = writeln!(stderr(), "{line}");
 }

@@ -11,6 +11,7 @@ use super::api::{Api, key};
 use super::loading::load_by_requests;
 use super::{Context, store_error, warn};
 use crate::cli::format::{about, counted};
+use crate::cli::log::stderr;
 use crate::cli::rest::{RestTotals, rest_exit_code, rest_gaps, rest_summary};
 use crate::cli::{
     Align, Body, CliError, Exit, FileArgs, Named, Request, RequestError, RestArgs, Selection, Signals, Table, Wanted,
@@ -140,7 +141,7 @@ fn print(report: &RestReport, exit: Exit, effective: &Value, context: &Context) 
         let totals = RestTotals::of(report);
         print_json(out, "rest", effective, Body::Days(&report.days), &totals_of(report, &totals), exit)
     } else if context.quiet {
-        write!(io::stderr().lock(), "{}", rest_gaps(report).trim_start())
+        write!(stderr(), "{}", rest_gaps(report).trim_start())
     } else {
         write!(out, "{}", rest_summary(report))
     }

@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::loading::load_files;
 use super::{Context, store_error, warn};
+use crate::cli::log::stderr;
 use crate::cli::plan::{Forecast, plan_text, print_plan};
 use crate::cli::{
     CliError, Exit, IngestArgs, Request, Selection, Signals, Wanted, effective_settings, exit_code, print_run, reporter,
@@ -102,7 +103,7 @@ fn end(
     signals: &Signals,
 ) -> Result<Exit, CliError> {
     let modes = (context.json, context.quiet);
-    let streams = (&mut io::stdout().lock(), &mut io::stderr().lock());
+    let streams = (&mut io::stdout().lock(), &mut stderr());
     let exit = if failure.is_some() { Exit::Failed } else { exit_code(report, signals.exit()) };
     print_run(report, exit, "s3", effective, modes, streams)?;
     failure.map_or(Ok(exit), Err)

@@ -7,7 +7,7 @@ use jiff::civil::Date;
 use serde::Serialize;
 use serde_json::json;
 
-use super::{Context, restatements, store_error};
+use super::{Context, health, restatements, store_error};
 use crate::cli::format::count;
 use crate::cli::{Align, Body, CliError, Exit, StatusArgs, StatusRequest, Table, print_json};
 use crate::model::{Dataset, Expectation, Timeframe, file_due_at};
@@ -31,6 +31,9 @@ const DAYS_LISTED: usize = 10;
 
 /// Shows what is loaded.
 pub(super) async fn run(args: &StatusArgs, context: &Context) -> Result<Exit, CliError> {
+    if args.health.health {
+        return health::show(args.health.max_age, context).await;
+    }
     let request = StatusRequest::new(args)?;
     if let Some(dates) = request.restatements {
         return restatements::show(dates, request.dataset, context).await;

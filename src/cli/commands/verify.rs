@@ -12,6 +12,7 @@ use super::s3::{open_source, run_error};
 use super::{Context, store_error};
 use crate::cli::findings::{finding_rows, print_checked, print_compared, print_findings, print_repaired, totals};
 use crate::cli::format::count;
+use crate::cli::log::stderr;
 use crate::cli::{Body, CliError, Exit, Signals, VerifyArgs, VerifyRequest, print_json, reporter};
 use crate::ingest::{Concurrency, Reporter};
 use crate::model::{Calendar, Dataset};
@@ -200,7 +201,7 @@ impl Verify<'_> {
             print_json(out, "verify", &self.settings(), Body::Rows(&rows), &totals(found, repair), exit)?;
         } else if self.context.quiet {
             if exit != Exit::Done {
-                print_look(&mut io::stderr().lock(), last)?;
+                print_look(&mut stderr(), last)?;
             }
         } else {
             if let Some((repaired, _)) = repair {

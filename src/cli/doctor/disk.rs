@@ -9,7 +9,7 @@ use super::{Check, State};
 use crate::cli::format::bytes;
 
 /// Less than this is told: a year of the whole stock market takes about 14 GB.
-const LOW_BYTES: u64 = 5_000_000_000;
+pub(in crate::cli) const LOW_BYTES: u64 = 5_000_000_000;
 
 /// What there is of a folder, or of the nearest one above it that is there.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,6 +24,11 @@ impl Room {
     pub(in crate::cli) fn beside(file: &Path) -> io::Result<Self> {
         let file = std::path::absolute(file)?;
         Self::of(file.parent().unwrap_or(&file))
+    }
+
+    /// Bytes that this user may fill.
+    pub(in crate::cli) const fn free_bytes(&self) -> u64 {
+        self.free_bytes
     }
 
     /// Looks, and makes nothing.

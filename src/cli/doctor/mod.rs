@@ -14,9 +14,9 @@ pub(super) use api::api_checks;
 pub(super) use bucket::{bucket_checks, folder_check};
 pub(super) use clock::clock_check;
 pub(super) use database::{DatabaseFacts, database_checks};
-pub(super) use disk::{Room, cache_check};
+pub(super) use disk::{LOW_BYTES, Room, cache_check};
 pub(super) use sources::{settings_check, sources_check};
-pub(super) use table::{lines, table};
+pub(super) use table::{lines, row_line, rows_table, table};
 
 use super::format::printable;
 

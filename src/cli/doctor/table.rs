@@ -9,31 +9,42 @@ const ADVICE_WIDTH: usize = 42;
 
 /// All rows, long words on several lines.
 pub(in crate::cli) fn table(checks: &[Check]) -> Table {
+    rows_table(checks.iter().map(row))
+}
+
+/// Rows that somebody should know of, a line each.
+pub(in crate::cli) fn lines(checks: &[Check]) -> String {
+    let worth = checks.iter().filter(|check| matches!(check.state, State::Warn | State::Fails));
+    worth.map(row).map(row_line).collect()
+}
+
+fn row(check: &Check) -> [&str; 4] {
+    [&check.check, check.state.as_str(), &check.found, &check.advice]
+}
+
+/// A table of what was checked, how it is, what was found and what to do.
+pub(in crate::cli) fn rows_table<'a>(rows: impl Iterator<Item = [&'a str; 4]>) -> Table {
     let mut table = Table::new([
         ("check", Align::Left),
         ("state", Align::Left),
         ("what was found", Align::Left),
         ("what to do", Align::Left),
     ]);
-    for Check { check, state, found, advice } in checks {
+    for [check, state, found, advice] in rows {
         let (found, advice) = (wrapped(found, FOUND_WIDTH), wrapped(advice, ADVICE_WIDTH));
         for line in 0..found.len().max(advice.len()) {
             let of = |cell: &str| if line == 0 { cell.to_owned() } else { String::new() };
             let part = |lines: &[String]| lines.get(line).cloned().unwrap_or_default();
-            table.row([of(check), of(state.as_str()), part(&found), part(&advice)]);
+            table.row([of(check), of(state), part(&found), part(&advice)]);
         }
     }
     table
 }
 
-/// Rows that somebody should know of, a line each.
-pub(in crate::cli) fn lines(checks: &[Check]) -> String {
-    let worth = checks.iter().filter(|check| matches!(check.state, State::Warn | State::Fails));
-    let line = |check: &Check| {
-        let advice = if check.advice.is_empty() { String::new() } else { format!("; {}", check.advice) };
-        format!("{} {}: {}{advice}\n", check.check, check.state.as_str(), check.found)
-    };
-    worth.map(line).collect()
+/// The same of one row, in a line.
+pub(in crate::cli) fn row_line([check, state, found, advice]: [&str; 4]) -> String {
+    let advice = if advice.is_empty() { String::new() } else { format!("; {advice}") };
+    format!("{check} {state}: {found}{advice}\n")
 }
 
 /// A text in lines of a width, broken at spaces; a longer word has a line of its own.

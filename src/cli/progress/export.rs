@@ -1,5 +1,6 @@
 //! How far an export is.
 
+use std::io::Write;
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
@@ -7,6 +8,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use super::plain::eta;
 use super::{PLAIN_EVERY, per_second};
 use crate::cli::format::count;
+use crate::cli::log::{Log, stderr};
 use crate::export::Progress;
 
 /// Tells how far an export is: a bar on a terminal, a line every few seconds elsewhere, nothing when quiet.
@@ -29,7 +31,7 @@ impl ExportProgress {
         let started = Instant::now();
         let teller = if quiet {
             Teller::Nobody
-        } else if stderr_is_terminal && !json {
+        } else if stderr_is_terminal && !json && Log::current().is_none() {
             let (bar, prefix) = if color { ("{bar:28.cyan/blue}", "{prefix:.bold}") } else { ("{bar:28}", "{prefix}") };
             let style = ProgressStyle::with_template(&format!("{prefix} [{bar}] {{msg}}"))
                 .expect("Invariant: the template is written correctly")
@@ -54,10 +56,7 @@ impl ExportProgress {
             Teller::Lines { said } if said.elapsed() >= PLAIN_EVERY => {
                 *said = Instant::now();
                 // A log that went away is no reason to stop.
-                let _ = std::io::Write::write_all(
-                    &mut std::io::stderr(),
-                    format!("export {}\n", line(now, self.started.elapsed())).as_bytes(),
-                );
+                let _ = writeln!(stderr(), "export {}", line(now, self.started.elapsed()));
             }
             Teller::Nobody | Teller::Lines { .. } => {}
         }

@@ -1,27 +1,38 @@
-//! How far a run is, on stderr: bars on a terminal, a plain line every few seconds elsewhere.
+//! How far a run is, on stderr: lines of the log if there is one, else bars on a terminal, and a plain line every few seconds
+//! elsewhere.
 
 mod export;
+mod log;
 mod plain;
 mod terminal;
+mod ticking;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::format::{count, counted, printable};
+use super::log::Log;
 use super::totals::files;
 use crate::ingest::{DayReport, Outcome, Reporter, SilentReporter};
 
 pub use export::ExportProgress;
+pub use log::LogReporter;
 pub use plain::PlainReporter;
 pub use terminal::TerminalReporter;
+pub use ticking::Facts;
 
 /// How often a plain line is printed.
 const PLAIN_EVERY: Duration = Duration::from_secs(5);
 
-/// The reporter for a command: silent when quiet, bars on a terminal, else plain lines. With `--json` a program reads along,
-/// and lines are plain even on a terminal.
+/// How often a line of the log says how far a run is.
+const LOGGED_EVERY: Duration = Duration::from_secs(10);
+
+/// The reporter for a command: the log if there is one, which knows what to leave out when quiet; else silent when quiet, bars
+/// on a terminal, plain lines elsewhere. With `--json` a program reads along, and lines are plain even on a terminal.
 pub fn reporter(quiet: bool, json: bool, stderr_is_terminal: bool, color: bool) -> Arc<dyn Reporter> {
-    if quiet {
+    if let Some(log) = Log::current() {
+        Arc::new(LogReporter::every(LOGGED_EVERY, log))
+    } else if quiet {
         Arc::new(SilentReporter)
     } else if stderr_is_terminal && !json {
         Arc::new(TerminalReporter::new(indicatif::ProgressDrawTarget::stderr(), color))

@@ -2,43 +2,22 @@
 
 use std::fmt;
 use std::io::Write;
-use std::sync::mpsc::{self, RecvTimeoutError, Sender};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use super::{day_line, per_second, rows_per_second, was_work};
+use super::ticking::{Facts, Teller, Ticking};
+use super::{day_line, per_second, rows_per_second};
 use crate::cli::format::{about, bytes, count, printable};
-use crate::ingest::{DayReport, Reporter};
+use crate::ingest::DayReport;
+use crate::ingest::rest::SymbolDayReport;
 
 /// A line every few seconds while something is under way; notes and days that are missing at once.
-pub struct PlainReporter {
-    shared: Arc<Mutex<Shared>>,
-    ticker: Option<(Sender<()>, JoinHandle<()>)>,
-}
+pub type PlainReporter = Ticking<Lines>;
 
-struct Shared {
-    facts: Facts,
-    started: Instant,
-    out: Box<dyn Write + Send>,
-}
-
-/// How far a run is.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-struct Facts {
-    days: u64,
-    days_done: u64,
-    bytes: u64,
-    bytes_done: u64,
-    rows: u64,
-    requests: u64,
-    requests_done: u64,
-    /// When the last request is done, at the rate that is allowed.
-    requests_end: Option<Instant>,
-}
+/// Lines of text.
+pub struct Lines(Box<dyn Write + Send>);
 
 impl Facts {
-    fn line(self, elapsed: Duration, now: Instant) -> String {
+    pub(super) fn line(self, elapsed: Duration, now: Instant) -> String {
         let parts = [(self.days > 0).then(|| self.files(elapsed)), (self.requests > 0).then(|| self.rest(now))];
         parts.into_iter().flatten().collect::<Vec<_>>().join("; ")
     }
@@ -79,105 +58,55 @@ pub(super) fn time_left(left: Duration) -> String {
     format!(", ETA {}", about(left.as_secs_f64()))
 }
 
-impl Shared {
+impl fmt::Debug for Lines {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Lines").finish_non_exhaustive()
+    }
+}
+
+impl Lines {
     fn say(&mut self, line: &str) {
         // A log that went away is no reason to stop loading.
-        let _ = writeln!(self.out, "{}", printable(line));
+        let _ = writeln!(self.0, "{}", printable(line));
+    }
+}
+
+impl Teller for Lines {
+    const NAME: &'static str = "PlainReporter";
+
+    fn progress(&mut self, facts: Facts, elapsed: Duration) {
+        self.say(&facts.line(elapsed, Instant::now()));
+    }
+
+    fn day(&mut self, day: &DayReport) {
+        if day.outcome.leaves_a_gap() {
+            self.say(&day_line(day));
+        }
+    }
+
+    /// The summary has them: a symbol can have many.
+    fn symbol_gap(&mut self, _day: &SymbolDayReport) {}
+
+    fn note(&mut self, message: &str) {
+        self.say(message);
     }
 }
 
 impl PlainReporter {
     /// Writes there, this often.
     pub fn new(out: Box<dyn Write + Send>, every: Duration) -> Self {
-        let shared = Arc::new(Mutex::new(Shared { facts: Facts::default(), started: Instant::now(), out }));
-        let (stop, stopped) = mpsc::channel();
-        let ticking = Arc::clone(&shared);
-        let thread = thread::spawn(move || {
-            let mut said = Facts::default();
-            while stopped.recv_timeout(every) == Err(RecvTimeoutError::Timeout) {
-                let mut shared = ticking.lock().unwrap_or_else(PoisonError::into_inner);
-                // A run that waits for its quota goes on all the same.
-                if shared.facts != said || said.requests_done < said.requests {
-                    said = shared.facts;
-                    let line = said.line(shared.started.elapsed(), Instant::now());
-                    shared.say(&line);
-                }
-            }
-        });
-        Self { shared, ticker: Some((stop, thread)) }
-    }
-
-    fn update(&self, change: impl FnOnce(&mut Shared)) {
-        change(&mut self.shared.lock().unwrap_or_else(PoisonError::into_inner));
-    }
-}
-
-impl Reporter for PlainReporter {
-    fn start(&self, days: u64, bytes: u64) {
-        self.update(|shared| {
-            if shared.facts == Facts::default() {
-                // What came before (listing, planning) is no part of the rates.
-                shared.started = Instant::now();
-            }
-            shared.facts.days += days;
-            shared.facts.bytes += bytes;
-        });
-    }
-
-    fn fetched(&self, bytes: u64) {
-        self.update(|shared| shared.facts.bytes_done += bytes);
-    }
-
-    fn decoded(&self, rows: u64) {
-        self.update(|shared| shared.facts.rows += rows);
-    }
-
-    fn day_done(&self, day: &DayReport) {
-        if was_work(day.outcome) {
-            self.update(|shared| {
-                shared.facts.days_done += 1;
-                if day.outcome.leaves_a_gap() {
-                    shared.say(&day_line(day));
-                }
-            });
-        }
-    }
-
-    fn requests(&self, done: u64, of: u64, left: Duration) {
-        self.update(|shared| {
-            (shared.facts.requests_done, shared.facts.requests) = (done, of);
-            shared.facts.requests_end = Instant::now().checked_add(left);
-        });
-    }
-
-    fn note(&self, message: &str) {
-        self.update(|shared| shared.say(message));
-    }
-}
-
-impl fmt::Debug for PlainReporter {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("PlainReporter").finish_non_exhaustive()
-    }
-}
-
-impl Drop for PlainReporter {
-    fn drop(&mut self) {
-        if let Some((stop, thread)) = self.ticker.take() {
-            drop(stop);
-            // A panic of the ticker has been printed; there is nothing to add.
-            let _ = thread.join();
-        }
+        Self::every(every, Lines(out))
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::io;
+    use std::sync::{Arc, Mutex};
+    use std::{io, thread};
 
     use super::*;
     use crate::cli::summary::testing::day;
-    use crate::ingest::Outcome;
+    use crate::ingest::{Outcome, Reporter};
 
     #[derive(Clone, Default)]
     struct Log(Arc<Mutex<Vec<u8>>>);
@@ -235,8 +164,10 @@ mod tests {
         reporter.day_done(&day("2024-07-11", Outcome::Missing));
         reporter.note("waiting for another process");
         assert_eq!(log.text(), "2024-07-11 stocks missing\nwaiting for another process\n");
-        let facts = reporter.shared.lock().unwrap().facts;
-        assert_eq!(facts, Facts { days: 2, days_done: 2, bytes: 10, bytes_done: 10, rows: 5, ..Facts::default() });
+        assert_eq!(
+            reporter.facts(),
+            Facts { days: 2, days_done: 2, bytes: 10, bytes_done: 10, rows: 5, ..Facts::default() }
+        );
     }
 
     #[test]

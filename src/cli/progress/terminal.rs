@@ -9,6 +9,7 @@ use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use super::plain::time_left;
 use super::{day_line, rows_per_second, was_work};
 use crate::cli::format::printable;
+use crate::ingest::rest::SymbolDayReport;
 use crate::ingest::{DayReport, Reporter};
 
 /// Bars: bytes fetched, days loaded, requests made. Days and notes scroll above them; the bars go when it is dropped.
@@ -82,6 +83,9 @@ impl Reporter for TerminalReporter {
             self.say(&day_line(day));
         }
     }
+
+    /// The summary has them: a symbol can have many.
+    fn symbol_day_done(&self, _day: &SymbolDayReport) {}
 
     fn requests(&self, done: u64, of: u64, left: Duration) {
         if of > 0 && self.rest.is_hidden() {

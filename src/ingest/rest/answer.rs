@@ -10,7 +10,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::{ApiKey, Entitlement, RestError};
-use crate::ingest::words::tidy;
+use crate::net::tidy;
 
 /// Longest answer taken, unpacked.
 pub(super) const MOST_BYTES: usize = 64 << 20;

@@ -1,6 +1,5 @@
 //! Requests: one at a time, with the key, within the quota, tried again where that may help.
 
-use std::error::Error as _;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -10,7 +9,7 @@ use jiff::Timestamp;
 use reqwest::header::{
     ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_ENCODING, DATE, HeaderValue, LOCATION, RETRY_AFTER,
 };
-use reqwest::{Client, Response, redirect};
+use reqwest::{Client, Response};
 use serde::de::DeserializeOwned;
 use tokio::time::timeout;
 use url::Url;
@@ -18,17 +17,16 @@ use url::Url;
 use super::answer::{Answer, Envelope, MOST_BYTES};
 use super::{ApiKey, Quota, RestError};
 use crate::ingest::report::{Reporter, SilentReporter};
-use crate::ingest::words::{chain, tidy};
-use crate::net::{Rate, Refused, Retry, parse_http_date, parse_retry_after};
+use crate::net::{
+    NoAnswer, Rate, Refused, Retry, chain, host_and_port, http_client, no_answer, parse_http_date, parse_retry_after,
+    tidy,
+};
 
 /// Longest refusal read; the rest of it is words.
 const MOST_REFUSAL_BYTES: usize = 64 << 10;
 
 /// Seconds from a request to its rows in the database, with several under way.
 const USUAL_SECONDS: f64 = 0.05;
-
-/// How the TLS library begins its words about a certificate it refuses.
-const CERTIFICATE_WORDS: &str = "invalid peer certificate";
 
 /// How to reach the REST API. Start from [`RestOptions::default`].
 #[derive(Debug, Clone)]
@@ -117,19 +115,8 @@ impl RestClient {
         let mut bearer = HeaderValue::from_str(&format!("Bearer {}", key.expose()))
             .expect("Invariant: a key has visible ASCII characters only");
         bearer.set_sensitive(true);
-        // Of the process: whoever comes second finds the same.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let mut http = Client::builder()
-            .user_agent(concat!("barkeep/", env!("CARGO_PKG_VERSION")))
-            .connect_timeout(options.connect_timeout)
-            // Each would be a request that no quota knows of, and may lead to others.
-            .redirect(redirect::Policy::none())
-            .retry(reqwest::retry::never());
-        if base.scheme() == "http" {
-            // A proxy could read the key.
-            http = http.no_proxy();
-        }
-        let http = http.build().map_err(|error| RestError::BadAddress { detail: chain(&error) })?;
+        let http = http_client(&base, options.connect_timeout).build();
+        let http = http.map_err(|error| RestError::BadAddress { detail: chain(&error) })?;
         Ok(Self {
             http,
             base,
@@ -183,7 +170,7 @@ impl RestClient {
     pub(super) fn next_url(&self, what: &str, next: &str) -> Result<Url, RestError> {
         let unusable = |_| RestError::damaged(what, "its next_url is not an address");
         let mut url = self.base.join(next).map_err(unusable)?;
-        let origin = |url: &Url| format!("{}://{}", url.scheme(), host(url));
+        let origin = |url: &Url| format!("{}://{}", url.scheme(), host_and_port(url));
         if url.origin() != self.base.origin() || !url.username().is_empty() || url.password().is_some() {
             let (other, own) = (self.key.scrub(&origin(&url)), origin(&self.base));
             return Err(RestError::OtherOrigin { what: what.to_owned(), other, own });
@@ -245,7 +232,7 @@ impl RestClient {
                 return Err(self.no_answer(what, error));
             }
             Err(_) => {
-                let (host, seconds) = (host(&self.base), self.answer_timeout.as_secs_f64());
+                let (host, seconds) = (host_and_port(&self.base), self.answer_timeout.as_secs_f64());
                 return Err(RestError::unreachable(what, format!("no answer from {host} in {seconds} s")));
             }
         };
@@ -297,23 +284,12 @@ impl RestClient {
 
     /// What a request without an answer means.
     fn no_answer(&self, what: &str, error: reqwest::Error) -> RestError {
-        let host = host(&self.base);
-        let is_timeout = error.is_timeout();
-        // The library's own words ("error sending request") say nothing; their causes do.
-        let error = error.without_url();
-        let why = error.source().map_or_else(|| chain(&error), chain);
-        match why.find(CERTIFICATE_WORDS) {
-            Some(at) => RestError::Untrusted { host, detail: why[at..].to_owned() },
-            None if is_timeout => RestError::unreachable(what, format!("no connection to {host} in time")),
-            None => RestError::unreachable(what, format!("no answer from {host}: {why}")),
+        let host = host_and_port(&self.base);
+        match no_answer(&host, error) {
+            NoAnswer { why, is_untrusted: true, .. } => RestError::Untrusted { host, detail: why },
+            NoAnswer { why, .. } => RestError::unreachable(what, why),
         }
     }
-}
-
-/// Host and, if it is not the usual one, port.
-fn host(url: &Url) -> String {
-    let host = url.host_str().unwrap_or("nowhere");
-    url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
 }
 
 /// The address of the API, if it is one and nothing more. A bad one is not repeated: a password may stand in it.

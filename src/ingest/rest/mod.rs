@@ -31,7 +31,7 @@ pub use minutes::{Page, Pages, RawMinute};
 pub use plan::{Asked, SettledDay, SymbolPlan, Window, is_missing, plan_symbol, windows};
 pub use probe::MinutesProbe;
 pub use quota::{Permit, Quota, SharedText};
-pub use quota_note::QuotaNote;
+pub use quota_note::{QuotaNote, QuotaUse, quota_use};
 pub use refusals::{Refusal, Refusals};
 pub use report::{RestReport, SymbolDayReport};
 pub use run::{DatasetPlan, RestRunError, Tools, make_plan, run};

@@ -11,7 +11,7 @@ use governor::{DefaultDirectRateLimiter, RateLimiter};
 use jiff::Timestamp;
 
 use crate::ingest::report::Reporter;
-use crate::ingest::words::chain;
+use crate::net::chain;
 use crate::net::{Hands, QuotaLog, RENEWAL, Rate, RateRule, Refused, Visited};
 
 /// A text that all processes of a quota read and replace, one at a time.

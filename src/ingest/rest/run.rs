@@ -336,7 +336,7 @@ impl<S: SymbolSink, L: Ledger + 'static, N: Notes> Run<'_, S, L, N> {
             report.bars = stored.bars;
             report.made_exact = stored.made_exact;
             report.left_estimated = stored.left_estimated;
-            self.report.days.push(report);
+            self.ended(report);
             self.report.rows += day.rows_read;
         }
         self.report.rejects.merge(rejects);
@@ -374,7 +374,12 @@ impl<S: SymbolSink, L: Ledger + 'static, N: Notes> Run<'_, S, L, N> {
     }
 
     fn day(&mut self, asked: &Asked, symbol: &Symbol, date: Date, outcome: Outcome, detail: Option<String>) {
-        self.report.days.push(SymbolDayReport::new(asked.dataset, symbol.as_str(), date, outcome, detail));
+        self.ended(SymbolDayReport::new(asked.dataset, symbol.as_str(), date, outcome, detail));
+    }
+
+    fn ended(&mut self, day: SymbolDayReport) {
+        self.context.reporter.symbol_day_done(&day);
+        self.report.days.push(day);
     }
 
     fn tell_progress(&self) {

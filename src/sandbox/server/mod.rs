@@ -8,12 +8,12 @@ mod s3;
 mod script;
 mod token;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use hyper::body::{Body as _, Incoming};
 use hyper::header::{HeaderName, HeaderValue};
@@ -153,6 +153,11 @@ impl Server {
         Counts { list: read(list), get: read(get), head: read(head), bytes: read(bytes) }
     }
 
+    /// GETs of each object so far, by key.
+    pub fn gets(&self) -> BTreeMap<String, u64> {
+        self.endpoint.gets.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     /// What the REST endpoints were asked so far.
     pub fn rest_counts(&self) -> RestCounts {
         self.endpoint.rest.counts()
@@ -212,6 +217,7 @@ struct Endpoint {
     faults: Running,
     objects: Arc<Bucket>,
     tally: Arc<Tally>,
+    gets: Mutex<BTreeMap<String, u64>>,
     bucket: String,
     log_requests: bool,
 }
@@ -236,6 +242,7 @@ impl Endpoint {
             faults: Running::new(options.faults),
             objects,
             tally: Arc::default(),
+            gets: Mutex::default(),
             bucket: options.bucket,
             log_requests: options.log_requests,
         }
@@ -284,6 +291,9 @@ impl Endpoint {
         };
         if let Some(counter) = counter {
             counter.fetch_add(1, Ordering::Relaxed);
+        }
+        if kind == Kind::Get {
+            *self.gets.lock().unwrap_or_else(PoisonError::into_inner).entry(key.clone()).or_default() += 1;
         }
         let range = header(&request, &header::RANGE);
         let strike = match kind {

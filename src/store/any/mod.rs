@@ -56,7 +56,10 @@ macro_rules! on {
 
 mod announced;
 mod outbox;
+mod queue;
 mod runs;
+
+pub use self::queue::AnyQueueWatch;
 
 impl AnyStore {
     /// Ends the connection.
@@ -284,6 +287,10 @@ impl Noting for AnyStore {
             Self::Sqlite(store) => AnyNotes::Sqlite(Box::new(store.notes().await?)),
             Self::Postgres(store) => AnyNotes::Postgres(Box::new(store.notes().await?)),
         })
+    }
+
+    async fn look_at_note(&mut self, name: &str) -> Result<Option<String>, StoreError> {
+        on!(self, store => store.look_at_note(name))
     }
 }
 

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use jiff::civil::Date;
 
+use super::sql::now;
 use super::transaction::Access;
 use super::{PostgresStore, StoreError};
 use crate::model::Dataset;
@@ -26,13 +27,6 @@ impl Claiming for PostgresStore {
         let lease_ms = i64::try_from(lease.as_millis()).unwrap_or(i64::MAX);
         Ok(PostgresClaims { store, claimant: claimant::name(), lease_ms })
     }
-}
-
-/// Now, by the server's clock.
-macro_rules! now {
-    () => {
-        "(EXTRACT(EPOCH FROM clock_timestamp()) * 1000)::bigint"
-    };
 }
 
 impl Claims for PostgresClaims {

@@ -13,7 +13,7 @@ use super::error::unreachable;
 use super::{PATIENCE, StoreError};
 
 /// How long a connection may take to come about.
-const CONNECT_PATIENCE: Duration = Duration::from_secs(20);
+pub(super) const CONNECT_PATIENCE: Duration = Duration::from_secs(20);
 
 /// Oldest server that can do all that is asked of it here.
 const OLDEST_SERVER: u32 = 13;
@@ -21,7 +21,7 @@ const OLDEST_SERVER: u32 = 13;
 /// Where a PostgreSQL database is, and how to get in. Shows neither the password nor the parameters of its address.
 #[derive(Clone)]
 pub struct PostgresAddress {
-    options: PgConnectOptions,
+    pub(super) options: PgConnectOptions,
     name: String,
     pub(super) patience: Duration,
 }

@@ -19,6 +19,8 @@ mod migrate;
 mod notes;
 mod outbox;
 mod partitions;
+mod queue;
+mod queue_watch;
 mod read;
 mod rest;
 mod runs;
@@ -36,6 +38,7 @@ use self::connection::Link;
 pub use self::connection::PostgresAddress;
 pub use self::notes::PostgresNotes;
 use self::partitions::Month;
+pub use self::queue_watch::PostgresQueueWatch;
 use self::sink::OpenDay;
 use super::StoreError;
 

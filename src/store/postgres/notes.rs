@@ -24,6 +24,12 @@ impl Noting for PostgresStore {
     async fn notes(&self) -> Result<PostgresNotes, StoreError> {
         Self::connect(&self.address).await.map(PostgresNotes)
     }
+
+    async fn look_at_note(&mut self, name: &str) -> Result<Option<String>, StoreError> {
+        let mut work = self.begin(Access::Read, "read a note").await?;
+        let rows = work.rows(sqlx::query("SELECT text FROM shared_notes WHERE name = $1").bind(name)).await?;
+        work.done(rows.first().and_then(|row| row.get(0))).await
+    }
 }
 
 impl Notes for PostgresNotes {

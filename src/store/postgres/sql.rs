@@ -4,6 +4,14 @@ use std::ops::RangeInclusive;
 
 use crate::model::{Dataset, Timeframe, TimeframeSet};
 
+/// Now, by the server's clock, in milliseconds since the Unix epoch.
+macro_rules! now {
+    () => {
+        "(EXTRACT(EPOCH FROM clock_timestamp()) * 1000)::bigint"
+    };
+}
+pub(super) use now;
+
 /// Timeframes as a list.
 pub(super) fn words(timeframes: TimeframeSet) -> String {
     let words: Vec<_> = timeframes.iter().map(Timeframe::as_str).map(|word| format!("'{word}'")).collect();

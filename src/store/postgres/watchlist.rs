@@ -1,12 +1,11 @@
 //! The watchlist.
 
 use sqlx::Row;
-use sqlx::postgres::PgRow;
 
 use super::transaction::Access;
 use super::{PostgresStore, StoreError};
 use crate::model::{Symbol, SymbolError};
-use crate::store::values::{count, instant, senseless};
+use crate::store::values::{count, nearest_instant, number, senseless};
 use crate::store::{Watchlist, WatchlistEntry};
 
 impl Watchlist for PostgresStore {
@@ -15,18 +14,16 @@ impl Watchlist for PostgresStore {
         let query =
             sqlx::query("SELECT symbol, days_to_backfill, active, priority, added_at FROM watchlist ORDER BY symbol");
         let rows = work.rows(query).await?;
-        let entry = |row: &PgRow| {
-            let symbol = Symbol::from_ticker(row.get(0)).ok()?;
-            let entry = instant(row.get(4)).map(|added_at| WatchlistEntry {
-                symbol,
-                days_to_backfill: row.get::<i32, _>(1).try_into().unwrap_or(0),
+        let entries = rows.iter().filter_map(|row| {
+            Some(WatchlistEntry {
+                symbol: Symbol::from_ticker(row.get(0)).ok()?,
+                days_to_backfill: number(row.get::<i32, _>(1).into()),
                 active: row.get(2),
                 priority: row.get(3),
-                added_at,
-            });
-            Some(entry)
-        };
-        let entries = rows.iter().filter_map(entry).collect::<Result<_, StoreError>>()?;
+                added_at: nearest_instant(row.get(4)),
+            })
+        });
+        let entries = entries.collect();
         work.done(entries).await
     }
 

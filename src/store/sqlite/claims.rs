@@ -8,12 +8,12 @@ use sqlx::Sqlite;
 use sqlx::query::Query;
 use sqlx::sqlite::SqliteArguments;
 
-use super::SqliteStore;
 use super::sidecar::{Sidecar, Tries};
+use super::{LONGEST_LEASE, SqliteStore};
 use crate::model::Dataset;
 use crate::store::{Claiming, Claims, StoreError, claimant};
 
-/// A lease that ends beyond the last parameter was given while the machine's clock was wrong. It would hold for years.
+/// A lease that ends beyond the last parameter is too long to be one.
 const CLAIM: &str = "
 INSERT INTO claims (claimant, dataset, session_date, lease_until) VALUES (?1, ?2, ?3, ?4)
 ON CONFLICT (dataset, session_date) DO UPDATE SET claimant = excluded.claimant, lease_until = excluded.lease_until
@@ -22,9 +22,6 @@ WHERE claimant = excluded.claimant OR lease_until NOT BETWEEN ?5 AND ?6";
 const RENEW: &str = "UPDATE claims SET lease_until = ?2 WHERE claimant = ?1";
 
 const RELEASE: &str = "DELETE FROM claims WHERE claimant = ?1 AND dataset = ?2 AND session_date = ?3";
-
-/// No claimant asks for longer ones.
-const LONGEST_LEASE: Duration = Duration::from_hours(24);
 
 /// A claimant of days of a SQLite database.
 #[derive(Debug)]

@@ -14,6 +14,8 @@ mod flush;
 mod ledger;
 mod notes;
 mod outbox;
+mod queue;
+mod queue_watch;
 mod read;
 mod rest;
 mod runs;
@@ -34,6 +36,7 @@ use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor, SqliteConnection
 pub use self::claims::SqliteClaims;
 use self::flush::LogFlush;
 pub use self::notes::SqliteNotes;
+pub use self::queue_watch::SqliteQueueWatch;
 use self::shape::Shapes;
 use super::StoreError;
 use crate::model::Dataset;
@@ -67,6 +70,9 @@ const BUSY_WAIT: Duration = Duration::from_millis(500);
 
 /// How long another process may hold the database before this one gives up. A full-market day takes seconds.
 const LONGEST_WAIT: Duration = Duration::from_mins(10);
+
+/// No claim asks for a longer lease. One that ends later was given while the machine's clock was wrong, and would hold for years.
+const LONGEST_LEASE: Duration = Duration::from_hours(24);
 
 /// How long opening is tried again, and how often, while others open the same new file.
 const LONGEST_OPENING: Duration = Duration::from_secs(10);

@@ -3,7 +3,7 @@
 use sqlx::{Connection, SqliteConnection};
 
 use super::SqliteStore;
-use super::sidecar::{Sidecar, Tries};
+use super::sidecar::{self, Sidecar, Tries};
 use crate::store::{Notes, Noting, StoreError};
 
 /// Writes before anything is decided by what was read, so that it is known that the file can be written and lies where others
@@ -24,6 +24,10 @@ impl Noting for SqliteStore {
 
     async fn notes(&self) -> Result<SqliteNotes, StoreError> {
         Sidecar::of(&self.path).await.map(SqliteNotes)
+    }
+
+    async fn look_at_note(&mut self, name: &str) -> Result<Option<String>, StoreError> {
+        sidecar::look_at_note(&self.path, name).await
     }
 }
 

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
-use sqlx::{ConnectOptions, Executor, SqliteConnection};
+use sqlx::{ConnectOptions, Connection, Executor, SqliteConnection};
 
 use super::{BUSY_WAIT, LONGEST_WAIT, beside, is_busy, named, opening, primary_code};
 use crate::store::StoreError;
@@ -39,9 +39,7 @@ pub(super) struct Sidecar {
 impl Sidecar {
     /// The file beside a database.
     pub(super) async fn of(database: &Path) -> Result<Self, StoreError> {
-        // Whoever opens the database by another name must meet the others all the same.
-        let database = database.canonicalize().unwrap_or_else(|_| database.to_owned());
-        let path = beside(&database, "-claims");
+        let path = path_beside(database);
         let connection = open(&path).await?;
         Ok(Self { path, connection })
     }
@@ -73,6 +71,32 @@ impl Sidecar {
     pub(super) fn error(&self, error: sqlx::Error, doing: &'static str) -> StoreError {
         named(&self.path, doing, error)
     }
+}
+
+/// A note of the file as it lies there; none where there is no file, or one that would be made anew.
+pub(super) async fn look_at_note(database: &Path, name: &str) -> Result<Option<String>, StoreError> {
+    let path = path_beside(database);
+    if !path.exists() {
+        return Ok(None);
+    }
+    let options = SqliteConnectOptions::new().filename(&path).read_only(true).busy_timeout(BUSY_WAIT);
+    let read = async {
+        let mut connection = options.connect().await?;
+        let note = "SELECT text FROM notes WHERE name = ?1";
+        let text = sqlx::query_scalar(note).bind(name).fetch_optional(&mut connection).await?;
+        connection.close().await?;
+        Ok(text.flatten())
+    };
+    match read.await {
+        Err(error) if is_unusable(&error) => Ok(None),
+        read => read.map_err(|error| named(&path, "read a note", error)),
+    }
+}
+
+/// Whoever opens the database by another name must meet the others all the same.
+fn path_beside(database: &Path) -> PathBuf {
+    let database = database.canonicalize().unwrap_or_else(|_| database.to_owned());
+    beside(&database, "-claims")
 }
 
 /// Since when, and over how many repairs, the same is tried.

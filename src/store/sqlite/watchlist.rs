@@ -1,11 +1,11 @@
 //! The watchlist.
 
 use sqlx::Row;
-use sqlx::sqlite::SqliteRow;
 
 use super::SqliteStore;
+use super::queue::text;
 use crate::model::{Symbol, SymbolError};
-use crate::store::values::{instant, senseless};
+use crate::store::values::{nearest_i32, nearest_instant, number, senseless};
 use crate::store::{StoreError, Watchlist, WatchlistEntry};
 
 impl Watchlist for SqliteStore {
@@ -15,18 +15,18 @@ impl Watchlist for SqliteStore {
                 .fetch_all(&mut self.connection)
                 .await
                 .map_err(self.error("read the watchlist"))?;
-        let entry = |row: &SqliteRow| {
-            let symbol = Symbol::from_ticker(row.get(0)).ok()?;
-            let entry = instant(row.get(4)).map(|added_at| WatchlistEntry {
-                symbol,
-                days_to_backfill: row.get::<i64, _>(1).try_into().unwrap_or(0),
-                active: row.get(2),
-                priority: row.get(3),
-                added_at,
-            });
-            Some(entry)
-        };
-        rows.iter().filter_map(entry).collect()
+        Ok(rows
+            .iter()
+            .filter_map(|row| {
+                Some(WatchlistEntry {
+                    symbol: Symbol::from_ticker(&text(row, 0)?).ok()?,
+                    days_to_backfill: number(row.get(1)),
+                    active: row.get(2),
+                    priority: nearest_i32(row.get(3)),
+                    added_at: nearest_instant(row.get(4)),
+                })
+            })
+            .collect())
     }
 
     async fn senseless(&mut self) -> Result<Vec<(String, SymbolError)>, StoreError> {

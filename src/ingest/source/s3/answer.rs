@@ -9,8 +9,8 @@ use jiff::Timestamp;
 
 use super::S3Source;
 use crate::ingest::source::SourceError;
-use crate::ingest::words::{chain, tidy};
 use crate::net::parse_retry_after;
+use crate::net::{chain, tidy};
 
 /// Codes that say the key pair is not accepted.
 const CREDENTIAL_CODES: [&str; 11] = [

@@ -21,7 +21,7 @@ use super::list::unquoted;
 use crate::ingest::Reporter;
 use crate::ingest::source::temp::TempFile;
 use crate::ingest::source::{DayFile, SourceError};
-use crate::ingest::words::chain;
+use crate::net::chain;
 use crate::net::{RetryError, Retryable};
 
 /// Bytes gathered before they go to the disk.

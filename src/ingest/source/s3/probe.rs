@@ -11,7 +11,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::S3Source;
 use crate::ingest::source::{DayFile, SourceError};
-use crate::ingest::words::chain;
+use crate::net::chain;
 use crate::net::parse_http_date;
 
 /// What came of an object.

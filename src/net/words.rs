@@ -6,7 +6,7 @@ use std::error::Error;
 const WORDS_KEPT: usize = 200;
 
 /// An error and its causes in one line.
-pub(super) fn chain(error: &dyn Error) -> String {
+pub fn chain(error: &dyn Error) -> String {
     let mut words = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {
@@ -21,7 +21,7 @@ pub(super) fn chain(error: &dyn Error) -> String {
 }
 
 /// Outside words made fit for a terminal: no control characters, not long.
-pub(super) fn tidy(words: &str) -> String {
+pub fn tidy(words: &str) -> String {
     let mut tidy: String = words.chars().map(|c| if c.is_control() { ' ' } else { c }).take(WORDS_KEPT).collect();
     tidy.truncate(tidy.trim_end().len());
     tidy

@@ -1,0 +1,107 @@
+//! Serving the queue.
+
+use std::io::{self, Write};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use serde_json::json;
+use tokio_util::sync::CancellationToken;
+
+use super::super::loading::Loader;
+use super::{Context, warn};
+use crate::cli::served::{ServedRow, event_json, outcomes, outcomes_line, served_exit};
+use crate::cli::{Body, CliError, Exit, Signals, WatchlistRunArgs, print_json, reporter};
+use crate::ingest::queue::{Event, Pace, Processor, Workplace};
+use crate::ingest::{Loads, Reporter};
+use crate::store::{AnyStore, StoreError, claimant_name};
+
+/// Serves the queue until stopped, or until nothing waits.
+pub(super) async fn run(args: &WatchlistRunArgs, context: &Context, signals: &Signals) -> Result<Exit, CliError> {
+    let desk = Desk { context, once: args.once, served: Mutex::default() };
+    let pace = Pace::new(context.settings.lease.value, args.interval);
+    let stop = signals.stop().clone();
+    let processor = Processor::new(&desk, claimant_name(), pace, context.clock(), args.once, stop);
+    let ended = Box::pin(processor.run()).await;
+    let failure = ended.err().map(CliError::failed);
+    let served = desk.served.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let exit = match (&failure, signals.exit()) {
+        (Some(_), _) => Exit::Failed,
+        // A service that was asked to stop has done what it should.
+        (None, Some(Exit::Terminated)) if !args.once => Exit::Done,
+        (None, Some(signal)) => signal,
+        (None, None) => served_exit(&served),
+    };
+    if args.once {
+        print(&served, exit, context)?;
+    }
+    failure.map_or(Ok(exit), Err)
+}
+
+fn print(served: &[ServedRow], exit: Exit, context: &Context) -> io::Result<()> {
+    let out = &mut io::stdout().lock();
+    if context.json {
+        let settings = json!({ "database_url": context.settings.database.value.to_string() });
+        let totals = json!({ "requests": outcomes(served) });
+        print_json(out, "watchlist", &settings, Body::Rows(served), &totals, exit)
+    } else if context.quiet {
+        Ok(())
+    } else {
+        writeln!(out, "{}", outcomes_line(served))
+    }
+}
+
+/// Where the processor works.
+struct Desk<'a> {
+    context: &'a Context,
+    once: bool,
+    /// What was served by one that runs only once.
+    served: Mutex<Vec<ServedRow>>,
+}
+
+impl Workplace for Desk<'_> {
+    type Store = AnyStore;
+
+    async fn store(&self) -> Result<AnyStore, StoreError> {
+        self.context.open_store().await
+    }
+
+    fn reporter(&self) -> Arc<dyn Reporter> {
+        let settings = &self.context.settings;
+        // Bars that begin anew with every request would be nothing to look at.
+        let has_terminal = self.once && Context::has_terminal();
+        reporter(self.context.quiet, self.context.json, has_terminal, settings.color.value)
+    }
+
+    fn loads(&self, reporter: Arc<dyn Reporter>, stop: CancellationToken) -> impl Loads {
+        Loader::new(self.context, reporter, stop)
+    }
+
+    async fn hear(&self, event: Event) {
+        // Whoever listened has gone away; the work goes on.
+        let _ = self.tell(&event);
+        if let (true, Event::Served(report)) = (self.once, &event) {
+            let rows = report.requests.iter().map(ServedRow::of);
+            self.served.lock().unwrap_or_else(PoisonError::into_inner).extend(rows);
+        }
+    }
+}
+
+impl Desk<'_> {
+    fn tell(&self, event: &Event) -> io::Result<()> {
+        if let Event::Note(message) = event {
+            warn(&crate::cli::format::printable(message));
+        }
+        if self.context.json {
+            // One that runs only once prints one object in the end.
+            return if self.once { Ok(()) } else { writeln!(io::stdout().lock(), "{}", event_json(event)) };
+        }
+        let Event::Served(report) = event else { return Ok(()) };
+        for row in report.requests.iter().map(ServedRow::of) {
+            if !self.context.quiet {
+                writeln!(io::stdout().lock(), "{}", row.line())?;
+            } else if !row.is_loaded() {
+                writeln!(io::stderr().lock(), "{}", row.line())?;
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,535 @@
+//! Takes requests off the queue and has them loaded.
+
+use std::collections::BTreeSet;
+use std::future::Future;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use futures_util::future::{Either, select};
+use tokio::time::{sleep, sleep_until, timeout};
+use tokio_util::sync::CancellationToken;
+
+use super::counting::Counting;
+use super::event::{BatchReport, Event, ServedRequest};
+use super::judge::{Verdict, Wait, shortened};
+use super::pace::Pace;
+use super::plan::{FilesStep, Open, Step, next_step};
+use super::settle::{Settled, settle};
+use super::{Wish, WishError};
+use crate::ingest::{Accept, Clock, LoadFailure, Loads, Reporter, Request};
+use crate::store::{
+    BarReader, ClaimedRequest, Held, Ledger, Queue, QueueWatch, QueueWatching, RequestEnd, RequestOutcome,
+    RequestProgress, StoreError,
+};
+
+/// What a processor works with.
+pub trait Workplace {
+    /// The database.
+    type Store: Queue + QueueWatching + Ledger + BarReader;
+
+    /// A new connection to the database.
+    fn store(&self) -> impl Future<Output = Result<Self::Store, StoreError>>;
+
+    /// Hears how far a step is.
+    fn reporter(&self) -> Arc<dyn Reporter>;
+
+    /// Loads bars until told to stop.
+    fn loads(&self, reporter: Arc<dyn Reporter>, stop: CancellationToken) -> impl Loads;
+
+    /// Hears what happens. The processor waits until it has been heard, so this must not take long.
+    fn hear(&self, event: Event) -> impl Future<Output = ()>;
+}
+
+/// Why a processor ended although nobody stopped it.
+#[derive(Debug, thiserror::Error)]
+pub enum ProcessorError {
+    /// The database cannot be used.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Takes requests off the queue and has them loaded.
+#[derive(Debug)]
+pub struct Processor<'w, W: Workplace> {
+    workplace: &'w W,
+    owner: String,
+    pace: Pace,
+    clock: Clock,
+    /// Ends when nothing can be claimed any more.
+    once: bool,
+    stop: CancellationToken,
+    queue: Option<W::Store>,
+    /// Since when the database cannot be used.
+    outage: Option<Instant>,
+    open: Vec<Open>,
+    /// What was last said to be wrong with each way of loading.
+    closed: [Option<String>; 2],
+    pruned: Option<Instant>,
+    /// When leases are renewed next.
+    renewal: tokio::time::Instant,
+}
+
+/// Why work goes no further.
+enum Halt {
+    Stopped,
+    Failed(StoreError),
+}
+
+/// Most requests that are claimed at once, and how long those that have ended are kept.
+const MOST_CLAIMED: u32 = 5000;
+const KEPT: Duration = Duration::from_hours(7 * 24);
+const PRUNED_EVERY: Duration = Duration::from_hours(24);
+
+/// Pauses between attempts to reach the database.
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+
+/// So many leases long one that runs only once waits for the database: a minute, as other commands do.
+const PATIENT_LEASES: u32 = 3;
+
+/// How long what is under way may take when the processor is to stop.
+const STOPPING: Duration = Duration::from_secs(2);
+
+/// The ways of loading, as indices of what was said of them.
+const FILES: usize = 0;
+const API: usize = 1;
+
+impl<'w, W: Workplace> Processor<'w, W> {
+    /// A processor that does nothing yet. `owner` is a name that no other processor has.
+    pub fn new(workplace: &'w W, owner: String, pace: Pace, clock: Clock, once: bool, stop: CancellationToken) -> Self {
+        let (open, closed) = Default::default();
+        let renewal = tokio::time::Instant::now();
+        Self {
+            workplace,
+            owner,
+            pace,
+            clock,
+            once,
+            stop,
+            queue: None,
+            outage: None,
+            open,
+            closed,
+            pruned: None,
+            renewal,
+        }
+    }
+
+    /// Works until stopped, or until nothing can be claimed any more if that is all it is for. What it has not finished it gives
+    /// back. An outage of the database is waited out, unless the processor has never seen the database and the reason will not
+    /// pass, or is to run only once.
+    pub async fn run(mut self) -> Result<(), ProcessorError> {
+        let ended = self.work().await;
+        self.give_back().await;
+        match ended {
+            Ok(()) | Err(Halt::Stopped) => Ok(()),
+            Err(Halt::Failed(error)) => Err(error.into()),
+        }
+    }
+
+    async fn work(&mut self) -> Result<(), Halt> {
+        let mut watch = None;
+        loop {
+            self.prune().await?;
+            self.claim().await?;
+            match next_step(&self.open) {
+                Some(Step::Files(step)) => self.files(step).await,
+                Some(Step::Settle) => self.settle().await?,
+                None if self.once => return Ok(()),
+                None => self.wait(&mut watch).await,
+            }
+            if self.stop.is_cancelled() {
+                return Err(Halt::Stopped);
+            }
+        }
+    }
+
+    /// Waits for requests.
+    async fn wait(&self, watch: &mut Option<<W::Store as QueueWatching>::Watch>) {
+        let wait = async {
+            if watch.is_none() {
+                *watch = self.queue.as_ref().map(QueueWatching::queue_watch);
+            }
+            match watch {
+                Some(watch) => watch.wait(self.pace.idle()).await,
+                None => sleep(self.pace.idle()).await,
+            }
+        };
+        tokio::select! {
+            biased;
+            () = self.stop.cancelled() => {}
+            () = wait => {}
+        }
+    }
+
+    /// Takes newcomers. With nothing else to do, waits for a moment for those that come together.
+    async fn claim(&mut self) -> Result<(), Halt> {
+        let gathers = self.open.is_empty();
+        let (window, longest) = self.pace.gathering();
+        let began = Instant::now();
+        while self.claim_once().await? && gathers && began.elapsed() < longest {
+            tokio::select! {
+                () = self.stop.cancelled() => return Err(Halt::Stopped),
+                () = sleep(window) => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Claims what can be claimed; whether that was anything.
+    async fn claim_once(&mut self) -> Result<bool, Halt> {
+        let (owner, lease) = (self.owner.clone(), self.pace.lease);
+        let claim = async |queue: &mut W::Store| queue.claim_requests(&owner, lease, MOST_CLAIMED).await;
+        let claimed = self.with_queue(claim).await?;
+        if claimed.is_empty() {
+            return Ok(false);
+        }
+        if self.open.is_empty() {
+            self.renewal = tokio::time::Instant::now() + self.pace.tick();
+        }
+        // What was held before and is claimed again had been lost.
+        let again: BTreeSet<i64> = claimed.iter().map(|claimed| claimed.held.id).collect();
+        self.open.retain(|open| !again.contains(&open.held().id));
+        self.workplace.hear(Event::Claimed(claimed.clone())).await;
+        let (since, now) = (Instant::now(), self.clock.now());
+        let mut refused = Vec::new();
+        for claimed in claimed {
+            match Wish::of(&claimed.request, now) {
+                Ok(wish) => self.open.push(Open::new(claimed, wish, since, now)),
+                Err(error) => refused.push((claimed, error)),
+            }
+        }
+        self.refuse(refused, since).await?;
+        Ok(true)
+    }
+
+    /// Ends requests that make no sense.
+    async fn refuse(&mut self, refused: Vec<(ClaimedRequest, WishError)>, since: Instant) -> Result<(), Halt> {
+        let served = refused.into_iter().map(|(claimed, error)| {
+            let message = shortened(error.to_string());
+            let end = if matches!(error, WishError::CalendarEnded { .. }) {
+                RequestEnd::Retry { pause: self.pause(Wait::Long, claimed.retry_count), message }
+            } else {
+                RequestEnd::Ended { outcome: RequestOutcome::Invalid, message: Some(message) }
+            };
+            let elapsed = since.elapsed();
+            let (id, request) = (claimed.held.id, claimed.request);
+            (claimed.held, ServedRequest { id, request, dataset: None, end, days_total: 0, days_done: 0, elapsed })
+        });
+        self.end(served.collect()).await
+    }
+
+    /// Has days of files loaded.
+    async fn files(&mut self, step: FilesStep) {
+        let FilesStep { dataset, dates, stretches } = step;
+        let now = self.clock.now();
+        let request = |stretch: super::plan::Stretch| Request {
+            dataset,
+            range: stretch.dates,
+            symbols: Some(stretch.symbols),
+            timeframes: stretch.timeframes,
+            official_day: true,
+            force: false,
+            accept: Accept::None,
+            rest_counts: true,
+            now,
+        };
+        let requests = stretches.into_iter().map(request).collect();
+        let (counting, stop) = self.begin_step();
+        let mut loads = self.workplace.loads(Arc::clone(&counting) as _, stop.clone());
+        let ended = self.holding(loads.from_files(requests), &stop, Some(&counting)).await;
+        if stop.is_cancelled() {
+            return;
+        }
+        drop(loads);
+        self.say_closed(FILES, ended.failure.as_ref()).await;
+        for open in self.open.iter_mut().filter(|open| open.dataset() == dataset) {
+            open.take(&dates, &ended.report, ended.failure.as_ref());
+        }
+    }
+
+    /// Ends the requests that have had their files, some of them after asking the REST API for what is missing.
+    async fn settle(&mut self) -> Result<(), Halt> {
+        let (counting, stop) = self.begin_step();
+        let mut loads = self.workplace.loads(Arc::clone(&counting) as _, stop.clone());
+        let (open, workplace, now) = (self.open.clone(), self.workplace, self.clock.now());
+        let settling = async {
+            let mut store = workplace.store().await?;
+            settle(&open, &mut store, &mut loads, now).await
+        };
+        let settled = self.holding(settling, &stop, None).await;
+        if stop.is_cancelled() {
+            return Ok(());
+        }
+        let Settled { verdicts, is_api_asked, api } = match settled {
+            Ok(settled) => settled,
+            // What was loaded is; what it comes to is looked at again.
+            Err(error) => return self.wait_out(error).await,
+        };
+        drop(loads);
+        if is_api_asked {
+            self.say_closed(API, api.as_ref()).await;
+        }
+        let served = verdicts.into_iter().filter_map(|(held, verdict, days_done)| {
+            let open = self.open.iter().find(|open| open.held() == held)?;
+            let end = match verdict {
+                Verdict::Ended(outcome, message) => RequestEnd::Ended { outcome, message },
+                Verdict::Later(wait, message) => {
+                    RequestEnd::Retry { pause: self.pause(wait, open.claimed.retry_count), message }
+                }
+            };
+            let served = ServedRequest {
+                id: held.id,
+                request: open.claimed.request.clone(),
+                dataset: Some(open.dataset()),
+                end,
+                days_total: open.days_total,
+                days_done,
+                elapsed: open.since.elapsed(),
+            };
+            Some((held, served))
+        });
+        let served = served.collect();
+        self.end(served).await
+    }
+
+    /// Writes down how requests have ended, and tells of those that were still held.
+    async fn end(&mut self, served: Vec<(Held, ServedRequest)>) -> Result<(), Halt> {
+        if served.is_empty() {
+            return Ok(());
+        }
+        let progress: Vec<RequestProgress> = served
+            .iter()
+            .filter(|(_, served)| served.days_total > 0)
+            .map(|(held, served)| RequestProgress {
+                held: *held,
+                days_total: served.days_total,
+                days_done: served.days_done,
+            })
+            .collect();
+        let ends: Vec<(Held, RequestEnd)> = served.iter().map(|(held, served)| (*held, served.end.clone())).collect();
+        let end = async |queue: &mut W::Store| {
+            queue.note_progress(&progress).await?;
+            queue.end_requests(&ends).await
+        };
+        let still_held: BTreeSet<Held> = self.with_queue(end).await?.into_iter().collect();
+        let ended: BTreeSet<Held> = served.iter().map(|(held, _)| *held).collect();
+        self.open.retain(|open| !ended.contains(&open.held()));
+        let requests: Vec<ServedRequest> =
+            served.into_iter().filter(|(held, _)| still_held.contains(held)).map(|(_, served)| served).collect();
+        self.say_lost(ended.len() - requests.len()).await;
+        if !requests.is_empty() {
+            self.workplace.hear(Event::Served(BatchReport { requests })).await;
+        }
+        Ok(())
+    }
+
+    fn begin_step(&self) -> (Arc<Counting>, CancellationToken) {
+        (Arc::new(Counting::new(self.workplace.reporter())), self.stop.child_token())
+    }
+
+    /// Renews the leases of all that is held, and shows how far it is, until a step has ended. Where something was lost the step
+    /// is told to stop: another processor works on the same.
+    async fn holding<T>(
+        &mut self,
+        step: impl Future<Output = T>,
+        stop: &CancellationToken,
+        counting: Option<&Counting>,
+    ) -> T {
+        let mut step = pin!(step);
+        loop {
+            tokio::select! {
+                biased;
+                ended = &mut step => return ended,
+                () = sleep_until(self.renewal) => {}
+            }
+            self.renewal = tokio::time::Instant::now() + self.pace.tick();
+            let (ended, lost) = match select(step.as_mut(), pin!(self.renew(counting))).await {
+                // Half a statement would leave the connection in the middle of it.
+                Either::Left((ended, renewal)) => (Some(ended), renewal.await),
+                Either::Right((lost, _)) => (None, lost),
+            };
+            if lost > 0 {
+                stop.cancel();
+                self.say_lost(lost).await;
+            }
+            if let Some(ended) = ended {
+                return ended;
+            }
+        }
+    }
+
+    /// Renews all leases; says how many were lost. A database that does not answer is tried again with the next renewal.
+    async fn renew(&mut self, counting: Option<&Counting>) -> usize {
+        let lease = self.pace.lease;
+        let held: Vec<Held> = self.open.iter().map(Open::held).collect();
+        let progress = self.progress(counting);
+        let Some(mut queue) = self.connection().await else { return 0 };
+        let renewal = async {
+            let still_held = queue.renew_requests(&held, lease).await?;
+            if !progress.is_empty() {
+                queue.note_progress(&progress).await?;
+            }
+            Ok::<_, StoreError>(still_held)
+        };
+        match timeout(lease, renewal).await {
+            Ok(Ok(still_held)) => {
+                self.queue = Some(queue);
+                self.answered().await;
+                let still_held: BTreeSet<Held> = still_held.into_iter().collect();
+                self.open.retain(|open| still_held.contains(&open.held()));
+                for open in &mut self.open {
+                    let shown = progress.iter().find(|shown| shown.held == open.held());
+                    open.shown = shown.map_or(open.shown, |shown| Some(shown.days_done));
+                }
+                held.len() - self.open.len()
+            }
+            Ok(Err(error)) => {
+                self.lost(&error).await;
+                0
+            }
+            Err(_) => 0,
+        }
+    }
+
+    /// How far requests are whose progress has changed since it was last shown.
+    fn progress(&self, counting: Option<&Counting>) -> Vec<RequestProgress> {
+        let of = |open: &Open| {
+            let is_done = |date: &jiff::civil::Date| match counting {
+                _ if !open.is_left(*date) => !open.gaps.contains_key(date) && open.files.is_none(),
+                Some(counting) => counting.is_done(open.dataset(), *date),
+                None => false,
+            };
+            let done = open.due.iter().filter(|date| is_done(date)).count() as u32;
+            let is_news = open.shown.is_none_or(|shown| done > shown);
+            let (held, days_total) = (open.held(), open.days_total);
+            is_news.then_some(RequestProgress { held, days_total, days_done: done.min(days_total) })
+        };
+        self.open.iter().filter_map(of).collect()
+    }
+
+    /// Removes requests that ended long ago, once a day.
+    async fn prune(&mut self) -> Result<(), Halt> {
+        if self.pruned.is_some_and(|pruned| pruned.elapsed() < PRUNED_EVERY) {
+            return Ok(());
+        }
+        self.with_queue(async |queue: &mut W::Store| queue.prune_requests(KEPT).await).await?;
+        self.pruned = Some(Instant::now());
+        Ok(())
+    }
+
+    /// Gives back what is not finished, if the database answers soon. Otherwise it is free when the leases end.
+    async fn give_back(&mut self) {
+        let ends: Vec<_> = self.open.drain(..).map(|open| (open.held(), RequestEnd::GivenBack)).collect();
+        let Some(mut queue) = self.queue.take().filter(|_| !ends.is_empty()) else { return };
+        let _ = timeout(STOPPING, queue.end_requests(&ends)).await;
+    }
+
+    fn pause(&self, wait: Wait, failed_before: u32) -> Duration {
+        self.pace.pause(wait, failed_before, self.clock.now(), fastrand::f64())
+    }
+
+    /// Does something with the queue, again and again until the database has let it.
+    async fn with_queue<T>(
+        &mut self,
+        mut what: impl AsyncFnMut(&mut W::Store) -> Result<T, StoreError>,
+    ) -> Result<T, Halt> {
+        let stop = self.stop.clone();
+        let too_late = async {
+            stop.cancelled().await;
+            sleep(STOPPING).await;
+        };
+        let mut too_late = pin!(too_late);
+        loop {
+            let attempt = async {
+                let mut queue = match self.queue.take() {
+                    Some(queue) => queue,
+                    None => self.workplace.store().await?,
+                };
+                let done = what(&mut queue).await?;
+                Ok((queue, done))
+            };
+            let attempted = tokio::select! {
+                biased;
+                attempted = attempt => attempted,
+                () = &mut too_late => return Err(Halt::Stopped),
+            };
+            match attempted {
+                Ok((queue, done)) => {
+                    self.queue = Some(queue);
+                    self.answered().await;
+                    return Ok(done);
+                }
+                Err(error) => self.wait_out(error).await?,
+            }
+        }
+    }
+
+    /// The connection to the queue, a new one if there is none; says why there is none.
+    async fn connection(&mut self) -> Option<W::Store> {
+        if let Some(queue) = self.queue.take() {
+            return Some(queue);
+        }
+        match timeout(self.pace.lease, self.workplace.store()).await.ok()? {
+            Ok(queue) => Some(queue),
+            Err(error) => {
+                self.lost(&error).await;
+                None
+            }
+        }
+    }
+
+    /// Waits after an error of the database.
+    async fn wait_out(&mut self, error: StoreError) -> Result<(), Halt> {
+        let is_first_contact = self.pruned.is_none() && self.open.is_empty();
+        let since = self.outage.map(|since| since.elapsed()).unwrap_or_default();
+        let is_too_long = self.once && since > self.pace.lease * PATIENT_LEASES;
+        if is_too_long || (self.once || is_first_contact) && !error.may_pass() {
+            return Err(Halt::Failed(error));
+        }
+        self.lost(&error).await;
+        // As long again as it has lasted: twice as long with every attempt.
+        let pause = since.clamp(FIRST_PAUSE, LONGEST_PAUSE);
+        tokio::select! {
+            () = self.stop.cancelled() => Err(Halt::Stopped),
+            () = sleep(pause) => Ok(()),
+        }
+    }
+
+    async fn lost(&mut self, error: &StoreError) {
+        if self.outage.is_none() {
+            self.outage = Some(Instant::now());
+            self.workplace.hear(Event::Note(format!("{error}; trying again until it is back"))).await;
+        }
+    }
+
+    async fn answered(&mut self) {
+        if self.outage.take().is_some() {
+            self.workplace.hear(Event::Note("the database is back".to_owned())).await;
+        }
+    }
+
+    async fn say_lost(&self, lost: usize) {
+        if lost > 0 {
+            let requests = if lost == 1 { "a request was".to_owned() } else { format!("{lost} requests were") };
+            let message = format!("{requests} taken over by another processor, as the lease had ended");
+            self.workplace.hear(Event::Note(message)).await;
+        }
+    }
+
+    /// Says why a way of loading is closed, unless that was said before.
+    async fn say_closed(&mut self, way: usize, failure: Option<&LoadFailure>) {
+        let message = failure.map(|failure| {
+            let way = if way == FILES { "files cannot be loaded" } else { "the REST API cannot be asked" };
+            format!("{way}: {}", failure.message)
+        });
+        if self.closed[way] == message {
+            return;
+        }
+        self.closed[way].clone_from(&message);
+        if let Some(message) = message {
+            self.workplace.hear(Event::Note(message)).await;
+        }
+    }
+}
