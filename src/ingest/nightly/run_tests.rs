@@ -89,8 +89,8 @@ impl Runs for Store {
     async fn runs(&mut self, _: &str, _: u32) -> Result<Vec<RunRecord>, StoreError> {
         if self.outages > 0 {
             self.outages -= 1;
-            let source = sqlx::Error::PoolClosed;
-            return Err(StoreError::Lost { database: "bars".to_owned(), doing: "read the record of runs", source });
+            
+            return Err(StoreError::Unreachable { database: "bars".to_owned(), detail: "it restarts".to_owned() });
         }
         Ok(self.runs.clone())
     }
