@@ -17,10 +17,12 @@ use tracing_subscriber::{Layer, Registry, fmt};
 
 use super::format::printable;
 use super::progress::Facts;
+use super::served::ServedRow;
 use super::totals::files;
 use super::{CliError, Exit, RunId};
 use crate::ingest::DayReport;
 use crate::ingest::rest::SymbolDayReport;
+use crate::model::Dataset;
 
 /// What the lines of a log look like.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -139,6 +141,28 @@ impl Log {
             bars = day.bars,
             detail = day.detail.as_deref().map(printable).as_deref(),
         );
+    }
+
+    /// What became of a request of the queue.
+    pub(super) fn request(&self, row: &ServedRow) {
+        macro_rules! request {
+            ($level:ident) => {
+                line!(
+                    self,
+                    $level,
+                    "request",
+                    &row.line(),
+                    request = row.id,
+                    symbol = display(printable(&row.symbol)),
+                    dataset = row.dataset.map(Dataset::as_str),
+                    outcome = row.outcome,
+                    days_done = row.days_done,
+                    days = row.days_total,
+                    seconds = row.seconds,
+                )
+            };
+        }
+        if row.is_loaded() { request!(INFO) } else { request!(WARN) }
     }
 
     /// How the command ended.

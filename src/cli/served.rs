@@ -15,9 +15,9 @@ use crate::store::{ClaimedRequest, NewRequest, RequestEnd, RequestOutcome};
 /// A request that was served, as programs see it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct ServedRow {
-    id: i64,
-    symbol: String,
-    dataset: Option<Dataset>,
+    pub(super) id: i64,
+    pub(super) symbol: String,
+    pub(super) dataset: Option<Dataset>,
     days_to_backfill: u32,
     from: Option<Date>,
     to: Option<Date>,
@@ -26,9 +26,9 @@ pub struct ServedRow {
     pub outcome: &'static str,
     message: Option<String>,
     retry_in_seconds: Option<u64>,
-    days_total: u32,
-    days_done: u32,
-    seconds: f64,
+    pub(super) days_total: u32,
+    pub(super) days_done: u32,
+    pub(super) seconds: f64,
 }
 
 /// The word for a request that is to be tried again.

@@ -30,20 +30,20 @@ impl Signals {
                     Some(()) = terminations.recv() => Exit::Terminated,
                     else => return,
                 };
-                say(heard.hear(exit));
+                heard.hear(exit, &say);
             }
         });
         Ok(signals)
     }
 
-    /// Takes note of a signal; what to say about it.
-    fn hear(&self, exit: Exit) -> &'static str {
+    /// Takes note of a signal. It is said first: what the run says then comes after.
+    fn hear(&self, exit: Exit, say: impl FnOnce(&str)) {
         if self.first.set(exit).is_ok() {
+            say("stopping: nothing half-done stays; once more to end at once");
             self.stop.cancel();
-            "stopping: nothing half-done stays; once more to end at once"
         } else {
+            say("ending at once");
             self.end.cancel();
-            "ending at once"
         }
     }
 
@@ -83,10 +83,10 @@ mod tests {
     async fn the_first_signal_stops_and_the_second_ends() {
         let signals = Signals::default();
         assert_eq!(signals.run(async { 7 }).await, Ok(7));
-        assert!(signals.hear(Exit::Terminated).starts_with("stopping"));
+        signals.hear(Exit::Terminated, |said| assert!(said.starts_with("stopping")));
         assert!(signals.stop().is_cancelled());
         assert_eq!(signals.run(async { 7 }).await, Ok(7), "the run may still end in its own way");
-        assert_eq!(signals.hear(Exit::Interrupted), "ending at once");
+        signals.hear(Exit::Interrupted, |said| assert_eq!(said, "ending at once"));
         assert_eq!(signals.run(pending::<()>()).await, Err(Exit::Terminated), "the first one is remembered");
     }
 
@@ -98,7 +98,6 @@ mod tests {
         assert!(Command::new("sh").args(["-c", &kill]).status().unwrap().success());
         signals.stop().cancelled().await;
         assert_eq!(signals.exit(), Some(Exit::Terminated));
-        tokio::task::yield_now().await;
         assert!(said.recv().unwrap().starts_with("stopping"));
     }
 }

@@ -6,7 +6,7 @@ use clap::{Args as ClapArgs, ValueEnum};
 use jiff::SignedDuration;
 use jiff::civil::Time;
 
-use super::{SourceArgs, dataset_parser};
+use super::{MetricsArgs, SourceArgs, dataset_parser};
 use crate::model::Dataset;
 
 /// Flags of `nightly`.
@@ -45,6 +45,9 @@ pub struct NightlyArgs {
     /// Requests that may be made: 5/min, 100/s, or auto [default: auto].
     #[arg(long, value_name = "N/min|N/s|auto", help_heading = "How to load")]
     pub rate: Option<String>,
+    /// Who watches it.
+    #[command(flatten)]
+    pub metrics: MetricsArgs,
 }
 
 /// Until when a late file is waited for, New York time; `None`: it is not. (Not an `Option` itself, which has a meaning to the

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use clap::{Args as ClapArgs, Subcommand};
 
-use super::{SourceArgs, help};
+use super::{MetricsArgs, SourceArgs, help};
 
 /// `watchlist` and what to do with it.
 #[derive(Debug, Clone, PartialEq, Eq, ClapArgs)]
@@ -68,6 +68,9 @@ pub struct WatchlistRunArgs {
     /// Where files come from.
     #[command(flatten)]
     pub source: SourceArgs,
+    /// Who watches it.
+    #[command(flatten)]
+    pub metrics: MetricsArgs,
 }
 
 /// Reads a time between looks.

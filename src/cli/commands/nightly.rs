@@ -8,11 +8,11 @@ use serde_json::{Value, json};
 
 use super::chores::NightlyChores;
 use super::loading::Loader;
-use super::{Context, store_error, warn};
-use crate::cli::run_id::RunId;
+use super::{Context, metrics, store_error, warn};
+use crate::cli::metrics::Metrics;
 use crate::cli::{
-    Body, CliError, Exit, IfRunning, NightlyArgs, RequestError, STARTER_SET, Signals, named_timeframes, print_json,
-    reporter,
+    Body, CliError, Exit, IfRunning, Log, NightlyArgs, RequestError, RunId, STARTER_SET, Signals, named_timeframes,
+    print_json, reporter,
 };
 use crate::ingest::Clock;
 use crate::ingest::nightly::{Ending, Lock, Nightly, NightlyOptions, NightlyReport, take_lock};
@@ -24,9 +24,10 @@ const LOCK_PATIENCE: Duration = Duration::from_secs(20);
 
 /// Keeps the table filled.
 pub(super) async fn run(args: &NightlyArgs, context: &Context, signals: &Signals) -> Result<Exit, CliError> {
-    let clock = clock(context);
-    let run_id = RunId::new(clock.now());
-    let options = options(args, &run_id, context)?;
+    let clock = context.clock();
+    let run_id = &context.run;
+    let options = options(args, run_id, context)?;
+    let metrics = metrics::start(&args.metrics, &clock, context).await?;
     let mut store = context.store().await?;
     let notes = store.notes().await.map_err(store_error)?;
     let patience = LOCK_PATIENCE.min(context.settings.lease.value);
@@ -41,7 +42,7 @@ pub(super) async fn run(args: &NightlyArgs, context: &Context, signals: &Signals
         lock = take_lock(notes, run_id.as_str(), patience, waiting) => lock.map_err(store_error)?,
     };
     let Some(lock) = lock else { return already_running(args.if_running, context) };
-    let ended = night(options, &clock, &lock, &mut store, context, signals).await;
+    let ended = night(options, &clock, &lock, &mut store, &metrics, context, signals).await;
     lock.release().await;
     let closed = store.close().await.map_err(store_error);
     let exit = ended?;
@@ -53,10 +54,12 @@ async fn night(
     clock: &Clock,
     lock: &Lock,
     store: &mut AnyStore,
+    metrics: &Metrics,
     context: &Context,
     signals: &Signals,
 ) -> Result<Exit, CliError> {
     let reporter = reporter(context.quiet, context.json, Context::has_terminal(), context.settings.color.value);
+    let reporter = metrics.reporter(reporter);
     let stop = signals.stop().child_token();
     let (mut loads, mut chores) = (
         Loader::new(context, Arc::clone(&reporter), stop.clone()),
@@ -123,15 +126,6 @@ fn options(args: &NightlyArgs, run_id: &RunId, context: &Context) -> Result<Nigh
     })
 }
 
-/// The time of the run, or that of the simulation which it is part of.
-fn clock(context: &Context) -> Clock {
-    #[cfg(feature = "sandbox")]
-    if let Some(file) = &context.settings.clock_file {
-        return Clock::simulated(file.clone());
-    }
-    Clock::starting(context.settings.now.value)
-}
-
 fn already_running(if_running: IfRunning, context: &Context) -> Result<Exit, CliError> {
     let said = "another nightly run is alive: it does the work";
     match if_running {
@@ -154,6 +148,9 @@ fn print(report: &NightlyReport, exit: Exit, effective: &Value, context: &Contex
         for line in problem.details {
             warn(&crate::cli::format::printable(&line));
         }
+    }
+    if let Some(log) = Log::current() {
+        log.note(&report.summary());
     }
     let out = &mut io::stdout().lock();
     if context.json {

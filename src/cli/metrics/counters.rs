@@ -2,8 +2,8 @@
 
 use prometheus::{Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGaugeVec, Opts, Registry, core::Collector};
 
-/// Bounds of how long a batch of requests takes, in seconds: from one that is there already to hours.
-const BATCH_SECONDS: [f64; 9] = [0.1, 0.5, 1.0, 5.0, 15.0, 60.0, 300.0, 1800.0, 7200.0];
+/// Bounds of how long a request of the queue takes, in seconds: from one that is there already to hours.
+const REQUEST_SECONDS: [f64; 9] = [0.1, 0.5, 1.0, 5.0, 15.0, 60.0, 300.0, 1800.0, 7200.0];
 
 /// What this process has done.
 pub(super) struct Counters {
@@ -16,7 +16,7 @@ pub(super) struct Counters {
     pub(super) rest_requests: IntCounter,
     pub(super) requests_ended: IntCounterVec,
     pub(super) requests_retried: IntCounter,
-    pub(super) batch_seconds: Histogram,
+    pub(super) request_seconds: Histogram,
     pub(super) messages: IntCounterVec,
 }
 
@@ -31,12 +31,12 @@ impl Counters {
             let counter = IntCounter::new(name, help).expect("Invariant: a counter's name is one");
             registered(&registry, counter)
         };
-        let batch = HistogramOpts::new(
-            "barkeep_queue_batch_seconds",
-            "How long it took to serve requests of the queue that were claimed together.",
+        let took = HistogramOpts::new(
+            "barkeep_queue_request_seconds",
+            "How long requests of the queue took that ended, from being claimed.",
         );
-        let batch = Histogram::with_opts(batch.buckets(BATCH_SECONDS.into()));
-        let batch_seconds = registered(&registry, batch.expect("Invariant: a histogram's name is one"));
+        let took = Histogram::with_opts(took.buckets(REQUEST_SECONDS.into()));
+        let request_seconds = registered(&registry, took.expect("Invariant: a histogram's name is one"));
         Self {
             days: counters(
                 "barkeep_days_total",
@@ -60,11 +60,11 @@ impl Counters {
                 "barkeep_queue_requests_retried_total",
                 "Requests of the queue that failed and are to be tried again.",
             ),
-            batch_seconds,
+            request_seconds,
             messages: counters(
                 "barkeep_messages_total",
-                "Messages to people that were sent, or could not be this time.",
-                &["channel", "result"],
+                "Messages to people that were sent, failed this time, or were given up.",
+                &["result"],
             ),
             registry,
         }

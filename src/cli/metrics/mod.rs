@@ -12,7 +12,6 @@ mod server;
 use std::fmt;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use jiff::Timestamp;
 use prometheus::proto::MetricFamily;
@@ -23,7 +22,9 @@ use self::reporter::CountingReporter;
 use super::CliError;
 use super::health::{Finding, HealthFacts};
 use crate::ingest::Reporter;
-use crate::store::RequestOutcome;
+use crate::ingest::queue::ServedRequest;
+use crate::notify::Flushed;
+use crate::store::RequestEnd;
 
 /// Counts what a process does. Clones count into the same.
 #[derive(Clone)]
@@ -65,25 +66,26 @@ impl Metrics {
         Arc::new(CountingReporter::new(self.clone(), inner))
     }
 
-    /// A request of the queue has ended.
-    pub(super) fn request_ended(&self, outcome: RequestOutcome) {
-        self.0.counters.requests_ended.with_label_values(&[outcome.as_str()]).inc();
+    /// A claim on a request of the queue has ended.
+    pub(super) fn served(&self, request: &ServedRequest) {
+        let counters = &self.0.counters;
+        match &request.end {
+            RequestEnd::Ended { outcome, .. } => {
+                counters.requests_ended.with_label_values(&[outcome.as_str()]).inc();
+                counters.request_seconds.observe(request.elapsed.as_secs_f64());
+            }
+            RequestEnd::Retry { .. } => counters.requests_retried.inc(),
+            RequestEnd::GivenBack => {}
+        }
     }
 
-    /// A request of the queue failed and is to be tried again.
-    pub(super) fn request_retried(&self) {
-        self.0.counters.requests_retried.inc();
-    }
-
-    /// Requests of the queue that were claimed together have been served.
-    pub(super) fn batch_ended(&self, elapsed: Duration) {
-        self.0.counters.batch_seconds.observe(elapsed.as_secs_f64());
-    }
-
-    /// A message was sent through a channel, or could not be.
-    pub(super) fn message(&self, channel: &str, is_sent: bool) {
-        let result = if is_sent { "sent" } else { "failed" };
-        self.0.counters.messages.with_label_values(&[channel, result]).inc();
+    /// Messages to people were sent, or could not be.
+    #[expect(dead_code, reason = "called where messages are sent")]
+    pub(super) fn flushed(&self, flushed: &Flushed) {
+        let count = |result, messages| self.0.counters.messages.with_label_values(&[result]).inc_by(messages);
+        count("sent", flushed.sent.into());
+        count("failed", flushed.retried.len() as u64);
+        count("given_up", flushed.dead.len() as u64);
     }
 
     /// What a look at the database found at a moment, or that it could not be read.

@@ -1,4 +1,5 @@
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -9,6 +10,7 @@ use crate::cli::health::{Level, judge};
 use crate::cli::summary::testing::day;
 use crate::ingest::rest::SymbolDayReport;
 use crate::ingest::{ObjectReport, Outcome, RejectReason};
+use crate::store::{NewRequest, RequestOutcome};
 
 /// Status line, head and body of an answer.
 async fn ask(address: SocketAddr, method: &str, path: &str) -> (u16, String, String) {
@@ -85,10 +87,21 @@ fn what_a_run_tells_is_counted_and_handed_on() {
          requests 2 4, waiting"
     );
 
-    metrics.request_ended(RequestOutcome::NoData);
-    metrics.request_retried();
-    metrics.batch_ended(Duration::from_secs(2));
-    metrics.message("webhook", false);
+    let request = NewRequest {
+        symbol: "ABC".to_owned(),
+        days_to_backfill: 5,
+        from: None,
+        to: None,
+        timeframes: "day".to_owned(),
+        priority: 0,
+    };
+    let ended = RequestEnd::Ended { outcome: RequestOutcome::NoData, message: None };
+    let retry = RequestEnd::Retry { pause: Duration::ZERO, message: "busy".to_owned() };
+    for end in [ended, retry, RequestEnd::GivenBack] {
+        let (request, elapsed) = (request.clone(), Duration::from_secs(2));
+        let dataset = Some(loaded.dataset);
+        metrics.served(&ServedRequest { id: 1, request, dataset, end, days_total: 5, days_done: 0, elapsed });
+    }
     let text = metrics.0.text();
     for (metric, expected) in [
         ("barkeep_days_total{dataset=\"stocks\",outcome=\"loaded\",source=\"files\"}", 1.0),
@@ -102,8 +115,7 @@ fn what_a_run_tells_is_counted_and_handed_on() {
         ("barkeep_rest_requests_done_total", 5.0),
         ("barkeep_queue_requests_ended_total{outcome=\"no_data\"}", 1.0),
         ("barkeep_queue_requests_retried_total", 1.0),
-        ("barkeep_queue_batch_seconds_count", 1.0),
-        ("barkeep_messages_total{channel=\"webhook\",result=\"failed\"}", 1.0),
+        ("barkeep_queue_request_seconds_count", 1.0),
         (concat!("barkeep_build_info{version=\"", env!("CARGO_PKG_VERSION"), "\"}"), 1.0),
     ] {
         assert_eq!(value(&text, metric), expected, "{metric}");

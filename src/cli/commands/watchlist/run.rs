@@ -7,16 +7,20 @@ use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
 use super::super::loading::Loader;
+use super::super::metrics;
 use super::{Context, warn};
+use crate::cli::log::stderr;
+use crate::cli::metrics::Metrics;
 use crate::cli::served::{ServedRow, event_json, outcomes, outcomes_line, served_exit};
-use crate::cli::{Body, CliError, Exit, Signals, WatchlistRunArgs, print_json, reporter};
+use crate::cli::{Body, CliError, Exit, Log, Signals, WatchlistRunArgs, print_json, reporter};
 use crate::ingest::queue::{Event, Pace, Processor, Workplace};
 use crate::ingest::{Loads, Reporter};
 use crate::store::{AnyStore, StoreError, claimant_name};
 
 /// Serves the queue until stopped, or until nothing waits.
 pub(super) async fn run(args: &WatchlistRunArgs, context: &Context, signals: &Signals) -> Result<Exit, CliError> {
-    let desk = Desk { context, once: args.once, served: Mutex::default() };
+    let metrics = metrics::start(&args.metrics, &context.clock(), context).await?;
+    let desk = Desk { context, metrics, once: args.once, served: Mutex::default() };
     let pace = Pace::new(context.settings.lease.value, args.interval);
     let stop = signals.stop().clone();
     let processor = Processor::new(&desk, claimant_name(), pace, context.clock(), args.once, stop);
@@ -52,6 +56,7 @@ fn print(served: &[ServedRow], exit: Exit, context: &Context) -> io::Result<()> 
 /// Where the processor works.
 struct Desk<'a> {
     context: &'a Context,
+    metrics: Metrics,
     once: bool,
     /// What was served by one that runs only once.
     served: Mutex<Vec<ServedRow>>,
@@ -68,7 +73,8 @@ impl Workplace for Desk<'_> {
         let settings = &self.context.settings;
         // Bars that begin anew with every request would be nothing to look at.
         let has_terminal = self.once && Context::has_terminal();
-        reporter(self.context.quiet, self.context.json, has_terminal, settings.color.value)
+        let reporter = reporter(self.context.quiet, self.context.json, has_terminal, settings.color.value);
+        self.metrics.reporter(reporter)
     }
 
     fn loads(&self, reporter: Arc<dyn Reporter>, stop: CancellationToken) -> impl Loads {
@@ -78,7 +84,9 @@ impl Workplace for Desk<'_> {
     async fn hear(&self, event: Event) {
         // Whoever listened has gone away; the work goes on.
         let _ = self.tell(&event);
-        if let (true, Event::Served(report)) = (self.once, &event) {
+        let Event::Served(report) = &event else { return };
+        report.requests.iter().for_each(|request| self.metrics.served(request));
+        if self.once {
             let rows = report.requests.iter().map(ServedRow::of);
             self.served.lock().unwrap_or_else(PoisonError::into_inner).extend(rows);
         }
@@ -91,17 +99,28 @@ impl Desk<'_> {
             warn(&crate::cli::format::printable(message));
         }
         if self.context.json {
+            log_served(event);
             // One that runs only once prints one object in the end.
             return if self.once { Ok(()) } else { writeln!(io::stdout().lock(), "{}", event_json(event)) };
+        }
+        if log_served(event) {
+            return Ok(());
         }
         let Event::Served(report) = event else { return Ok(()) };
         for row in report.requests.iter().map(ServedRow::of) {
             if !self.context.quiet {
                 writeln!(io::stdout().lock(), "{}", row.line())?;
             } else if !row.is_loaded() {
-                writeln!(io::stderr().lock(), "{}", row.line())?;
+                writeln!(stderr(), "{}", row.line())?;
             }
         }
         Ok(())
     }
+}
+
+/// Says in the log what became of requests, if there is a log.
+fn log_served(event: &Event) -> bool {
+    let (Some(log), Event::Served(report)) = (Log::current(), event) else { return Log::current().is_some() };
+    report.requests.iter().map(ServedRow::of).for_each(|row| log.request(&row));
+    true
 }
