@@ -67,6 +67,7 @@ downloads             12                         default
 decoders              4                          default
 color                 true                       default
 now                   2024-07-12T15:00:00Z       default
+notify                nobody                     default
 "
     );
     let json = text(|out| print_settings(out, &settings(), true));

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
 
-use lettre::message::header::{ContentType, Header, HeaderName, HeaderValue};
+use lettre::message::header::{ContentType, Header, HeaderName, HeaderValue, MIME_VERSION_1_0};
 use lettre::message::{Mailbox, Mailboxes};
 use lettre::transport::smtp::Error;
 use lettre::transport::smtp::authentication::{Credentials, DEFAULT_MECHANISMS};
@@ -36,14 +36,14 @@ pub(super) struct Email {
 struct Server {
     host: String,
     port: u16,
-    tls: Tls,
+    encryption: Encryption,
     credentials: Option<Credentials>,
     /// Not repeated, should the server do it.
     password: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Tls {
+enum Encryption {
     /// From the first byte.
     Implicit,
     /// Asked for, and insisted on.
@@ -107,14 +107,11 @@ impl Email {
         };
         let may_have_arrived = AtomicBool::new(false);
         let server = self.server.name();
-        match timeout(self.patience, self.converse(&text, &may_have_arrived)).await {
-            Ok(attempt) => attempt,
-            Err(_) => {
-                let why = format!("no answer from {server} in {} s", self.patience.as_secs_f64());
-                let may_have_arrived = may_have_arrived.load(Ordering::Relaxed);
-                Attempt::Failed { why, wait: None, may_have_arrived }
-            }
+        if let Ok(attempt) = timeout(self.patience, self.converse(&text, &may_have_arrived)).await {
+            return attempt;
         }
+        let why = format!("no answer from {server} in {} s", self.patience.as_secs_f64());
+        Attempt::Failed { why, wait: None, may_have_arrived: may_have_arrived.load(Ordering::Relaxed) }
     }
 
     /// The message with its headers.
@@ -126,6 +123,7 @@ impl Email {
             .subject(line(&message.subject))
             .date(made_at)
             .message_id(Some(format!("<{}@{}>", message.dedup_key, self.from.email.domain())))
+            .header(MIME_VERSION_1_0)
             .header(ContentType::TEXT_PLAIN)
             .header(AutoSubmitted);
         for mailbox in &self.to {
@@ -189,10 +187,10 @@ impl Server {
         let url = Url::parse(address.trim()).map_err(|_| usual.to_owned())?;
         let host = url.host_str().filter(|host| !host.is_empty()).ok_or(usual)?;
         let host = host.trim_matches(['[', ']']).to_owned();
-        let (tls, port) = match url.scheme() {
-            "smtps" => (Tls::Implicit, 465),
-            "smtp+starttls" => (Tls::StartTls, 587),
-            "smtp" if matches!(&host[..], "localhost" | "127.0.0.1" | "::1") => (Tls::None, 25),
+        let (encryption, port) = match url.scheme() {
+            "smtps" => (Encryption::Implicit, 465),
+            "smtp+starttls" => (Encryption::StartTls, 587),
+            "smtp" if matches!(&host[..], "localhost" | "127.0.0.1" | "::1") => (Encryption::None, 25),
             "smtp" => {
                 return Err(
                     "says smtp:// of another machine: write smtps:// or smtp+starttls://, or smtp+plain:// if all \
@@ -200,7 +198,7 @@ impl Server {
                         .to_owned(),
                 );
             }
-            "smtp+plain" => (Tls::None, 25),
+            "smtp+plain" => (Encryption::None, 25),
             _ => return Err(usual.to_owned()),
         };
         if !matches!(url.path(), "" | "/") || url.query().is_some() || url.fragment().is_some() {
@@ -217,7 +215,7 @@ impl Server {
         }
         let password = credentials.as_ref().map(|(_, password)| password.clone());
         let credentials = credentials.map(|(user, password)| Credentials::new(user, password));
-        Ok(Self { host, port: url.port().unwrap_or(port), tls, credentials, password })
+        Ok(Self { host, port: url.port().unwrap_or(port), encryption, credentials, password })
     }
 
     fn name(&self) -> String {
@@ -225,14 +223,14 @@ impl Server {
     }
 
     async fn connect(&self, hello: &ClientId) -> Result<AsyncSmtpConnection, String> {
-        let tls = match self.tls {
-            Tls::None => None,
-            Tls::Implicit | Tls::StartTls => {
+        let tls = match self.encryption {
+            Encryption::None => None,
+            Encryption::Implicit | Encryption::StartTls => {
                 let parameters = TlsParameters::new(self.host.clone());
                 Some(parameters.map_err(|error| format!("no TLS for {}: {}", self.name(), self.words(&error)))?)
             }
         };
-        let (at_once, later) = if self.tls == Tls::Implicit { (tls, None) } else { (None, tls) };
+        let (at_once, later) = if self.encryption == Encryption::Implicit { (tls, None) } else { (None, tls) };
         let address = (self.host.as_str(), self.port);
         let no_connection = |error: Error| format!("no connection to {}: {}", self.name(), self.words(&error));
         let mut connection =
@@ -260,9 +258,9 @@ impl Server {
 mod tests {
     use super::*;
 
-    fn parsed(address: &str) -> Result<(String, u16, Tls, Option<String>), String> {
-        let Server { host, port, tls, password, .. } = Server::parse(address)?;
-        Ok((host, port, tls, password))
+    fn parsed(address: &str) -> Result<(String, u16, Encryption, Option<String>), String> {
+        let Server { host, port, encryption, password, .. } = Server::parse(address)?;
+        Ok((host, port, encryption, password))
     }
 
     #[test]
@@ -270,13 +268,13 @@ mod tests {
         let host = || "mail.example".to_owned();
         let password = |text: &str| Some(text.to_owned());
         for (address, expected) in [
-            ("smtps://u:p%40ss@mail.example", (host(), 465, Tls::Implicit, password("p@ss"))),
-            ("smtps://a%40b.example:x@mail.example:4465/", (host(), 4465, Tls::Implicit, password("x"))),
-            ("smtp+starttls://u:p@mail.example", (host(), 587, Tls::StartTls, password("p"))),
-            ("smtp+plain://mail.example:1025", (host(), 1025, Tls::None, None)),
-            ("smtp://localhost", ("localhost".to_owned(), 25, Tls::None, None)),
-            ("smtp://u:p@127.0.0.1:2525", ("127.0.0.1".to_owned(), 2525, Tls::None, password("p"))),
-            ("smtp://[::1]:2525", ("::1".to_owned(), 2525, Tls::None, None)),
+            ("smtps://u:p%40ss@mail.example", (host(), 465, Encryption::Implicit, password("p@ss"))),
+            ("smtps://a%40b.example:x@mail.example:4465/", (host(), 4465, Encryption::Implicit, password("x"))),
+            ("smtp+starttls://u:p@mail.example", (host(), 587, Encryption::StartTls, password("p"))),
+            ("smtp+plain://mail.example:1025", (host(), 1025, Encryption::None, None)),
+            ("smtp://localhost", ("localhost".to_owned(), 25, Encryption::None, None)),
+            ("smtp://u:p@127.0.0.1:2525", ("127.0.0.1".to_owned(), 2525, Encryption::None, password("p"))),
+            ("smtp://[::1]:2525", ("::1".to_owned(), 2525, Encryption::None, None)),
         ] {
             assert_eq!(parsed(address), Ok(expected), "{address}");
         }

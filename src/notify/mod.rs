@@ -20,5 +20,5 @@ mod telegram;
 mod text;
 mod webhook;
 
-pub use notifier::{Flushed, Notifier, Tested};
+pub use notifier::{Flushed, Notifier, Tried};
 pub use situation::{Decision, Event, Problem, REMINDED_AFTER, Situation, decide};

@@ -16,9 +16,7 @@ use super::telegram::Telegram;
 use super::text::{Words, words};
 use super::webhook::Webhook;
 use crate::config::{ConfigError, NotifySettings};
-use crate::store::{
-    ClaimedMessage, Condition, ConditionChange, Held, NewMessage, Outbox, SendEnd, StoreError, host_name,
-};
+use crate::store::{Condition, ConditionChange, Held, NewMessage, Outbox, SendEnd, StoreError, host_name};
 
 /// How much longer what is being sent may take after a call to stop.
 const STOPPED_AFTER: Duration = Duration::from_secs(3);
@@ -60,9 +58,9 @@ pub struct Flushed {
     pub trouble: Option<StoreError>,
 }
 
-/// What became of a test message.
+/// What became of a message that was sent past the outbox.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Tested {
+pub struct Tried {
     /// `webhook`, `email` or `telegram`.
     pub channel: &'static str,
     /// Where it went, without secrets.
@@ -158,7 +156,8 @@ impl Notifier {
                 Ok(Some(claimed)) => {
                     crash_point!("notify-claimed");
                     held.push(claimed.held);
-                    sending.push(async move { (channel.send(&claimed).await, claimed) });
+                    sending
+                        .push(async move { (channel.send(&claimed.message, claimed.may_have_arrived).await, claimed) });
                 }
                 Ok(None) => {}
                 // Those that are claimed are sent first.
@@ -204,25 +203,35 @@ impl Notifier {
         trouble.map_or(Ok(any), Err)
     }
 
-    /// Sends a message over every channel now, once, past the outbox; says what became of each.
-    pub async fn test(&self, at: Timestamp) -> Vec<Tested> {
+    /// Sends a test message over every channel, once, past the outbox; says what became of each.
+    pub async fn test(&self, at: Timestamp) -> Vec<Tried> {
         let now = Situation { source: "notify".to_owned(), problem: None, summary: String::new() };
         let after = Condition { problem: None, since: at, told_at: at };
-        let decision = Decision { event: Event::Test, trouble_since: at, after };
-        let words = words(&decision, &now, self.host.as_deref(), at);
-        let tests = self.channels.iter().map(|channel| {
-            let message = self.message(channel, &words, &decision, &now, at);
-            let claimed =
-                ClaimedMessage { held: Held { id: 0, token: 0 }, message, attempts: 0, may_have_arrived: false };
+        self.send_now(&Decision { event: Event::Test, trouble_since: at, after }, &now, at).await
+    }
+
+    /// Tells trouble over every channel, once, past the outbox; says what became of each. For when there is no database to keep
+    /// messages in: nothing is remembered, so the next call tells it again.
+    pub async fn tell_now(&self, now: &Situation, at: Timestamp) -> Vec<Tried> {
+        match decide(None, now, at) {
+            Some(decision) => self.send_now(&decision, now, at).await,
+            None => Vec::new(),
+        }
+    }
+
+    async fn send_now(&self, decision: &Decision, now: &Situation, at: Timestamp) -> Vec<Tried> {
+        let words = words(decision, now, self.host.as_deref(), at);
+        let tries = self.channels.iter().map(|channel| {
+            let message = self.message(channel, &words, decision, now, at);
             async move {
-                let result = match channel.send(&claimed).await {
+                let result = match channel.send(&message, false).await {
                     Attempt::Taken { but } => Ok(but),
                     Attempt::Refused { why } | Attempt::Failed { why, .. } => Err(why),
                 };
-                Tested { channel: channel.name(), destination: channel.destination(), result }
+                Tried { channel: channel.name(), destination: channel.destination(), result }
             }
         });
-        futures_util::future::join_all(tests).await
+        futures_util::future::join_all(tries).await
     }
 
     fn message(
@@ -272,12 +281,12 @@ impl Channel {
         }
     }
 
-    async fn send(&self, claimed: &ClaimedMessage) -> Attempt {
-        let ClaimedMessage { message, may_have_arrived, .. } = claimed;
+    /// Sends a message, which may be there already.
+    async fn send(&self, message: &NewMessage, may_be_there: bool) -> Attempt {
         match self {
             Self::Webhook(webhook) => webhook.send(&message.dedup_key, &message.body).await,
             Self::Email(email) => email.send(message).await,
-            Self::Telegram(telegram) => telegram.send(&message.body, *may_have_arrived).await,
+            Self::Telegram(telegram) => telegram.send(&message.body, may_be_there).await,
         }
     }
 }

@@ -129,7 +129,7 @@ mod tests {
         let text = payload["text"].as_str().unwrap();
         assert!(text.contains("&lt;!channel&gt; @\u{200b}all &amp; *\"b\"* [x]"), "{text}");
         let content = payload["content"].as_str().unwrap();
-        assert!(content.contains(r#"\<!channel\> @"#), "{content}");
+        assert!(content.contains(r"\<!channel\> @"), "{content}");
         assert!(content.contains(r#"& \*"b"\* \[x\](http"#), "{content}");
         assert_eq!(payload["allowed_mentions"], serde_json::json!({ "parse": [] }));
         assert_eq!(telegram(&words), words.text);

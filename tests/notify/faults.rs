@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::hook::{Post, Reply, status};
-use super::mail::{AfterData, Tls};
+use super::mail::{AfterData, Encryption};
 use super::*;
 use crate::harness::{Ran, ran, signal, wait_until};
 
@@ -155,8 +155,8 @@ fn ran_at(world: &World, url: &str) -> Ran {
 #[test]
 fn mail_goes_over_tls_from_the_first_byte_or_by_starttls() {
     for (tls, scheme, hello) in [
-        (Tls::Implicit, "smtps", &["EHLO", "AUTH"][..]),
-        (Tls::StartTls, "smtp+starttls", &["EHLO", "STARTTLS", "EHLO", "AUTH"]),
+        (Encryption::Implicit, "smtps", &["EHLO", "AUTH"][..]),
+        (Encryption::StartTls, "smtp+starttls", &["EHLO", "STARTTLS", "EHLO", "AUTH"]),
     ] {
         let world = with_mail(Behaviour { tls, login: Some("AHVzZXIAcEBzcw=="), ..Behaviour::default() });
         let authority = world.place.path("authority.pem");
@@ -183,7 +183,7 @@ fn mail_goes_over_tls_from_the_first_byte_or_by_starttls() {
 
 #[test]
 fn a_password_is_not_sent_in_the_clear() {
-    let world = with_mail(Behaviour { tls: Tls::None, login: Some("AHVzZXIAcEBzcw=="), ..Behaviour::default() });
+    let world = with_mail(Behaviour { tls: Encryption::None, login: Some("AHVzZXIAcEBzcw=="), ..Behaviour::default() });
     let url = format!("smtp+starttls://user:p%40ss@127.0.0.1:{}", world.mail.port);
     let ran = ran(world.command_of("email", "notify --test").env("BARKEEP_SMTP_URL", url)).ended(1);
     assert!(ran.out.contains("STARTTLS is not supported"), "{ran:?}");

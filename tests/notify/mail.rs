@@ -11,7 +11,7 @@ use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
 /// When the connection is encrypted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Tls {
+pub enum Encryption {
     Implicit,
     StartTls,
     None,
@@ -47,7 +47,7 @@ impl Mail {
 /// How it behaves.
 #[derive(Clone)]
 pub struct Behaviour {
-    pub tls: Tls,
+    pub tls: Encryption,
     /// What `AUTH PLAIN` must bring, if it asks for it.
     pub login: Option<&'static str>,
     /// Recipients that it has not.
@@ -57,7 +57,7 @@ pub struct Behaviour {
 
 impl Default for Behaviour {
     fn default() -> Self {
-        Self { tls: Tls::None, login: None, unknown: &[], after_data: Vec::new() }
+        Self { tls: Encryption::None, login: None, unknown: &[], after_data: Vec::new() }
     }
 }
 
@@ -150,7 +150,7 @@ impl Session {
     fn serve(&self, connection: TcpStream) -> std::io::Result<()> {
         let Behaviour { tls, login, unknown, .. } = self.behaviour;
         let mut wire = Wire::Plain(connection);
-        let mut is_encrypted = tls == Tls::Implicit;
+        let mut is_encrypted = tls == Encryption::Implicit;
         if is_encrypted {
             wire = wire.encrypted(&self.tls);
         }
@@ -164,7 +164,7 @@ impl Session {
             match &word[..] {
                 "EHLO" => {
                     wire.say("250-mail.example")?;
-                    if tls == Tls::StartTls && !is_encrypted {
+                    if tls == Encryption::StartTls && !is_encrypted {
                         wire.say("250-STARTTLS")?;
                     }
                     if login.is_some() {
@@ -178,7 +178,7 @@ impl Session {
                     is_encrypted = true;
                 }
                 "AUTH" if login.is_some_and(|login| line == format!("AUTH PLAIN {login}")) => {
-                    wire.say("235 welcome")?
+                    wire.say("235 welcome")?;
                 }
                 "AUTH" => wire.say(&format!("535 who are you? You said {line}"))?,
                 "MAIL" => {

@@ -112,21 +112,22 @@ impl World {
 
 /// Some of the channels, with addresses that are not used: it only writes messages.
 fn notifier(channels: &[&str]) -> Notifier {
+    let unused = "http://127.0.0.1:9";
+    notifier_at(channels, unused, "smtp://127.0.0.1:9", unused)
+}
+
+fn notifier_at(channels: &[&str], webhook: &str, mail: &str, telegram: &str) -> Notifier {
     let of = |value: &str| Sourced::new(value.to_owned(), Origin::Default);
     let secret = |value: &str| Sourced::new(Secret::new(value), Origin::Default);
     let has = |channel: &str| channels.contains(&channel);
-    let webhook = WebhookSettings { url: secret("http://127.0.0.1:9/"), secret: None };
-    let email = EmailSettings {
-        smtp_url: secret("smtp://127.0.0.1:9"),
-        from: of("barkeep@b.example"),
-        to: of("ops@c.example"),
-    };
-    let telegram = TelegramSettings { token: secret("1:x"), chat: of("1"), url: of("http://127.0.0.1:9") };
+    let webhook = WebhookSettings { url: secret(webhook), secret: None };
+    let email = EmailSettings { smtp_url: secret(mail), from: of("barkeep@b.example"), to: of("ops@c.example") };
+    let telegram = TelegramSettings { token: secret("1:x"), chat: of("1"), url: of(telegram) };
     let settings = NotifySettings {
         webhook: has("webhook").then_some(webhook),
         email: has("email").then_some(email),
         telegram: has("telegram").then_some(telegram),
-        patience: Duration::from_secs(1),
+        patience: Duration::from_secs(10),
         lease: Duration::from_mins(1),
     };
     Notifier::new(&settings).unwrap()

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::hook::Post;
+use super::hook::{Post, status};
 use super::mail::Mail;
 use super::*;
 use crate::harness::ran;
@@ -65,6 +65,19 @@ fn failure_and_recovery_arrive_over_every_channel() {
     }
 }
 
+#[tokio::test]
+async fn trouble_is_told_without_a_database_too() {
+    let world = World { telegram: Hook::new([status(500)]), ..World::new() };
+    let mail = format!("smtp://127.0.0.1:{}", world.mail.port);
+    let notifier = notifier_at(&ALL, &world.webhook.address, &mail, &world.telegram.address);
+    let tried = notifier.tell_now(&broken(), BROKEN.parse().unwrap()).await;
+    let results: Vec<_> = tried.into_iter().map(|tried| (tried.channel, tried.result)).collect();
+    assert_eq!(results, [("webhook", Ok(None)), ("email", Ok(None)), ("telegram", Err("HTTP 500".to_owned()))]);
+    assert_eq!(world.webhook.posts()[0].json()["message"], texts().0);
+    assert_eq!((world.mail.mails().len(), world.telegram.posts().len()), (1, 1));
+    assert_eq!(notifier.tell_now(&repaired(), REPAIRED.parse().unwrap()).await, [], "well is no news");
+}
+
 fn webhook(post: &Post, id: &str, (event, subject, message): (&str, &str, &str), at: &str) {
     assert_eq!(post.path, "/services/very-secret-path");
     assert_eq!(post.header("content-type"), Some("application/json"));
@@ -115,6 +128,7 @@ fn email(mail: &Mail, id: &str, (subject, message): (&str, &str), date: &str) {
          Subject: {subject}\r\n\
          Date: {date}\r\n\
          Message-ID: <{id}@b.example>\r\n\
+         MIME-Version: 1.0\r\n\
          Content-Type: text/plain; charset=utf-8\r\n\
          Auto-Submitted: auto-generated\r\n\
          To: ops@c.example, \"Ann Other\" <ann@d.example>\r\n\

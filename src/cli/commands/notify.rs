@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::{Context, store_error, warn};
 use crate::cli::format::{counted, printable};
 use crate::cli::{Align, Body, CliError, Exit, NotifyArgs, Signals, Table, print_json};
-use crate::notify::{Notifier, Tested};
+use crate::notify::{Notifier, Tried};
 use crate::store::{Outbox, OutboxDepth, OutboxMessage};
 
 /// Ended messages that are shown beside the open ones.
@@ -102,7 +102,7 @@ async fn test(notifier: &Notifier, context: &Context) -> Result<Exit, CliError> 
     Ok(exit)
 }
 
-fn test_row(test: &Tested) -> TestRow<'_> {
+fn test_row(test: &Tried) -> TestRow<'_> {
     let error = match &test.result {
         Ok(but) => but.as_deref(),
         Err(why) => Some(why.as_str()),
