@@ -8,6 +8,7 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import duckdb
@@ -15,6 +16,7 @@ import pandas
 import polars
 
 NOW = "2026-10-05T16:00:00Z"
+KEY = "sandbox-api-key"
 MARKETS = ["stocks", "crypto", "indices"]
 # Over a month's end, with tickers that readers may take for something else.
 DATES = ["--from=2026-09-28", "--to=2026-10-02"]
@@ -23,6 +25,12 @@ ODD_TICKERS = ["NA", "TRUE"]
 COLUMNS = (
     "symbol timeframe timestamp open high low close volume vwap trades session vwap_method session_date end_timestamp minutes"
 ).split()
+
+
+CHAIN_COLUMNS = (
+    "session_date underlying contract open_interest implied_volatility delta gamma theta vega day_volume known_at source"
+).split()
+CHAINS = ["SPY", "I:SPX"]
 
 
 def close(a, b):
@@ -55,6 +63,50 @@ def make(bin_dir, work):
     for form in ["parquet", "csv"]:
         run("backfill", "export", f"--format={form}", f"--output={work / form}", "--quiet")
     return lambda *words: json.loads(run("backfill", "bars", *words, "--json"))["rows"]
+
+
+def make_chains(bin_dir, work):
+    """Exports of option chains in both forms, taken from the sandbox."""
+    environment = {**os.environ, "BARKEEP_NOW": NOW, "DATABASE_URL": f"sqlite:{work / 'bars.db'}", "MASSIVE_API_KEY": KEY}
+    served = [f"--data-dir={work / 'vendor'}", f"--port-file={work / 'url'}", "--market=tiny", "--dataset=stocks", *DATES]
+    vendor = subprocess.Popen([bin_dir / "vendor-sandbox", "serve", *served], env=environment, stdout=subprocess.DEVNULL)
+    try:
+        for _ in range(600):
+            if (work / "url").exists():
+                break
+            expect(vendor.poll() is None, "the sandbox did not start")
+            time.sleep(0.1)
+        environment["MASSIVE_API_URL"] = (work / "url").read_text()
+        subprocess.run([bin_dir / "backfill", "chain", *CHAINS, "--quiet"], env=environment, check=True)
+    finally:
+        vendor.terminate()
+        vendor.wait()
+    (work / "oi.csv").write_text("date,contract,open_interest\n2026-09-30,SPY261016C00600000,5\n")
+    subprocess.run([bin_dir / "backfill", "chain", "import", work / "oi.csv", "--quiet"], env=environment, check=True)
+    for form in ["parquet", "csv"]:
+        words = ["export", "--chain", f"--format={form}", f"--output={work / 'chain' / form}", "--quiet"]
+        subprocess.run([bin_dir / "backfill", *words], env=environment, check=True)
+
+
+def check_chains(work):
+    """Every value of the table, by all readers; how many rows."""
+    columns = ", ".join(CHAIN_COLUMNS)
+    order = ["underlying", "session_date", "contract"]
+    table = sqlite3.connect(work / "bars.db").execute(
+        f"SELECT {columns} FROM option_chain_daily ORDER BY {', '.join(order)}"
+    )
+    expected = [dict(zip(CHAIN_COLUMNS, row, strict=True)) for row in table.fetchall()]
+    folder = f"{work}/chain/parquet/option_chain"
+    query = duckdb.sql(f"SELECT {columns} FROM '{folder}/**/*.parquet' ORDER BY {', '.join(order)}")
+    same_bars("DuckDB (chains)", [dict(zip(CHAIN_COLUMNS, row, strict=True)) for row in query.fetchall()], expected)
+    same_bars("Polars (chains)", polars.scan_parquet(folder).sort(order).collect().rows(named=True), expected)
+    frame = pandas.read_parquet(folder).sort_values(order).astype(object)
+    same_bars("pandas (chains)", frame.where(frame.notna(), None).to_dict("records"), expected)
+    query = duckdb.sql(f"SELECT {columns} FROM '{work}/chain/csv/option_chain/**/*.csv' ORDER BY {', '.join(order)}")
+    same_bars("DuckDB (chains, CSV)", [dict(zip(CHAIN_COLUMNS, row, strict=True)) for row in query.fetchall()], expected)
+    manifest = json.loads((work / "chain/parquet/_manifest.json").read_text())
+    expect(manifest["totals"]["rows"] == len(expected) > 700, f"the manifest counts {manifest['totals']}")
+    return len(expected)
 
 
 def series_of_table(work):
@@ -156,6 +208,9 @@ def main():
         for file in (work / "csv/bars").rglob("*.csv")
     ]
     same_series("pandas (CSV)", series_by_pandas(pandas.concat(read)), expected)
+    make_chains(arguments.bin_dir.resolve(), work)
+    contracts = check_chains(work)
+    print(f"check-export: DuckDB, Polars and pandas see {contracts} rows of option chains")
     print(f"check-export: DuckDB, Polars and pandas see the table's {total} bars of {len(expected)} series")
 
 

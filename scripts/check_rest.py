@@ -35,6 +35,8 @@ SYMBOLS = {
     "X:BTCUSD": ("global_crypto", "X:BTC-USD"),
 }
 MARKET = ["--market=tiny", "--splits", "--dataset=stocks,indices,crypto", f"--from={FROM}", f"--to={TO}", f"--replace={REPLACED}"]
+# With an index, a stock with contracts of changed terms, and one whose root is not its ticker.
+UNDERLYINGS = ["I:SPX", "AAPL", "BRK.B"]
 # Small, so that there are many pages.
 PAGE = 700
 FIELDS = ["open", "high", "low", "close", "volume", "transactions"]
@@ -145,6 +147,48 @@ def check_markets(client):
     expect(holidays[1].status == "early-close" and holidays[1].close == "2026-11-27T18:00:00.000Z", f"{holidays[1]}")
 
 
+def check_chains(client):
+    """Option chains as the client pulls them, by contract; nobody gets an older one."""
+    chains = {}
+    for underlying in UNDERLYINGS:
+        contracts = list(client.list_snapshot_options_chain(underlying, params={"limit": 250}))
+        by_ticker = {contract.details.ticker: contract for contract in contracts}
+        expect(len(contracts) == len(by_ticker) > 80, f"{underlying}: {len(contracts)} contracts, {len(by_ticker)} tickers")
+        small = list(client.list_snapshot_options_chain(underlying, params={"limit": 50, "date": "2026-09-01"}))
+        same = [(c.details.ticker, c.open_interest) for c in small] == [(c.details.ticker, c.open_interest) for c in contracts]
+        expect(same, f"{underlying}: smaller pages, or a date, give another chain")
+        chains[underlying] = by_ticker
+    return chains
+
+
+def check_own_chains(bin_dir, work, chains, url):
+    """What this program stores of them; how many contracts that are."""
+    settings = {"DATABASE_URL": f"sqlite:{work / 'chain.db'}", "MASSIVE_API_URL": url, "MASSIVE_API_KEY": KEY}
+    run(bin_dir, "backfill", "chain", *UNDERLYINGS, "--rate=100/s", "--quiet", **settings)
+    run(bin_dir, "backfill", "export", "--chain", "--format=csv", f"--output={work / 'chain'}", "--quiet", **settings)
+    count = 0
+    for path in sorted((work / "chain/option_chain").rglob("*.csv")):
+        with path.open(newline="") as file:
+            for row in csv.DictReader(file):
+                contract = chains[row["underlying"]].pop(row["contract"])
+                greeks = contract.greeks
+                # Volume that was traded on another day is not the session's.
+                stamp = getattr(contract.day, "last_updated", None)
+                day = stamp and datetime.fromtimestamp(stamp / 1e9, ZoneInfo("America/New_York")).date().isoformat()
+                expected = {
+                    "open_interest": contract.open_interest,
+                    "implied_volatility": contract.implied_volatility,
+                    **{name: getattr(greeks, name, None) for name in ["delta", "gamma", "theta", "vega"]},
+                    "day_volume": contract.day.volume if day == row["session_date"] else None,
+                }
+                for name, value in expected.items():
+                    expect(number(row[name]) == value, f"{row['contract']}: {name} is {row[name]}, {value} was pulled")
+                count += 1
+    left = {underlying: len(contracts) for underlying, contracts in chains.items() if contracts}
+    expect(not left, f"contracts that were pulled and are not stored: {left}")
+    return count
+
+
 def write_pulled(path, pulled):
     """What was pulled, in columns named like those of `backfill bars --csv`."""
     with path.open("w", newline="") as file:
@@ -212,6 +256,7 @@ def main():
         check_pages(url, pulled)
         splits = check_splits(client)
         check_markets(client)
+        contracts = check_own_chains(bin_dir, work, check_chains(client), url)
         loaded = bars(bin_dir, work, "rest", "rest", "--rate=100/s", MASSIVE_API_URL=url, MASSIVE_API_KEY=KEY)
     finally:
         vendor.terminate()
@@ -224,7 +269,7 @@ def main():
     minutes = sum(map(len, pulled.values()))
     print(
         f"check-rest: the vendor's client sees the files' {minutes} minutes of {len(pulled)} symbols and {splits} splits;"
-        f" {agreeing} bars of this program agree; see {work / 'pulled.csv'}"
+        f" {agreeing} bars and {contracts} option contracts of this program agree; see {work / 'pulled.csv'}"
     )
 
 

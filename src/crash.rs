@@ -27,7 +27,7 @@ mod points {
     use rustix::process::{Signal, getpid, kill_process};
 
     /// All places, in the order of a run.
-    pub const POINTS: [&str; 30] = [
+    pub const POINTS: [&str; 33] = [
         "migration-begun",
         "migrations-run",
         "migrated",
@@ -58,6 +58,9 @@ mod points {
         "notify-claimed",
         "notify-answered",
         "notify-ended",
+        "chain-fetched",
+        "chain-written",
+        "chain-committed",
     ];
 
     /// Whether a name is one of [`POINTS`].

@@ -93,10 +93,12 @@ Examples:
   backfill export --output=july --from=2024-07-01 --to=2024-07-31
   backfill export --output=csv --format=csv --symbol=X:BTCUSD --days=30
   backfill export --output=adjusted --adjusted      prices in today's shares
+  backfill export --output=oi --chain --symbols=SPY,SPX    option chains
 
 Point readers at the folder bars in it, as in read_parquet('DIR/bars/**/*.parquet') of DuckDB or scan_parquet('DIR/bars') \
 of Polars. The files are bars/timeframe=1h/month=2026-10/stocks.parquet and so on, by months of trading dates; \
-_manifest.json lists them with their rows and hashes.";
+_manifest.json lists them with their rows and hashes. Option chains lie in option_chain/month=2026-10/SPY.parquet and so on, by \
+underlying and month of sessions.";
 
 /// Of `splits`.
 pub(super) const SPLITS: &str = "\
@@ -119,6 +121,20 @@ header and a line per decision:
   META,2022-06-09,reused      another company from this date on
 
 The API key is read from MASSIVE_API_KEY, in the environment or .env.";
+
+/// Of `chain`.
+pub(super) const CHAIN: &str = "\
+Examples:
+  backfill chain                           the watchlist's, and SPX and NDX
+  backfill chain SPY AAPL SPX              of these only
+  backfill chain --dry-run                 who would be asked for
+  backfill chain show                      what is stored
+  backfill chain import oi.csv             open interest of your own
+  backfill export --chain --output=out     as Parquet files
+
+Run it once a session after the close (20:00 New York), or before the next regular open (09:30). The column known_at says when a row \
+was known: for a snapshot when it had come, for an import the regular open of the next session. Open interest is the vendor's figure, \
+the count at the end of the last trading day before it was taken. The API key is read from MASSIVE_API_KEY; the plan must include options.";
 
 /// Of `status`.
 pub(super) const STATUS: &str = "\
@@ -234,7 +250,7 @@ again after 1, 2, 4 minutes and so on. Stopped by SIGTERM it gives back what it 
 mod tests {
     use super::*;
 
-    const ALL: [&str; 18] = [
+    const ALL: [&str; 19] = [
         TOP,
         S3,
         REST,
@@ -243,6 +259,7 @@ mod tests {
         BARS,
         EXPORT,
         SPLITS,
+        CHAIN,
         STATUS,
         VERIFY,
         DOCTOR,

@@ -27,10 +27,11 @@ mod totals;
 mod verify;
 
 pub use args::{
-    AdjustArgs, ApiArgs, Args, BarsArgs, Command, CompletionsArgs, ExportArgs, FileArgs, GlobalArgs, HealthArgs,
-    HybridArgs, IfRunning, IngestArgs, MetricsArgs, NightlyArgs, NotifyArgs, RestArgs, SelectionArgs, SourceArgs,
-    SplitsArgs, StatusArgs, VerifyArgs, WaitUntil, WatchlistAddArgs, WatchlistArgs, WatchlistCommand,
-    WatchlistQueueArgs, WatchlistRemoveArgs, WatchlistRetryArgs, WatchlistRunArgs,
+    AdjustArgs, ApiArgs, Args, BarsArgs, ChainArgs, ChainCommand, ChainImportArgs, ChainShowArgs, ChainTakeArgs,
+    Command, CompletionsArgs, ExportArgs, FileArgs, GlobalArgs, HealthArgs, HybridArgs, IfRunning, IngestArgs,
+    MetricsArgs, NightlyArgs, NotifyArgs, RestArgs, SelectionArgs, SourceArgs, SplitsArgs, StatusArgs, VerifyArgs,
+    WaitUntil, WatchlistAddArgs, WatchlistArgs, WatchlistCommand, WatchlistQueueArgs, WatchlistRemoveArgs,
+    WatchlistRetryArgs, WatchlistRunArgs,
 };
 pub use commands::backfill;
 pub use dates::{DateError, DateRule};
@@ -39,8 +40,9 @@ pub use log::{Log, LogFormat};
 pub use output::{Body, effective_settings, print_completions, print_json, print_run, print_settings};
 pub use progress::{ExportProgress, LogReporter, PlainReporter, TerminalReporter, reporter};
 pub use request::{
-    Accept, BarsFormat, BarsRequest, ExportRequest, Fetch, Named, Request, RequestError, STARTER_SET, Selection,
-    StatusRequest, Wanted, named_timeframes, split_symbols, watchlist_symbols,
+    Accept, BarsFormat, BarsRequest, ExportChainRequest, ExportRequest, Fetch, Named, Request, RequestError,
+    STARTER_SET, Selection, StatusRequest, Wanted, chain_underlyings, named_timeframes, split_symbols,
+    watchlist_symbols,
 };
 pub use run_id::RunId;
 pub use signals::Signals;

@@ -124,6 +124,9 @@ pub enum RequestError {
     /// Two forms at once. (Not left to clap, which overlooks it when `--json` stands before the command.)
     #[error("--csv and --json exclude each other: give one of them")]
     CsvAndJson,
+    /// Something that options are not on.
+    #[error("`{0}`: options are on stocks and indices; name one of these")]
+    NoUnderlying(Symbol),
     /// A wrong symbol of `bars`.
     #[error(transparent)]
     Symbol(#[from] SymbolError),
@@ -356,10 +359,41 @@ impl ExportRequest {
     }
 }
 
+/// What `export --chain` asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ExportChainRequest {
+    /// On which stocks and indices; `None`: on all.
+    pub underlyings: Option<Vec<Symbol>>,
+    /// Of which sessions.
+    pub dates: RangeInclusive<Date>,
+}
+
+impl ExportChainRequest {
+    /// Checks what was typed. List files are read; nothing else is.
+    pub fn new(args: &ExportArgs, now: Timestamp) -> Result<Self, RequestError> {
+        in_order(args.from, args.to)?;
+        let dates = match args.days {
+            Some(_) => DateRule::of(args.days, None, None)?.dates(Dataset::Options, now)?,
+            None => args.from.unwrap_or(FIRST_DATE)..=args.to.unwrap_or(Date::MAX),
+        };
+        Ok(Self { underlyings: chain_underlyings(&args.symbol, &args.symbols)?, dates })
+    }
+}
+
 /// The stocks of `splits`, sorted, each once; `None` for all.
 pub fn split_symbols(args: &SplitsArgs) -> Result<Option<Vec<Symbol>>, RequestError> {
     let symbols = read_symbols("--symbol", &args.symbol, &args.symbols, Some(Dataset::Stocks))?;
     Ok(Some(symbols).filter(|symbols| !symbols.is_empty()))
+}
+
+/// The underlyings of `chain`, sorted, each once; `None` where none is named.
+pub fn chain_underlyings(typed: &[String], lists: &[String]) -> Result<Option<Vec<Symbol>>, RequestError> {
+    let symbols = read_symbols("chain", typed, lists, None)?;
+    let may_have_options = |symbol: &Symbol| matches!(symbol.dataset(), Dataset::Stocks | Dataset::Indices);
+    match symbols.iter().find(|symbol| !may_have_options(symbol)) {
+        Some(other) => Err(RequestError::NoUnderlying(other.clone())),
+        None => Ok(Some(symbols).filter(|symbols| !symbols.is_empty())),
+    }
 }
 
 /// What `status` asks for.

@@ -46,6 +46,14 @@ pub enum ExportError {
         /// What it holds, from there.
         found: PathBuf,
     },
+    /// An export of something else.
+    #[error("{} holds an export of another kind, in its folder {found}: name another folder", folder.display())]
+    OtherContent {
+        /// The folder.
+        folder: PathBuf,
+        /// What it holds.
+        found: &'static str,
+    },
     /// An export of a later version.
     #[error("{} holds an export of a newer version of this program: use that one, or name another folder", .0.display())]
     Newer(PathBuf),

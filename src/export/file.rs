@@ -49,6 +49,12 @@ impl HashedFile {
     pub(super) fn create(path: &Path) -> io::Result<Self> {
         Ok(Self { file: File::create_new(path)?, sha256: Sha256::new(), bytes: 0 })
     }
+
+    /// Ends it; it is on the disk then. Its size and hash.
+    pub(super) fn sealed(self) -> io::Result<(u64, String)> {
+        self.file.sync_all()?;
+        Ok((self.bytes, self.sha256.finalize().iter().map(|byte| format!("{byte:02x}")).collect()))
+    }
 }
 
 impl Write for HashedFile {
@@ -140,9 +146,8 @@ impl BarFile {
             Bars::Parquet(file) => file.finish(),
             Bars::Csv(file) => file.finish(),
         };
-        let synced = finished.and_then(|file| file.file.sync_all().map(|()| file));
-        let file = synced.map_err(|error| ExportError::write(&self.path, error))?;
-        let sha256 = file.sha256.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
-        Ok(ExportedFile { bytes: file.bytes, sha256, ..self.facts })
+        let sealed = finished.and_then(HashedFile::sealed);
+        let (bytes, sha256) = sealed.map_err(|error| ExportError::write(&self.path, error))?;
+        Ok(ExportedFile { bytes, sha256, ..self.facts })
     }
 }

@@ -16,7 +16,7 @@ const VERSION: u32 = 1;
 
 /// What an export holds and where it came from: `_manifest.json`. Where it is, the export is whole.
 #[derive(Debug, Serialize)]
-pub struct Manifest<'a> {
+pub struct Manifest<'a, F: Listed> {
     /// The version of the tree's shape.
     #[serde(rename = "barkeep_export")]
     version: u32,
@@ -28,16 +28,40 @@ pub struct Manifest<'a> {
     database: &'a str,
     /// In what form.
     format: Format,
+    /// What its prices are; nothing where none may be adjusted.
+    #[serde(flatten)]
+    prices: Option<Prices>,
+    /// What was asked for.
+    selection: &'a Value,
+    /// The files.
+    files: &'a [F],
+    /// All of them together.
+    totals: Totals,
+}
+
+/// A file that a manifest lists.
+pub trait Listed: Serialize {
+    /// Its rows.
+    fn rows(&self) -> u64;
+
+    /// Its size.
+    fn bytes(&self) -> u64;
+}
+
+/// As traded, or adjusted.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub struct Prices {
     /// `raw`, as traded, or `adjusted` for splits.
     prices: &'static str,
     /// The date to which they are adjusted.
     adjusted_as_of: Option<Date>,
-    /// What was asked for.
-    selection: &'a Value,
-    /// The files, by market, month and timeframe.
-    files: &'a [ExportedFile],
-    /// All of them together.
-    totals: Totals,
+}
+
+impl Prices {
+    /// Prices adjusted to a date, or as traded.
+    pub const fn adjusted_to(adjusted_as_of: Option<Date>) -> Self {
+        Self { prices: if adjusted_as_of.is_some() { "adjusted" } else { "raw" }, adjusted_as_of }
+    }
 }
 
 #[derive(Debug, Serialize)]
@@ -74,35 +98,33 @@ pub struct ExportedFile {
     pub last_timestamp: i64,
 }
 
-impl<'a> Manifest<'a> {
+impl Listed for ExportedFile {
+    fn rows(&self) -> u64 {
+        self.rows
+    }
+
+    fn bytes(&self) -> u64 {
+        self.bytes
+    }
+}
+
+impl<'a, F: Listed> Manifest<'a, F> {
     /// The list of these files.
     pub fn new(
         created_at: Timestamp,
         database: &'a str,
         format: Format,
-        adjusted_as_of: Option<Date>,
+        prices: Option<Prices>,
         selection: &'a Value,
-        files: &'a [ExportedFile],
+        files: &'a [F],
     ) -> Self {
         let totals = Totals {
             files: files.len(),
-            rows: files.iter().map(|file| file.rows).sum(),
-            bytes: files.iter().map(|file| file.bytes).sum(),
+            rows: files.iter().map(Listed::rows).sum(),
+            bytes: files.iter().map(Listed::bytes).sum(),
         };
         let program = concat!(env!("CARGO_PKG_NAME"), " ", env!("CARGO_PKG_VERSION"));
-        let prices = if adjusted_as_of.is_some() { "adjusted" } else { "raw" };
-        Self {
-            version: VERSION,
-            created_at,
-            program,
-            database,
-            format,
-            prices,
-            adjusted_as_of,
-            selection,
-            files,
-            totals,
-        }
+        Self { version: VERSION, created_at, program, database, format, prices, selection, files, totals }
     }
 }
 

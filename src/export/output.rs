@@ -7,7 +7,8 @@
 //! ```
 //!
 //! The manifest stands beside the bars, because Polars reads a folder only if all its files are of one kind. Its name begins
-//! with `_`, by which pandas and Spark pass over it when they are given the folder above.
+//! with `_`, by which pandas and Spark pass over it when they are given the folder above. Option chains lie in `option_chain` in
+//! the place of `bars`.
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
@@ -15,10 +16,30 @@ use std::fs::{self, File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::manifest::listed;
+use super::manifest::{Listed, listed};
 use super::{ExportError, Manifest};
 
-const BARS: &str = "bars";
+/// What an export holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Content {
+    /// Bars.
+    Bars,
+    /// Option chains.
+    OptionChain,
+}
+
+impl Content {
+    const ALL: [Self; 2] = [Self::Bars, Self::OptionChain];
+
+    /// The folder in that of the export which readers are pointed at.
+    pub const fn folder(self) -> &'static str {
+        match self {
+            Self::Bars => "bars",
+            Self::OptionChain => "option_chain",
+        }
+    }
+}
+
 const MANIFEST: &str = "_manifest.json";
 const UNFINISHED: &str = ".unfinished";
 /// Where the earlier export waits to be removed, in `.unfinished`.
@@ -29,6 +50,7 @@ const REPLACED: &str = "replaced";
 #[derive(Debug)]
 pub struct Output {
     folder: PathBuf,
+    content: Content,
     /// Whether it was not there before.
     is_new: bool,
     /// Held as long as this lives.
@@ -36,9 +58,9 @@ pub struct Output {
 }
 
 impl Output {
-    /// Looks whether the folder may be written, creating it if it is not there: it must be empty or hold an earlier export,
-    /// and nobody else may be writing into it.
-    pub fn open(folder: &Path) -> Result<Self, ExportError> {
+    /// Looks whether the folder may be written, creating it if it is not there: it must be empty or hold an earlier export of the
+    /// same kind, and nobody else may be writing into it.
+    pub fn open(folder: &Path, content: Content) -> Result<Self, ExportError> {
         if folder.is_file() {
             return Err(ExportError::NotAFolder(folder.to_owned()));
         }
@@ -49,7 +71,7 @@ impl Output {
             return Err(ExportError::Busy(folder.to_owned()));
         }
         // A file system that has no locks for folders goes without.
-        let output = Self { folder: folder.to_owned(), is_new, _lock: lock };
+        let output = Self { folder: folder.to_owned(), content, is_new, _lock: lock };
         output.refuse_foreign()?;
         let unfinished = output.unfinished();
         // Of an export that was killed.
@@ -64,17 +86,18 @@ impl Output {
     }
 
     /// Puts the files that were written, and the manifest, into their place, and removes those of the export before.
-    pub fn publish(self, manifest: &Manifest<'_>) -> Result<(), ExportError> {
-        let (unfinished, bars) = (self.unfinished(), self.folder.join(BARS));
+    pub fn publish(self, manifest: &Manifest<'_, impl Listed>) -> Result<(), ExportError> {
+        let name = self.content.folder();
+        let (unfinished, data) = (self.unfinished(), self.folder.join(name));
         let (listed, listing) = (self.folder.join(MANIFEST), unfinished.join(MANIFEST));
         let write = |path: &Path, done: io::Result<()>| done.map_err(|error| ExportError::write(path, error));
         write(&listing, write_manifest(&listing, manifest))?;
         // From here to the last line there is no manifest: whoever looks meanwhile sees that nothing is whole.
         write(&listed, remove_if_there(&listed))?;
-        if bars.exists() {
-            write(&bars, fs::rename(&bars, unfinished.join(REPLACED)))?;
+        if data.exists() {
+            write(&data, fs::rename(&data, unfinished.join(REPLACED)))?;
         }
-        write(&bars, fs::rename(unfinished.join(BARS), &bars))?;
+        write(&data, fs::rename(unfinished.join(name), &data))?;
         write(&listed, fs::rename(&listing, &listed))
     }
 
@@ -83,13 +106,18 @@ impl Output {
         let foreign = |found: PathBuf| ExportError::Foreign { folder: self.folder.clone(), found };
         let names = names(&self.folder).map_err(|error| ExportError::read(&self.folder, error))?;
         let Some(listed) = listed(&self.folder.join(MANIFEST))? else {
-            // An export that was killed while it took its place leaves its bars without a manifest.
+            // An export that was killed while it took its place leaves its files without a manifest.
             let was_killed = names.contains(&OsString::from(UNFINISHED));
-            let is_ours = |name: &OsString| was_killed && (name == UNFINISHED || name == BARS);
+            let is_ours = |name: &OsString| was_killed && (name == UNFINISHED || name == self.content.folder());
             return names.into_iter().find(|name| !is_ours(name)).map_or(Ok(()), |name| Err(foreign(name.into())));
         };
         let listed: BTreeSet<PathBuf> = listed.into_iter().map(PathBuf::from).collect();
-        let there = files(&self.folder, Path::new(BARS)).map_err(|error| ExportError::read(&self.folder, error))?;
+        let is_of = |content: &Content| listed.iter().any(|path| path.starts_with(content.folder()));
+        if let Some(other) = Content::ALL.iter().find(|content| **content != self.content && is_of(content)) {
+            return Err(ExportError::OtherContent { folder: self.folder.clone(), found: other.folder() });
+        }
+        let there = files(&self.folder, Path::new(self.content.folder()))
+            .map_err(|error| ExportError::read(&self.folder, error))?;
         there.into_iter().find(|file| !listed.contains(file)).map_or(Ok(()), |file| Err(foreign(file)))
     }
 }
@@ -105,7 +133,7 @@ impl Drop for Output {
     }
 }
 
-fn write_manifest(path: &Path, manifest: &Manifest<'_>) -> io::Result<()> {
+fn write_manifest(path: &Path, manifest: &Manifest<'_, impl Listed>) -> io::Result<()> {
     let mut file = io::BufWriter::new(File::create_new(path)?);
     serde_json::to_writer_pretty(&mut file, manifest)?;
     io::Write::write_all(&mut file, b"\n")?;

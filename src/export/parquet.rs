@@ -1,18 +1,12 @@
 //! Bars as Parquet.
 
 use std::io;
-use std::sync::Arc;
 
-use ::parquet::basic::{Compression, Encoding, ZstdLevel};
-use ::parquet::data_type::{ByteArray, ByteArrayType, DataType, DoubleType, Int32Type, Int64Type};
+use ::parquet::data_type::{ByteArray, ByteArrayType, DoubleType, Int32Type, Int64Type};
 use ::parquet::errors::ParquetError;
-use ::parquet::file::metadata::SortingColumn;
-use ::parquet::file::properties::WriterProperties;
 use ::parquet::file::writer::{SerializedFileWriter, SerializedRowGroupWriter};
-use ::parquet::schema::parser::parse_message_type;
-use ::parquet::schema::types::ColumnPath;
-use jiff::civil::{Date, date};
 
+use super::columns::{Nullable, ROWS, begin, column, days_since_epoch, shared};
 use super::error::parquet_error;
 use super::file::HashedFile;
 use crate::model::{Session, VwapMethod};
@@ -40,12 +34,6 @@ const SCHEMA: &str = "message historical_bars {
 /// Places of the columns by which a file is sorted: symbol, timestamp.
 const SORTED_BY: [i32; 2] = [0, 1];
 
-/// Rows of a row group. A group is what readers skip by its smallest and largest symbol and time, and what is held in
-/// memory, about ten megabytes, before it is written.
-const ROWS: usize = 128 * 1024;
-
-const ZSTD_LEVEL: i32 = 3;
-
 /// A Parquet file of bars.
 #[derive(Debug)]
 pub(super) struct ParquetBars {
@@ -55,7 +43,8 @@ pub(super) struct ParquetBars {
 
 impl ParquetBars {
     pub(super) fn new(file: HashedFile) -> io::Result<Self> {
-        let file = begin(file).map_err(parquet_error)?;
+        // Bars follow each other at equal distances.
+        let file = begin(file, SCHEMA, &SORTED_BY, &["timestamp", "end_timestamp"]).map_err(parquet_error)?;
         Ok(Self { file, group: Box::default() })
     }
 
@@ -84,48 +73,6 @@ impl ParquetBars {
         writer.close().map_err(parquet_error)?;
         self.group.clear();
         Ok(())
-    }
-}
-
-fn begin(file: HashedFile) -> Result<SerializedFileWriter<HashedFile>, ParquetError> {
-    let schema = Arc::new(parse_message_type(SCHEMA)?);
-    let sorted_by = SORTED_BY.map(|column| SortingColumn { column_idx: column, descending: false, nulls_first: false });
-    // Bars follow each other at equal distances.
-    let times = ["timestamp", "end_timestamp"];
-    let mut properties = WriterProperties::builder()
-        .set_compression(Compression::ZSTD(ZstdLevel::try_new(ZSTD_LEVEL)?))
-        .set_sorting_columns(Some(sorted_by.to_vec()));
-    for column in times {
-        properties = properties
-            .set_column_dictionary_enabled(ColumnPath::from(column), false)
-            .set_column_encoding(ColumnPath::from(column), Encoding::DELTA_BINARY_PACKED);
-    }
-    SerializedFileWriter::new(file, schema, Arc::new(properties.build()))
-}
-
-/// Values of a column that may be null.
-#[derive(Debug)]
-struct Nullable<T> {
-    values: Vec<T>,
-    /// 1 where there is a value, 0 where there is none.
-    defined: Vec<i16>,
-}
-
-impl<T> Default for Nullable<T> {
-    fn default() -> Self {
-        Self { values: Vec::new(), defined: Vec::new() }
-    }
-}
-
-impl<T> Nullable<T> {
-    fn push(&mut self, value: Option<T>) {
-        self.defined.push(i16::from(value.is_some()));
-        self.values.extend(value);
-    }
-
-    fn clear(&mut self) {
-        self.values.clear();
-        self.defined.clear();
     }
 }
 
@@ -217,35 +164,15 @@ impl Group {
     }
 }
 
-fn shared<T: PartialEq>(words: &[(T, ByteArray)], values: &[T]) -> Vec<ByteArray> {
-    values
-        .iter()
-        .filter_map(|value| words.iter().find(|(known, _)| known == value))
-        .map(|(_, word)| word.clone())
-        .collect()
-}
-
-fn column<T: DataType>(
-    group: &mut SerializedRowGroupWriter<'_, HashedFile>,
-    values: &[T::T],
-    defined: Option<&[i16]>,
-) -> Result<(), ParquetError> {
-    let mut column = group.next_column()?.expect("Invariant: the schema has a column for each of a group's");
-    column.typed::<T>().write_batch(values, defined, None)?;
-    column.close()
-}
-
-fn days_since_epoch(of: Date) -> i32 {
-    (of - date(1970, 1, 1)).get_days()
-}
-
 #[cfg(test)]
 mod tests {
     use std::fs::File;
 
+    use ::parquet::basic::Compression;
     use ::parquet::file::metadata::RowGroupMetaData;
     use ::parquet::file::reader::{FileReader, SerializedFileReader};
     use ::parquet::file::statistics::Statistics;
+    use jiff::civil::date;
 
     use super::*;
     use crate::model::{Bar, Prices, Timeframe};

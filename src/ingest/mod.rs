@@ -3,6 +3,7 @@
 //! Nothing here knows SQL or a terminal: bars go into the store's traits, progress into [`Reporter`].
 
 mod announced;
+pub mod chain;
 mod check;
 mod clock;
 mod context;

@@ -96,6 +96,20 @@ pub fn session_under_way(dataset: Dataset, now: Timestamp) -> Option<Date> {
     (is_open && dataset.expectation(date) == Expectation::Due).then_some(date)
 }
 
+/// When the regular session of a New York date begins: 09:30.
+pub fn regular_open(date: Date) -> Timestamp {
+    Market::NewYork.instant(date, time(9, 30, 0, 0))
+}
+
+/// The session that a picture of the options market belongs to, and whether that is still going on. Before the regular open no
+/// option is traded, so that the picture is still that of the session before.
+pub fn options_session(now: Timestamp) -> (Date, bool) {
+    match session_under_way(Dataset::Options, now).filter(|date| regular_open(*date) <= now) {
+        Some(date) => (date, true),
+        None => (last_finished_session(Dataset::Options, now), false),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use jiff::civil::date;
@@ -131,6 +145,22 @@ mod tests {
         assert_eq!(under_way(Dataset::Stocks, "2024-07-12T00:00:00Z"), None);
         assert_eq!(under_way(Dataset::Stocks, "2024-07-13T15:00:00Z"), None, "a Saturday");
         assert_eq!(under_way(Dataset::Crypto, "2024-07-13T00:00:00Z"), Some(date(2024, 7, 13)));
+    }
+
+    #[test]
+    fn an_option_chain_belongs_to_the_session_that_its_market_has_opened() {
+        let (thursday, friday) = (date(2024, 7, 11), date(2024, 7, 12));
+        for (now, session) in [
+            ("2024-07-11T23:59:59Z", (thursday, true)),
+            ("2024-07-12T00:00:00Z", (thursday, false)),
+            ("2024-07-12T13:29:59Z", (thursday, false)),
+            ("2024-07-12T13:30:00Z", (friday, true)),
+            ("2024-07-13T16:00:00Z", (friday, false)),
+            ("2024-07-03T21:00:00Z", (date(2024, 7, 3), false)),
+            ("2024-07-04T15:00:00Z", (date(2024, 7, 3), false)),
+        ] {
+            assert_eq!(options_session(at(now)), session, "{now}");
+        }
     }
 
     #[test]

@@ -5,6 +5,7 @@ mod bar;
 mod calendar;
 mod clock;
 mod dataset;
+mod option;
 mod outcome;
 pub mod splits;
 mod symbol;
@@ -14,9 +15,11 @@ pub use announced::{AnnouncedKind, AnnouncedKindError, AnnouncedSession, heed_an
 pub use bar::{Bar, BarError, Minute, Prices, Session, VwapMethod};
 pub use calendar::{Calendar, CalendarError, SessionKind, xnys};
 pub use clock::{
-    Market, NEW_YORK, days_until, file_due_at, last_finished_session, midnight, session_finished_at, session_under_way,
+    Market, NEW_YORK, days_until, file_due_at, last_finished_session, midnight, options_session, regular_open,
+    session_finished_at, session_under_way,
 };
 pub use dataset::{Dataset, DatasetError, Expectation, FileKind, FileKindError};
+pub use option::{OptionRight, OptionTicker, OptionTickerError};
 pub use outcome::{Outcome, OutcomeError};
 pub use symbol::{Symbol, SymbolError};
 pub use timeframe::{Timeframe, TimeframeError, TimeframeSet};

@@ -6,6 +6,7 @@ use std::ops::{ControlFlow, RangeInclusive};
 
 use jiff::Timestamp;
 use jiff::civil::Date;
+use serde::Serialize;
 
 use super::{Attempt, StoreError};
 use crate::model::Outcome;
@@ -63,10 +64,12 @@ impl ChainSource {
     }
 }
 
-/// What became of the snapshot of an underlying on a session.
+/// What became of the last snapshot of an underlying.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ChainState {
-    /// How the last attempt ended; `loaded` and `provisional` have rows.
+    /// The session it was of.
+    pub session_date: Date,
+    /// How the attempt ended; `loaded` and `provisional` have rows.
     pub outcome: Outcome,
     /// Why.
     pub detail: Option<String>,
@@ -74,10 +77,27 @@ pub struct ChainState {
     pub contracts: u64,
     /// When it ended.
     pub attempted_at: Timestamp,
+    /// The last session of which a snapshot is stored.
+    pub last_stored: Option<Date>,
+}
+
+/// What is stored of an underlying.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredChain {
+    /// Its ticker.
+    pub underlying: String,
+    /// Sessions that have rows.
+    pub sessions: u64,
+    /// The first of them.
+    pub first: Date,
+    /// The last of them.
+    pub last: Date,
+    /// Rows, each a contract on a session.
+    pub rows: u64,
 }
 
 /// What an import came to.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct ChainImported {
     /// Rows added.
     pub added: u64,
@@ -92,14 +112,15 @@ pub struct ChainImported {
 /// Keeps option chains.
 pub trait OptionChains: Send {
     /// Puts a snapshot in the place of an earlier one of the underlying and session, ledger row included, all or nothing.
-    /// Rows of imports for contracts that it has give way, others stay.
+    /// Rows of imports for contracts that it has give way, others stay. A provisional one does not take the place of one that
+    /// is loaded, and is left out then; says whether it was stored. No contract may be in it twice.
     fn store_chain(
         &mut self,
         underlying: &str,
         session_date: Date,
         rows: &[ChainRow],
         attempt: &Attempt,
-    ) -> impl Future<Output = Result<(), StoreError>> + Send;
+    ) -> impl Future<Output = Result<bool, StoreError>> + Send;
 
     /// Remembers an attempt that brought nothing. What is stored stays as it is, and so does its ledger row.
     fn record_chain_attempt(
@@ -109,14 +130,23 @@ pub trait OptionChains: Send {
         attempt: &Attempt,
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
-    /// What became of the snapshots of a session, by underlying.
+    /// What became of the last snapshot of each of these underlyings that has one.
     fn chain_states(
         &mut self,
-        session_date: Date,
+        underlyings: &[String],
     ) -> impl Future<Output = Result<BTreeMap<String, ChainState>, StoreError>> + Send;
 
-    /// Stores rows of a user's file, all or none.
-    fn import_chain(&mut self, rows: &[ChainRow]) -> impl Future<Output = Result<ChainImported, StoreError>> + Send;
+    /// Stores rows of a user's file, sorted by underlying, session and contract, each once; all of them or none.
+    fn import_chain(
+        &mut self,
+        rows: impl Iterator<Item = ChainRow> + Send,
+    ) -> impl Future<Output = Result<ChainImported, StoreError>> + Send;
+
+    /// What is stored of named underlyings, or of all; by underlying.
+    fn stored_chains(
+        &mut self,
+        underlyings: Option<&[String]>,
+    ) -> impl Future<Output = Result<Vec<StoredChain>, StoreError>> + Send;
 
     /// Goes through stored rows by underlying, session and contract, some at a time; of named underlyings, or of all. Ends early
     /// at `Break`.

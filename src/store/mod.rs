@@ -27,7 +27,7 @@ use jiff::civil::Date;
 
 pub use announced::AnnouncedSessions;
 pub use any::{AnyClaims, AnyNotes, AnyQueueWatch, AnyStore};
-pub use chain::{ChainImported, ChainRow, ChainSource, ChainState, OptionChains};
+pub use chain::{ChainImported, ChainRow, ChainSource, ChainState, OptionChains, StoredChain};
 pub use claimant::{host_name, name as claimant_name};
 pub use error::StoreError;
 pub use facts::{Facts, Schema};

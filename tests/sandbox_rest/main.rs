@@ -2,6 +2,7 @@
 #![cfg(feature = "sandbox")]
 
 mod aggregates;
+mod chain;
 mod client;
 mod faults;
 mod service;

@@ -6,6 +6,7 @@ mod common;
 mod database;
 
 mod bars;
+mod chain;
 mod claims;
 mod days;
 mod defects;
@@ -28,8 +29,8 @@ mod watchlist;
 use std::future::Future;
 
 use barkeep::store::{
-    AnnouncedSessions, Audit, BarReader, BarSink, Claiming, Ledger, Noting, Outbox, Queue, QueueWatching, Runs, Splits,
-    SymbolSink, Watchlist,
+    AnnouncedSessions, Audit, BarReader, BarSink, Claiming, Ledger, Noting, OptionChains, Outbox, Queue, QueueWatching,
+    Runs, Splits, SymbolSink, Watchlist,
 };
 
 /// A store under test: an empty database that can be opened several times, and read with plain SQL.
@@ -48,6 +49,7 @@ trait Bench: Sized + Send + Sync + 'static {
         + Watchlist
         + Runs
         + AnnouncedSessions
+        + OptionChains
         + 'static;
 
     /// `None`, said aloud, where there is nothing to test with.
@@ -87,6 +89,14 @@ macro_rules! conformance {
                 series_tell_what_there_is
                 the_two_queries_of_the_contract_work_as_written
                 what_was_stored_is_there_after_reopening;
+            chain:
+                a_snapshot_comes_back_as_it_went_in
+                a_snapshot_replaces_the_one_before_it
+                an_attempt_in_vain_leaves_what_is_stored
+                a_snapshot_that_cannot_be_written_leaves_nothing
+                a_chain_may_be_long
+                scans_stay_within_what_is_asked_for
+                imports_and_snapshots_stand_beside_each_other;
             claims:
                 one_claimant_holds_a_day_until_it_is_released
                 a_dead_claimant_loses_its_day_when_its_lease_ends

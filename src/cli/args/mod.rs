@@ -1,5 +1,6 @@
 //! What can be typed. Nothing is computed here: see [`super::Request`] for what it means.
 
+mod chain;
 mod health;
 mod nightly;
 mod notify;
@@ -13,6 +14,7 @@ use clap_complete::Shell;
 use jiff::Timestamp;
 use jiff::civil::Date;
 
+pub use self::chain::{ChainArgs, ChainCommand, ChainImportArgs, ChainShowArgs, ChainTakeArgs};
 pub use self::health::{HealthArgs, MetricsArgs};
 pub use self::nightly::{IfRunning, NightlyArgs, WaitUntil};
 pub use self::notify::NotifyArgs;
@@ -104,6 +106,12 @@ pub enum Command {
     /// view historical_bars_adjusted go by the splits.
     #[command(after_help = help::SPLITS)]
     Splits(SplitsArgs),
+    /// Take the option chains of now: open interest, implied volatility, greeks and volume of every contract, once a session.
+    ///
+    /// Files have none of it, and what was not taken cannot be had later. Of a session that is not over the chain is taken again when
+    /// it is.
+    #[command(after_help = help::CHAIN)]
+    Chain(ChainArgs),
     /// Say what the settings can do: database, keys, what the plan includes and how far back, speed, quota, disk, clock.
     ///
     /// Asks for small things and writes nothing.
@@ -358,6 +366,9 @@ pub struct ExportArgs {
     /// As traded or adjusted.
     #[command(flatten)]
     pub adjust: AdjustArgs,
+    /// Option chains in the place of bars: those on the stocks and indices that are named, or all.
+    #[arg(long, conflicts_with_all = ["dataset", "timeframes", "adjusted", "raw"])]
+    pub chain: bool,
 }
 
 /// Flags of `status`.
@@ -441,6 +452,7 @@ impl Args {
             Some(Command::Hybrid(hybrid)) => hybrid.api.rate.clone(),
             Some(Command::Bars(bars)) => bars.rate.clone(),
             Some(Command::Splits(splits)) => splits.rate.clone(),
+            Some(Command::Chain(chain)) => chain.take.rate.clone(),
             Some(Command::Nightly(nightly)) => nightly.rate.clone(),
             Some(Command::Watchlist(WatchlistArgs { command: WatchlistCommand::Run(run) })) => run.rate.clone(),
             _ => None,

@@ -3,16 +3,19 @@
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
+use tokio_util::sync::CancellationToken;
 
 use super::api::{Api, key};
+use super::chain::watched;
 use super::splits::overrides;
 use super::{Context, store_error};
 use crate::cli::CliError;
 use crate::cli::format::{bytes, count, counted};
+use crate::ingest::chain::{ChainTools, UnderlyingReport, default_underlyings, take};
 use crate::ingest::nightly::{Chore, Chores};
 use crate::ingest::source::{Cache, CacheKeep};
-use crate::ingest::{Announced, Clock, Reporter, SplitsRequest, load_announced, load_splits};
-use crate::model::heed_announced;
+use crate::ingest::{Announced, Clock, Outcome, Reporter, SplitsRequest, load_announced, load_splits};
+use crate::model::{heed_announced, options_session};
 use crate::store::{AnnouncedSessions, AnyStore, Splits};
 
 /// A list of splits that is younger is not fetched again: a run by day follows one by night.
@@ -23,6 +26,7 @@ pub(super) struct NightlyChores<'a> {
     pub(super) context: &'a Context,
     pub(super) clock: &'a Clock,
     pub(super) reporter: Arc<dyn Reporter>,
+    pub(super) stop: CancellationToken,
 }
 
 impl Chores for NightlyChores<'_> {
@@ -31,7 +35,8 @@ impl Chores for NightlyChores<'_> {
         let done = match chore {
             Chore::Cache => self.sweep(),
             // Without a key there is nothing to ask, which is no failure.
-            Chore::Splits | Chore::Calendar if key(self.context).is_err() => Ok(None),
+            Chore::Chains | Chore::Splits | Chore::Calendar if key(self.context).is_err() => Ok(None),
+            Chore::Chains => Box::pin(self.chains(now)).await,
             Chore::Splits => Box::pin(self.splits(now)).await,
             Chore::Calendar => Box::pin(self.calendar(now)).await,
         };
@@ -40,6 +45,34 @@ impl Chores for NightlyChores<'_> {
 }
 
 impl NightlyChores<'_> {
+    async fn chains(&self, now: Timestamp) -> Result<Option<String>, CliError> {
+        // Of a session that is not over there is nothing yet that lasts.
+        let (_, is_provisional) = options_session(now);
+        if is_provisional {
+            return Ok(None);
+        }
+        let mut store = self.context.store().await?;
+        let underlyings = default_underlyings(&watched(Some(&mut store)).await?);
+        let api = Api::open(self.context, Some(&store), &self.reporter).await?;
+        let tools = ChainTools { client: &api.client, clock: self.clock, reporter: &*self.reporter, stop: &self.stop };
+        let (report, failure) = take(tools, &mut store, &underlyings, false).await;
+        store.close().await.map_err(store_error)?;
+        if let Some(failure) = failure {
+            return Err(CliError::failed(failure));
+        }
+        // What the plan does not include, and what has no options, is as it should be.
+        let fails = |one: &&UnderlyingReport| matches!(one.outcome, Outcome::Failed | Outcome::Damaged);
+        if let Some(one) = report.underlyings.iter().find(fails) {
+            let why = one.detail.as_deref().unwrap_or(one.outcome.as_str());
+            return Err(CliError::failed(anyhow::anyhow!("{}: {why}", one.underlying)));
+        }
+        let loaded = || report.underlyings.iter().filter(|one| one.outcome == Outcome::Loaded);
+        let contracts = loaded().map(|one| one.contracts).sum();
+        let said =
+            || format!("{} of {}", counted(contracts, "contract"), counted(loaded().count() as u64, "underlying"));
+        Ok((contracts > 0).then(said))
+    }
+
     fn sweep(&self) -> Result<Option<String>, CliError> {
         let settings = &self.context.settings;
         if settings.source.is_some() {

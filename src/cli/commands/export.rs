@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use super::{Context, adjust_error, store_error, warn};
 use crate::cli::format::{bytes, count, counted, duration};
 use crate::cli::{Align, Body, CliError, Exit, ExportArgs, ExportProgress, ExportRequest, Signals, Table, print_json};
-use crate::export::{self, ExportError, Exported, ExportedFile, Manifest, Output};
+use crate::export::{self, Content, ExportError, Exported, ExportedFile, Manifest, Output, Prices};
 use crate::model::Timeframe;
 
 #[derive(Serialize)]
@@ -26,8 +26,11 @@ struct Totals<'a> {
     missing_symbols: Vec<&'a str>,
 }
 
-/// Writes bars into files.
+/// Writes bars, or option chains, into files.
 pub(super) async fn run(args: &ExportArgs, context: &Context, signals: &Signals) -> Result<Exit, CliError> {
+    if args.chain {
+        return super::export_chain::run(args, context, signals).await;
+    }
     let started = Instant::now();
     let settings = &context.settings;
     let request = ExportRequest::new(args, settings.now.value)?;
@@ -40,7 +43,7 @@ pub(super) async fn run(args: &ExportArgs, context: &Context, signals: &Signals)
         .with_hint("`backfill status` shows what is there, `backfill s3` loads more")
     };
     let Some(mut store) = context.existing_store().await? else { return Err(nothing()) };
-    let output = Output::open(&args.output).map_err(export_error)?;
+    let output = Output::open(&args.output, Content::Bars).map_err(export_error)?;
     if request.everything_by_default && !context.quiet {
         warn("No symbol, market or date named: exporting everything that is stored.");
     }
@@ -64,10 +67,8 @@ pub(super) async fn run(args: &ExportArgs, context: &Context, signals: &Signals)
         drop(output);
         files.clear();
     } else {
-        let address = settings.database.value.to_string();
-        // The kind of database; the rest of the address may be private.
-        let database = address.split(':').next().unwrap_or_default();
-        let manifest = Manifest::new(settings.now.value, database, args.format, as_of, &selection, &files);
+        let (database, prices) = (kind_of_database(context), Some(Prices::adjusted_to(as_of)));
+        let manifest = Manifest::new(settings.now.value, &database, args.format, prices, &selection, &files);
         output.publish(&manifest).map_err(export_error)?;
     }
     let elapsed = started.elapsed();
@@ -99,6 +100,12 @@ pub(super) async fn run(args: &ExportArgs, context: &Context, signals: &Signals)
         warn(&format!("no bars of: {}", totals.missing_symbols.join(" ")));
     }
     Ok(exit)
+}
+
+/// The kind of database; the rest of its address may be private.
+pub(super) fn kind_of_database(context: &Context) -> String {
+    let address = context.settings.database.value.to_string();
+    address.split(':').next().unwrap_or_default().to_owned()
 }
 
 /// What was asked for, for `settings` of the JSON object and for the manifest.
@@ -172,7 +179,7 @@ fn print(
     )
 }
 
-fn export_error(error: ExportError) -> CliError {
+pub(super) fn export_error(error: ExportError) -> CliError {
     match error {
         ExportError::Adjust(error) => adjust_error(error),
         other => CliError::failed(other),

@@ -2,9 +2,11 @@
 
 mod api;
 mod bars;
+mod chain;
 mod chores;
 mod doctor;
 mod export;
+mod export_chain;
 mod health;
 mod hybrid;
 mod loading;
@@ -16,6 +18,7 @@ mod restatements;
 mod s3;
 mod splits;
 mod status;
+mod telling;
 mod verify;
 mod watchlist;
 
@@ -109,6 +112,10 @@ async fn execute(args: &Args, settings: Settings, run: RunId) -> Result<Exit, Cl
         Command::Splits(splits) => {
             let signals = Signals::listen(warn)?;
             signals.run(splits::run(splits, &context)).await.unwrap_or_else(Ok)
+        }
+        Command::Chain(chain) => {
+            let signals = Signals::listen(warn)?;
+            signals.run(chain::run(chain, &context, &signals)).await.unwrap_or_else(Ok)
         }
         Command::Doctor => doctor::run(&context).await,
         Command::Status(status) => status::run(status, &context).await,

@@ -8,6 +8,8 @@ use serde_json::{Value, json};
 
 use super::chores::NightlyChores;
 use super::loading::Loader;
+use super::notify::notifier;
+use super::telling::{self, tell_without_database};
 use super::{Context, metrics, store_error, warn};
 use crate::cli::metrics::Metrics;
 use crate::cli::{
@@ -17,7 +19,8 @@ use crate::cli::{
 use crate::ingest::Clock;
 use crate::ingest::nightly::{Ending, Lock, Nightly, NightlyOptions, NightlyReport, take_lock};
 use crate::model::{Dataset, Symbol};
-use crate::store::{AnyStore, Noting, Runs};
+use crate::notify::Notifier;
+use crate::store::{AnyStore, Noting, Runs, StoreError};
 
 /// A run that has not renewed its lock for so long is dead.
 const LOCK_PATIENCE: Duration = Duration::from_secs(20);
@@ -27,8 +30,15 @@ pub(super) async fn run(args: &NightlyArgs, context: &Context, signals: &Signals
     let clock = context.clock();
     let run_id = &context.run;
     let options = options(args, run_id, context)?;
+    let notifier = notifier(context)?;
     let metrics = metrics::start(&args.metrics, &clock, context).await?;
-    let mut store = context.store().await?;
+    let mut store = match context.store().await {
+        Ok(store) => store,
+        Err(error) => {
+            tell_without_database(&error, &notifier, clock.now()).await;
+            return Err(error);
+        }
+    };
     let notes = store.notes().await.map_err(store_error)?;
     let patience = LOCK_PATIENCE.min(context.settings.lease.value);
     let waiting = || {
@@ -42,7 +52,8 @@ pub(super) async fn run(args: &NightlyArgs, context: &Context, signals: &Signals
         lock = take_lock(notes, run_id.as_str(), patience, waiting) => lock.map_err(store_error)?,
     };
     let Some(lock) = lock else { return already_running(args.if_running, context) };
-    let ended = night(options, &clock, &lock, &mut store, &metrics, context, signals).await;
+    telling::send(&notifier, &mut store, telling::LEFT_OVER, signals.stop()).await;
+    let ended = night(options, &clock, &lock, (&mut store, &notifier), &metrics, context, signals).await;
     lock.release().await;
     let closed = store.close().await.map_err(store_error);
     let exit = ended?;
@@ -53,7 +64,7 @@ async fn night(
     options: NightlyOptions,
     clock: &Clock,
     lock: &Lock,
-    store: &mut AnyStore,
+    (store, notifier): (&mut AnyStore, &Notifier),
     metrics: &Metrics,
     context: &Context,
     signals: &Signals,
@@ -63,7 +74,7 @@ async fn night(
     let stop = signals.stop().child_token();
     let (mut loads, mut chores) = (
         Loader::new(context, Arc::clone(&reporter), stop.clone()),
-        NightlyChores { context, clock, reporter: Arc::clone(&reporter) },
+        NightlyChores { context, clock, reporter: Arc::clone(&reporter), stop: stop.clone() },
     );
     let effective = effective(&options, context);
     let nightly = Nightly {
@@ -100,13 +111,31 @@ async fn night(
         Ending::Failed => Exit::Failed,
         Ending::Stopped => signals.exit().unwrap_or(Exit::Interrupted),
     };
-    let written = store.end_run(&report.run_end(exit.code()), None).await.map_err(store_error);
+    // A run that lost its lock knows nothing that the other does not know better.
+    let is_news = !lock.lost().is_cancelled();
+    let written = remember(&report, exit, notifier, store, is_news).await.map_err(store_error);
+    if let Err(error) = &written {
+        tell_without_database(error, notifier, clock.now()).await;
+    }
+    telling::send(notifier, store, telling::NEWS, signals.stop()).await;
     print(&report, exit, &effective, context)?;
     // Of two errors the first is the one to tell.
     match report.failure {
         Some(failure) => Err(CliError::failed(anyhow::anyhow!(failure))),
         None => written.map(|()| exit),
     }
+}
+
+/// Remembers how a run ended and, with that, what is to be told of it.
+async fn remember(
+    report: &NightlyReport,
+    exit: Exit,
+    notifier: &Notifier,
+    store: &mut AnyStore,
+    is_news: bool,
+) -> Result<(), StoreError> {
+    let change = if is_news { telling::change(report, notifier, store).await? } else { None };
+    store.end_run(&report.run_end(exit.code()), change.as_ref()).await
 }
 
 fn options(args: &NightlyArgs, run_id: &RunId, context: &Context) -> Result<NightlyOptions, CliError> {

@@ -5,6 +5,8 @@ use std::future::Future;
 /// Work of a night beside bars.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Chore {
+    /// The option chains of the session that has ended are taken: they cannot be had later.
+    Chains,
     /// Old files are removed from the cache.
     Cache,
     /// The list of splits is refreshed.
@@ -17,6 +19,7 @@ impl Chore {
     /// Its name in records.
     pub const fn name(self) -> &'static str {
         match self {
+            Self::Chains => "chains",
             Self::Cache => "cache",
             Self::Splits => "splits",
             Self::Calendar => "calendar",

@@ -103,7 +103,9 @@ impl<S: Ledger + Runs + Watchlist + BarReader, L: Loads, C: Chores> Nightly<'_, 
             .incidents
             .extend(incidents_of_past(&past, report.markets.iter().map(|market| (market.dataset, market.newest))));
 
-        self.chore(Chore::Cache, report).await;
+        for chore in [Chore::Chains, Chore::Cache] {
+            self.chore(chore, report).await;
+        }
         let requests = self.requests(&looked, report.whole_ledger, now);
         self.files(requests.clone(), report, told).await;
         for chore in [Chore::Splits, Chore::Calendar] {

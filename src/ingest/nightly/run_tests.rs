@@ -89,7 +89,7 @@ impl Runs for Store {
     async fn runs(&mut self, _: &str, _: u32) -> Result<Vec<RunRecord>, StoreError> {
         if self.outages > 0 {
             self.outages -= 1;
-            
+
             return Err(StoreError::Unreachable { database: "bars".to_owned(), detail: "it restarts".to_owned() });
         }
         Ok(self.runs.clone())
@@ -283,7 +283,7 @@ async fn a_file_that_is_there_is_all_there_is_to_do() {
     assert_eq!(ended_at.to_string(), EVENING);
     assert!(report.whole_ledger, "nobody ever looked at all of it");
     let steps: Vec<_> = report.steps.iter().map(|step| step.name).collect();
-    assert_eq!(steps, ["cache", "files", "splits", "calendar"]);
+    assert_eq!(steps, ["chains", "cache", "files", "splits", "calendar"]);
     assert!(
         report.incidents.iter().all(|incident| incident.kind == Kind::StepFailed),
         "which is no failure of the run"

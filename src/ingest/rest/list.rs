@@ -71,8 +71,12 @@ impl RestClient {
     /// A list of something (splits, holidays). `what` is what errors call it; `path` begins with a slash.
     pub fn list<T: DeserializeOwned>(&self, what: &str, path: &str, query: &[(&str, &str)]) -> List<'_, T> {
         let segments: Vec<_> = path.trim_matches('/').split('/').collect();
-        let trail = Trail::starting(what.to_owned(), self.url(&segments, query));
-        List { client: self, trail, rows: PhantomData }
+        self.list_from(what, self.url(&segments, query))
+    }
+
+    /// The same from the address of its first page on.
+    pub(super) fn list_from<T: DeserializeOwned>(&self, what: &str, first: Url) -> List<'_, T> {
+        List { client: self, trail: Trail::starting(what.to_owned(), first), rows: PhantomData }
     }
 }
 

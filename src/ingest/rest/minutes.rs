@@ -156,15 +156,19 @@ fn judge(
     }
     // As was asked for; a day must not end where the order does.
     page.rows.sort_by_key(|row| row.timestamp_ms);
-    let rejected = page.rejects.total();
-    let is_more_than_a_few = rejected > HANDFUL && rejected as f64 > page.rows_read as f64 * MAX_REJECTED_SHARE;
-    if is_more_than_a_few || rejected > 0 && page.rows.is_empty() {
-        let rows = page.rows_read;
-        let detail =
-            format!("{rejected} of {rows} rows are bad (at most 1 % may be): {}", page.rejects.in_words("row"));
+    bear(what, &page.rejects, page.rows_read)?;
+    Ok(page)
+}
+
+/// Bears a few bad rows among many; refuses what has more of them than that, or nothing else.
+pub(super) fn bear(what: &str, rejects: &Rejects, rows: u64) -> Result<(), RestError> {
+    let rejected = rejects.total();
+    let is_more_than_a_few = rejected > HANDFUL && rejected as f64 > rows as f64 * MAX_REJECTED_SHARE;
+    if is_more_than_a_few || rejected > 0 && rejected == rows {
+        let detail = format!("{rejected} of {rows} rows are bad (at most 1 % may be): {}", rejects.in_words("row"));
         return Err(RestError::damaged(what, detail));
     }
-    Ok(page)
+    Ok(())
 }
 
 /// What a row has where a number should be.

@@ -2,6 +2,7 @@
 //! up like those of files.
 
 mod answer;
+mod chain;
 mod client;
 mod collect;
 mod days;
@@ -22,6 +23,7 @@ mod splits;
 mod verdict;
 
 pub use answer::Timeliness;
+pub use chain::{ListedChain, ListedContract, PAGE_CONTRACTS};
 pub use client::{RestClient, RestCounts, RestOptions};
 pub use collect::{Collected, collect};
 pub use error::{Entitlement, RestError};
@@ -36,5 +38,6 @@ pub use refusals::{Refusal, Refusals};
 pub use report::{RestReport, SymbolDayReport};
 pub use run::{DatasetPlan, RestRunError, Tools, make_plan, run};
 pub use splits::SplitList;
+pub(super) use verdict::Verdict;
 
 pub use crate::net::RateRule;

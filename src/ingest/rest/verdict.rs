@@ -5,7 +5,7 @@ use crate::model::Outcome;
 
 /// What becomes of the days of a window that could not be had.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Verdict {
+pub(in crate::ingest) enum Verdict {
     /// All other requests would end the same way.
     EndsTheRun,
     /// The vendor's plan does not include them.
@@ -16,14 +16,14 @@ pub(super) enum Verdict {
 
 impl RestError {
     /// What a refusal says of every symbol that is asked for.
-    pub(super) fn refusal(&self, why: Entitlement) -> String {
+    pub(in crate::ingest) fn refusal(&self, why: Entitlement) -> String {
         match self {
             Self::NotEntitled { message, .. } => format!("{} ({message})", why.words()),
             other => other.to_string(),
         }
     }
 
-    pub(super) fn verdict(&self) -> Verdict {
+    pub(in crate::ingest) fn verdict(&self) -> Verdict {
         match self {
             _ if self.is_common_cause() => Verdict::EndsTheRun,
             Self::NotEntitled { why, .. } => Verdict::Refused(*why),

@@ -2,6 +2,7 @@
 //!
 //! The same seed, size, dataset and date always give the same bytes, whatever else is generated and in which order.
 
+mod chain;
 mod hours;
 mod level;
 mod print;
@@ -28,6 +29,7 @@ use self::universe::instruments;
 use self::walk::Walker;
 use crate::model::Dataset;
 
+pub use self::chain::{Chain, Contract, Told};
 pub use self::series::{Aggregate, Catalog, SymbolDay};
 pub use self::splits::{Split, adjustment, table as split_table};
 

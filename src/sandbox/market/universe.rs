@@ -198,6 +198,20 @@ fn pairs(
     named.iter().take(count).enumerate().map(pair).collect()
 }
 
+/// Indices that have options, without their prefix.
+const INDICES_WITH_OPTIONS: [&str; 6] = ["SPX", "NDX", "VIX", "RUT", "XSP", "OEX"];
+
+/// What options of a market are on, if this is one of them: popular stocks and some indices.
+pub(super) fn underlying(ticker: &str, size: MarketSize) -> Option<Instrument> {
+    if let Some(name) = ticker.strip_prefix(Dataset::Indices.ticker_prefix()) {
+        let has_options = INDICES_WITH_OPTIONS.contains(&name);
+        return indices(MarketSize::Tiny).into_iter().find(|index| has_options && index.ticker == ticker);
+    }
+    let is_listed = size != MarketSize::Tiny || tickers::TINY.contains(&ticker);
+    let (name, base) = tickers::POPULAR.iter().find(|(name, _)| is_listed && *name == ticker)?;
+    Some(stock_at((*name).to_owned(), *base, 1.0))
+}
+
 /// Calls and puts around the money of the busiest stocks, for the next Fridays.
 fn options(size: MarketSize, date: Date, seed: u64) -> Vec<Instrument> {
     let (underlyings, expiries, strikes_per_side) = match size {
@@ -252,7 +266,7 @@ fn contract(root: &str, spot: f64, expiry: Date, years: f64, right: char, strike
     }
 }
 
-fn strike_step(spot: f64) -> f64 {
+pub(super) fn strike_step(spot: f64) -> f64 {
     match spot {
         s if s < 25.0 => 0.5,
         s if s < 200.0 => 1.0,
@@ -262,7 +276,7 @@ fn strike_step(spot: f64) -> f64 {
 }
 
 /// Expiry dates: Fridays, or the session before where Friday is a holiday.
-fn fridays_after(date: Date) -> impl Iterator<Item = Date> {
+pub(super) fn fridays_after(date: Date) -> impl Iterator<Item = Date> {
     let ahead =
         i64::from(Weekday::Friday.to_monday_zero_offset() - date.weekday().to_monday_zero_offset()).rem_euclid(7);
     (0..).map(move |week| date.saturating_add((ahead + 7 * week).days())).map(|friday| {

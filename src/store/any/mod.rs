@@ -55,6 +55,7 @@ macro_rules! on {
 }
 
 mod announced;
+mod chain;
 mod outbox;
 mod queue;
 mod runs;

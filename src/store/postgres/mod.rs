@@ -7,6 +7,7 @@
 
 mod announced;
 mod audit;
+mod chain;
 mod claims;
 mod commit;
 mod connection;

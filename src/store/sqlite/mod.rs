@@ -6,6 +6,7 @@
 mod announced;
 mod audit;
 mod bulk;
+mod chain;
 mod claims;
 mod commit;
 mod defects;

@@ -1,6 +1,7 @@
 //! The vendor's REST endpoints over the same markets as its files.
 
 mod aggs;
+mod chain;
 mod fault;
 mod listing;
 mod market_status;
@@ -198,6 +199,9 @@ impl Rest {
             "/v1/marketstatus/upcoming" => return Ok(market_status::upcoming(now).to_string()),
             "/stocks/v1/splits" => splits(Dialect::Current)?,
             "/v3/reference/splits" => splits(Dialect::Deprecated)?,
+            path if path.starts_with(chain::PATH) => {
+                chain::page(&path[chain::PATH.len()..], asked, &self.options.market, &self.plan, now, page_size)?
+            }
             _ => {
                 let range = Range::of(asked)?;
                 range.check(&self.plan, now)?;
@@ -256,6 +260,7 @@ fn endpoint(path: &str) -> &'static str {
         "/stocks/v1/splits" => "splits",
         "/v3/reference/splits" => "reference_splits",
         _ if path.starts_with("/v1/marketstatus/") => "market_status",
+        _ if path.starts_with(chain::PATH) => "option_chain",
         _ => "other",
     }
 }
