@@ -300,6 +300,9 @@ pub trait Queue: Send {
         ended: u32,
     ) -> impl Future<Output = Result<Vec<QueuedRequest>, StoreError>> + Send;
 
+    /// The requests that are dead: how many, and the latest ten of them, newest first.
+    fn dead_requests(&mut self) -> impl Future<Output = Result<(u64, Vec<QueuedRequest>), StoreError>> + Send;
+
     /// How much waits.
     fn queue_depth(&mut self) -> impl Future<Output = Result<QueueDepth, StoreError>> + Send;
 
@@ -307,7 +310,7 @@ pub trait Queue: Send {
     /// Says how many; one that equals an open request stays as it is.
     fn retry_requests(&mut self, ids: Option<&[i64]>) -> impl Future<Output = Result<u64, StoreError>> + Send;
 
-    /// Removes ended requests that are older; says how many.
+    /// Removes ended requests that are older; says how many. Dead ones stay until they are tried again.
     fn prune_requests(&mut self, older_than: Duration) -> impl Future<Output = Result<u64, StoreError>> + Send;
 }
 

@@ -7,3 +7,4 @@ mod harness;
 mod alone;
 mod nights;
 mod world;
+mod year;

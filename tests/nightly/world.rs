@@ -41,11 +41,7 @@ impl World {
         fs::write(&clock, "2026-01-01T00:00:00Z").unwrap();
         harness::make(&place.path("vendor"), &[Dataset::Stocks], from, to);
         fs::create_dir_all(place.bucket()).unwrap();
-        let vendor = Vendor::serve_with(&place.bucket(), |options| {
-            options.clock = Some(clock.clone());
-            options.rest.market.splits = true;
-            change(options);
-        });
+        let vendor = serve(&place, &clock, change);
         let world = Self { place, vendor, clock };
         for date in world.made() {
             world.publish(&date, usually(&date));
@@ -54,6 +50,15 @@ impl World {
         // Thousands of splits, as if they had been loaded in a moment; one test loads them.
         world.execute("INSERT INTO split_loads (symbol, loaded_at) VALUES ('*', 4102444800000)");
         world
+    }
+
+    /// Another service over the same bucket.
+    pub fn another_vendor(&self, change: &dyn Fn(&mut ServeOptions)) -> Vendor {
+        serve(&self.place, &self.clock, change)
+    }
+
+    pub fn clock(&self) -> &Path {
+        &self.clock
     }
 
     /// One for each kind of database that there is.
@@ -98,13 +103,18 @@ impl World {
         self.publish_from("vendor", date, at);
     }
 
-    /// The vendor has other rows for a date from some time on.
-    pub fn republish(&self, date: &str, at: Timestamp) {
+    /// Makes another version of a date's files, in the folder `vendor-again`.
+    pub fn make_replaced(&self, date: &str) {
         make_with(&self.place.path("vendor-again"), date, date, |defects| {
             for kind in ["minute", "day"] {
                 defects.replaced.insert(harness::id(&format!("stocks/{kind}/{date}")));
             }
         });
+    }
+
+    /// The vendor has other rows for a date from some time on.
+    pub fn republish(&self, date: &str, at: Timestamp) {
+        self.make_replaced(date);
         self.publish_from("vendor-again", date, at);
     }
 
@@ -136,7 +146,11 @@ impl World {
     }
 
     pub fn command(&self, line: &str) -> Command {
-        let mut command = self.place.customer(&self.vendor.url(), line);
+        self.command_at(&self.vendor.url(), line)
+    }
+
+    pub fn command_at(&self, url: &str, line: &str) -> Command {
+        let mut command = self.place.customer(url, line);
         command.env("BARKEEP_CLOCK", &self.clock).env("BARKEEP_LEASE_SECONDS", "1").env("BARKEEP_PATIENCE_MS", "500");
         command
     }
@@ -183,6 +197,14 @@ impl World {
         harness::ran(place.customer(&self.vendor.url(), &line).env("BARKEEP_CLOCK", &self.clock)).ended(0);
         place.dump()
     }
+}
+
+fn serve(place: &Place, clock: &Path, change: impl FnOnce(&mut ServeOptions)) -> Vendor {
+    Vendor::serve_with(&place.bucket(), |options| {
+        options.clock = Some(clock.to_owned());
+        options.rest.market.splits = true;
+        change(options);
+    })
 }
 
 /// The incidents of a record: kinds with their dates.

@@ -11,11 +11,11 @@ use super::splits::overrides;
 use super::{Context, store_error};
 use crate::cli::CliError;
 use crate::cli::format::{bytes, count, counted};
-use crate::ingest::chain::{ChainTools, default_underlyings, take};
+use crate::ingest::chain::{ChainTools, UnderlyingReport, default_underlyings, take};
 use crate::ingest::nightly::{Chore, Chores};
 use crate::ingest::source::{Cache, CacheKeep};
-use crate::ingest::{Announced, Clock, Reporter, SplitsRequest, load_announced, load_splits};
-use crate::model::{Outcome, heed_announced, options_session};
+use crate::ingest::{Announced, Clock, Outcome, Reporter, SplitsRequest, load_announced, load_splits};
+use crate::model::{heed_announced, options_session};
 use crate::store::{AnnouncedSessions, AnyStore, Splits};
 
 /// A list of splits that is younger is not fetched again: a run by day follows one by night.
@@ -35,8 +35,8 @@ impl Chores for NightlyChores<'_> {
         let done = match chore {
             Chore::Cache => self.sweep(),
             // Without a key there is nothing to ask, which is no failure.
-            Chore::Chain | Chore::Splits | Chore::Calendar if key(self.context).is_err() => Ok(None),
-            Chore::Chain => Box::pin(self.chain()).await,
+            Chore::Chains | Chore::Splits | Chore::Calendar if key(self.context).is_err() => Ok(None),
+            Chore::Chains => Box::pin(self.chains(now)).await,
             Chore::Splits => Box::pin(self.splits(now)).await,
             Chore::Calendar => Box::pin(self.calendar(now)).await,
         };
@@ -45,20 +45,10 @@ impl Chores for NightlyChores<'_> {
 }
 
 impl NightlyChores<'_> {
-    fn sweep(&self) -> Result<Option<String>, CliError> {
-        let settings = &self.context.settings;
-        if settings.source.is_some() {
-            return Ok(None);
-        }
-        let keep: CacheKeep = settings.cache_keep.value.parse().map_err(CliError::failed)?;
-        let freed = Cache::open(&settings.cache_dir.value, keep).and_then(|cache| cache.sweep());
-        let freed = freed.map_err(CliError::failed)?;
-        Ok((freed > 0).then(|| format!("{} removed", bytes(freed))))
-    }
-
-    async fn chain(&self) -> Result<Option<String>, CliError> {
-        // What is taken during a session is of half a day, and is replaced in the evening.
-        if options_session(self.clock.now()).1 {
+    async fn chains(&self, now: Timestamp) -> Result<Option<String>, CliError> {
+        // Of a session that is not over there is nothing yet that lasts.
+        let (_, is_provisional) = options_session(now);
+        if is_provisional {
             return Ok(None);
         }
         let mut store = self.context.store().await?;
@@ -70,21 +60,28 @@ impl NightlyChores<'_> {
         if let Some(failure) = failure {
             return Err(CliError::failed(failure));
         }
-        // That the plan has none, or an underlying, is as it was yesterday; what broke is not.
-        let broken = report
-            .underlyings
-            .iter()
-            .filter(|one| one.outcome.leaves_a_gap() && !matches!(one.outcome, Outcome::Empty | Outcome::NotEntitled));
-        let broken: Vec<_> = broken
-            .map(|one| format!("{} {}: {}", one.underlying, one.outcome, one.detail.as_deref().unwrap_or_default()))
-            .collect();
-        if !broken.is_empty() {
-            return Err(CliError::failed(anyhow::anyhow!("{}", broken.join("; "))));
+        // What the plan does not include, and what has no options, is as it should be.
+        let fails = |one: &&UnderlyingReport| matches!(one.outcome, Outcome::Failed | Outcome::Damaged);
+        if let Some(one) = report.underlyings.iter().find(fails) {
+            let why = one.detail.as_deref().unwrap_or(one.outcome.as_str());
+            return Err(CliError::failed(anyhow::anyhow!("{}: {why}", one.underlying)));
         }
-        let taken = report.underlyings.iter().filter(|one| one.outcome == Outcome::Loaded);
-        let contracts: u64 = taken.clone().map(|one| one.contracts).sum();
-        let taken = taken.count() as u64;
-        Ok((taken > 0).then(|| format!("{} of {}", counted(contracts, "contract"), counted(taken, "underlying"))))
+        let loaded = || report.underlyings.iter().filter(|one| one.outcome == Outcome::Loaded);
+        let contracts = loaded().map(|one| one.contracts).sum();
+        let said =
+            || format!("{} of {}", counted(contracts, "contract"), counted(loaded().count() as u64, "underlying"));
+        Ok((contracts > 0).then(said))
+    }
+
+    fn sweep(&self) -> Result<Option<String>, CliError> {
+        let settings = &self.context.settings;
+        if settings.source.is_some() {
+            return Ok(None);
+        }
+        let keep: CacheKeep = settings.cache_keep.value.parse().map_err(CliError::failed)?;
+        let freed = Cache::open(&settings.cache_dir.value, keep).and_then(|cache| cache.sweep());
+        let freed = freed.map_err(CliError::failed)?;
+        Ok((freed > 0).then(|| format!("{} removed", bytes(freed))))
     }
 
     async fn splits(&self, now: Timestamp) -> Result<Option<String>, CliError> {

@@ -8,7 +8,8 @@ use serde_json::{Value, json};
 
 use super::chores::NightlyChores;
 use super::loading::Loader;
-use super::telling::Telling;
+use super::notify::notifier;
+use super::telling::{self, tell_without_database};
 use super::{Context, metrics, store_error, warn};
 use crate::cli::metrics::Metrics;
 use crate::cli::{
@@ -16,10 +17,10 @@ use crate::cli::{
     print_json, reporter,
 };
 use crate::ingest::Clock;
-use crate::ingest::nightly::{Ending, Lock, NIGHTLY, Nightly, NightlyOptions, NightlyReport, take_lock};
+use crate::ingest::nightly::{Ending, Lock, Nightly, NightlyOptions, NightlyReport, take_lock};
 use crate::model::{Dataset, Symbol};
-use crate::notify::Situation;
-use crate::store::{AnyStore, Noting, Runs};
+use crate::notify::Notifier;
+use crate::store::{AnyStore, Noting, Runs, StoreError};
 
 /// A run that has not renewed its lock for so long is dead.
 const LOCK_PATIENCE: Duration = Duration::from_secs(20);
@@ -29,12 +30,12 @@ pub(super) async fn run(args: &NightlyArgs, context: &Context, signals: &Signals
     let clock = context.clock();
     let run_id = &context.run;
     let options = options(args, run_id, context)?;
-    let telling = Telling::new(context, &clock)?;
+    let notifier = notifier(context)?;
     let metrics = metrics::start(&args.metrics, &clock, context).await?;
     let mut store = match context.store().await {
         Ok(store) => store,
         Err(error) => {
-            telling.tell_past_outbox(NIGHTLY, &error).await;
+            tell_without_database(&error, &notifier, clock.now()).await;
             return Err(error);
         }
     };
@@ -51,7 +52,8 @@ pub(super) async fn run(args: &NightlyArgs, context: &Context, signals: &Signals
         lock = take_lock(notes, run_id.as_str(), patience, waiting) => lock.map_err(store_error)?,
     };
     let Some(lock) = lock else { return already_running(args.if_running, context) };
-    let ended = night(options, &clock, &lock, &telling, &mut store, &metrics, context, signals).await;
+    telling::send(&notifier, &mut store, telling::LEFT_OVER, signals.stop()).await;
+    let ended = night(options, &clock, &lock, (&mut store, &notifier), &metrics, context, signals).await;
     lock.release().await;
     let closed = store.close().await.map_err(store_error);
     let exit = ended?;
@@ -62,8 +64,7 @@ async fn night(
     options: NightlyOptions,
     clock: &Clock,
     lock: &Lock,
-    telling: &Telling<'_>,
-    store: &mut AnyStore,
+    (store, notifier): (&mut AnyStore, &Notifier),
     metrics: &Metrics,
     context: &Context,
     signals: &Signals,
@@ -76,8 +77,6 @@ async fn night(
         NightlyChores { context, clock, reporter: Arc::clone(&reporter), stop: stop.clone() },
     );
     let effective = effective(&options, context);
-    // What an earlier run had no time for.
-    telling.send(store, &stop).await;
     let nightly = Nightly {
         options,
         store: &mut *store,
@@ -112,11 +111,13 @@ async fn night(
         Ending::Failed => Exit::Failed,
         Ending::Stopped => signals.exit().unwrap_or(Exit::Interrupted),
     };
-    let written = end_run(&report, exit, telling, store).await;
-    match &written {
-        Ok(()) => telling.send(store, signals.stop()).await,
-        Err(error) => telling.tell_past_outbox(NIGHTLY, error).await,
+    // A run that lost its lock knows nothing that the other does not know better.
+    let is_news = !lock.lost().is_cancelled();
+    let written = remember(&report, exit, notifier, store, is_news).await.map_err(store_error);
+    if let Err(error) = &written {
+        tell_without_database(error, notifier, clock.now()).await;
     }
+    telling::send(notifier, store, telling::NEWS, signals.stop()).await;
     print(&report, exit, &effective, context)?;
     // Of two errors the first is the one to tell.
     match report.failure {
@@ -125,21 +126,16 @@ async fn night(
     }
 }
 
-/// Remembers how a run ended, and with it what is to be told.
-async fn end_run(
+/// Remembers how a run ended and, with that, what is to be told of it.
+async fn remember(
     report: &NightlyReport,
     exit: Exit,
-    telling: &Telling<'_>,
+    notifier: &Notifier,
     store: &mut AnyStore,
-) -> Result<(), CliError> {
-    let end = report.run_end(exit.code());
-    let now = Situation { source: NIGHTLY.to_owned(), problem: report.problem(), summary: end.summary.clone() };
-    let change = match report.ending {
-        // One that was stopped knows nothing.
-        Ending::Stopped => None,
-        Ending::Done | Ending::Gaps | Ending::Failed => telling.change(store, &now).await.map_err(store_error)?,
-    };
-    store.end_run(&end, change.as_ref()).await.map_err(store_error)
+    is_news: bool,
+) -> Result<(), StoreError> {
+    let change = if is_news { telling::change(report, notifier, store).await? } else { None };
+    store.end_run(&report.run_end(exit.code()), change.as_ref()).await
 }
 
 fn options(args: &NightlyArgs, run_id: &RunId, context: &Context) -> Result<NightlyOptions, CliError> {

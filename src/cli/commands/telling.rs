@@ -1,102 +1,61 @@
-//! Telling people how work goes that nobody looks at.
+//! What people are told of nightly runs, and sending it.
 
 use std::time::Duration;
 
+use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
-use super::{Context, warn};
+use super::warn;
 use crate::cli::CliError;
 use crate::cli::format::printable;
-use crate::ingest::Clock;
-use crate::ingest::queue::problem_of;
+use crate::ingest::nightly::{Ending, NIGHTLY, NightlyReport};
 use crate::model::Problem;
 use crate::notify::{Notifier, Situation};
-use crate::store::{AnyStore, ConditionChange, Outbox, Queue, StoreError};
+use crate::store::{AnyStore, ConditionChange, Outbox, StoreError};
 
-/// How long messages are tried to be sent before the work goes on, or at its end.
-const SENDING: Duration = Duration::from_secs(30);
-/// How often messages that wait are looked for between.
-const LOOKED_FOR: Duration = Duration::from_mins(1);
-/// The source of trouble with the queue.
-const WATCHLIST: &str = "watchlist";
-/// Ended requests among which dead ones are looked for.
-const LOOKED_AT: u32 = 1000;
+/// How long sending is tried: at the start, what an earlier run left; at the end, what this one has to tell.
+pub(super) const LEFT_OVER: Duration = Duration::from_secs(10);
+pub(super) const NEWS: Duration = Duration::from_mins(1);
 
-/// Tells people, over the channels of the settings.
-pub(super) struct Telling<'a> {
-    notifier: Notifier,
-    clock: &'a Clock,
+/// What is to be told of a run, if anything. A run that was told to stop says nothing about how things are.
+pub(super) async fn change(
+    report: &NightlyReport,
+    notifier: &Notifier,
+    store: &mut AnyStore,
+) -> Result<Option<ConditionChange>, StoreError> {
+    if report.ending == Ending::Stopped {
+        return Ok(None);
+    }
+    let last = store.condition(NIGHTLY).await?;
+    Ok(notifier.change(last, &situation(report), report.finished_at))
 }
 
-impl<'a> Telling<'a> {
-    /// Settings that make no sense are found here, before there is anything to tell.
-    pub(super) fn new(context: &Context, clock: &'a Clock) -> Result<Self, CliError> {
-        Ok(Self { notifier: super::notify::notifier(context)?, clock })
-    }
+fn situation(report: &NightlyReport) -> Situation {
+    let summary = report.summary();
+    let summary = summary.strip_prefix(NIGHTLY).and_then(|rest| rest.strip_prefix(": ")).unwrap_or(&summary);
+    Situation { source: NIGHTLY.to_owned(), problem: report.problem(), summary: summary.to_owned() }
+}
 
-    /// What is to be told of a source by how it is now.
-    pub(super) async fn change(
-        &self,
-        store: &mut AnyStore,
-        now: &Situation,
-    ) -> Result<Option<ConditionChange>, StoreError> {
-        let last = store.condition(&now.source).await?;
-        Ok(self.notifier.change(last, now, self.clock.now()))
+/// Sends what waits. What could not be sent waits for the next run.
+pub(super) async fn send(notifier: &Notifier, store: &mut AnyStore, longest: Duration, stop: &CancellationToken) {
+    let flushed = notifier.flush(store, longest, stop).await;
+    for line in flushed.retried.iter().chain(&flushed.dead) {
+        warn(&printable(&format!("message not sent: {line}")));
     }
-
-    /// Sends what waits.
-    pub(super) async fn send(&self, store: &mut AnyStore, stop: &CancellationToken) {
-        let flushed = self.notifier.flush(store, SENDING, stop).await;
-        for line in flushed.retried.iter().chain(&flushed.dead) {
-            warn(&printable(&format!("a message was not sent: {line}")));
-        }
-        if let Some(trouble) = flushed.trouble {
-            warn(&printable(&format!("messages wait: {trouble}")));
-        }
+    if let Some(error) = flushed.trouble {
+        warn(&printable(&format!("messages not sent: {error}")));
     }
+}
 
-    /// Tells of trouble with the database itself, which cannot keep the message.
-    pub(super) async fn tell_past_outbox(&self, source: &str, error: &CliError) {
-        let problem = Problem {
-            essence: vec!["database".to_owned()],
-            headline: "the database cannot be used".to_owned(),
-            details: vec![error.reason()],
-        };
-        let now = Situation { source: source.to_owned(), problem: Some(problem), summary: String::new() };
-        for told in self.notifier.tell_now(&now, self.clock.now()).await {
-            if let Err(why) = told.result {
-                warn(&printable(&format!("a message was not sent: {}: {why}", told.channel)));
-            }
+/// Tells that there is no database: then there is no outbox either, and nothing remembers that it was told.
+pub(super) async fn tell_without_database(error: &CliError, notifier: &Notifier, at: Timestamp) {
+    let why = error.reason();
+    let problem =
+        Problem { essence: vec!["database".to_owned()], headline: "no database".to_owned(), details: vec![why] };
+    let now = Situation { source: NIGHTLY.to_owned(), problem: Some(problem), summary: String::new() };
+    for tried in notifier.tell_now(&now, at).await {
+        if let Err(why) = tried.result {
+            warn(&printable(&format!("message not sent: {}: {why}", tried.channel)));
         }
-    }
-
-    /// Tells of the queue, and sends what waits, whenever requests were served and every minute; for ever.
-    pub(super) async fn of_queue(&self, context: &Context, served: &tokio::sync::Notify, stop: &CancellationToken) {
-        loop {
-            if let Err(error) = self.of_queue_now(context, stop).await {
-                warn(&printable(&format!("nobody can be told of the queue: {error}")));
-            }
-            tokio::select! {
-                () = served.notified() => {}
-                () = tokio::time::sleep(LOOKED_FOR) => {}
-            }
-        }
-    }
-
-    /// The same once.
-    pub(super) async fn of_queue_now(&self, context: &Context, stop: &CancellationToken) -> Result<(), StoreError> {
-        if self.notifier.destinations().is_empty() {
-            return Ok(());
-        }
-        let mut store = context.open_store().await?;
-        let requests = store.requests(None, LOOKED_AT).await?;
-        let now = Situation {
-            source: WATCHLIST.to_owned(),
-            problem: problem_of(&requests),
-            summary: "no request is given up".to_owned(),
-        };
-        self.notifier.situation(&mut store, &now, self.clock.now()).await?;
-        self.send(&mut store, stop).await;
-        store.close().await
     }
 }

@@ -5,8 +5,8 @@ use std::future::Future;
 /// Work of a night beside bars.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Chore {
-    /// Option chains are taken: first of all, as a session's picture is there until the next one begins.
-    Chain,
+    /// The option chains of the session that has ended are taken: they cannot be had later.
+    Chains,
     /// Old files are removed from the cache.
     Cache,
     /// The list of splits is refreshed.
@@ -19,7 +19,7 @@ impl Chore {
     /// Its name in records.
     pub const fn name(self) -> &'static str {
         match self {
-            Self::Chain => "chain",
+            Self::Chains => "chains",
             Self::Cache => "cache",
             Self::Splits => "splits",
             Self::Calendar => "calendar",

@@ -62,7 +62,9 @@ fn day(market: &ScopedMarket, date: Date, state: &DayState, told: &Told, now: Ti
         let outcome = if is_new { Outcome::Loaded } else { Outcome::Unchanged };
         return match gap {
             // What is there is of a file that the vendor has replaced.
-            Some(file) if is_there(market, state, true) => judged(file.outcome, Some(stale(file))),
+            Some(file) if file.outcome != Outcome::Missing && is_there(market, state, true) => {
+                judged(file.outcome, Some(stale(file)))
+            }
             Some(file) => judged(outcome, Some(file_detail(file))),
             None if file.is_some_and(DayReport::lacks_its_day_bars) => {
                 let why = file.and_then(|file| file.day_file_outcome).unwrap_or(Outcome::Failed);

@@ -104,9 +104,9 @@ async fn keep(
             () = sleep(every) => {}
         }
         renewals += 1;
-        let renew = |found: Option<&str>| match is_ours(found) {
-            true => (Some(text(&owner, renewals)), true),
-            false => (found.map(str::to_owned), false),
+        let renew = |found: Option<&str>| {
+            let is_ours = is_ours(found);
+            (if is_ours { Some(text(&owner, renewals)) } else { found.map(str::to_owned) }, is_ours)
         };
         // A database that does not answer now is asked again; until it does nobody else can take the lock either.
         if let Ok(false) = notes.change_note(NIGHTLY, renew).await {

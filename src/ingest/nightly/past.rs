@@ -61,8 +61,8 @@ impl Past {
     /// The last session up to which a market was complete when a run of the same scope ended.
     pub(super) fn complete_to(&self, market: &ScopedMarket) -> Option<Date> {
         let same = |left: &&LeftMarket| left.dataset == market.dataset.as_str() && left.everyone == market.everyone;
-        let markets = self.ended.iter().flat_map(|(_, left)| &left.markets).filter(same);
-        markets.filter_map(|left| left.complete_to).next()
+        let mut markets = self.ended.iter().flat_map(|(_, left)| &left.markets).filter(same);
+        markets.find_map(|left| left.complete_to)
     }
 
     /// The newest session when a run last ended, whatever came of it.

@@ -130,3 +130,7 @@ fn dates(range: &RangeInclusive<Date>) -> impl Iterator<Item = Date> + use<> {
     let (first, last) = (*range.start(), *range.end());
     first.series(1.day()).take_while(move |date| *date <= last)
 }
+
+#[cfg(test)]
+#[path = "plan_tests.rs"]
+mod tests;

@@ -136,6 +136,7 @@ pub struct MarketReport {
     pub complete_to: Option<Date>,
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "what serde calls is given a reference")]
 fn words<S: serde::Serializer>(timeframes: &TimeframeSet, to: S) -> Result<S::Ok, S::Error> {
     to.collect_seq(timeframes.iter().map(crate::model::Timeframe::as_str))
 }

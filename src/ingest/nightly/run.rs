@@ -17,7 +17,7 @@ use super::scope::{Scope, ScopedMarket};
 use super::{Chore, Chores, NIGHTLY};
 use crate::ingest::rest::{Asked, RestReport, is_missing};
 use crate::ingest::{Clock, Ended, LoadFailure, Loads, Outcome, Reporter, Request, RestWish, RunReport};
-use crate::model::{Dataset, Symbol, TimeframeSet, last_finished_session};
+use crate::model::{Dataset, FileKind, Symbol, TimeframeSet, last_finished_session};
 use crate::store::{BarReader, DayState, Ledger, RunStart, Runs, StoreError, Watchlist};
 
 /// What a nightly run is asked for.
@@ -103,7 +103,7 @@ impl<S: Ledger + Runs + Watchlist + BarReader, L: Loads, C: Chores> Nightly<'_, 
             .incidents
             .extend(incidents_of_past(&past, report.markets.iter().map(|market| (market.dataset, market.newest))));
 
-        for chore in [Chore::Chain, Chore::Cache] {
+        for chore in [Chore::Chains, Chore::Cache] {
             self.chore(chore, report).await;
         }
         let requests = self.requests(&looked, report.whole_ledger, now);
@@ -115,8 +115,9 @@ impl<S: Ledger + Runs + Watchlist + BarReader, L: Loads, C: Chores> Nightly<'_, 
         if !self.stop.is_cancelled() {
             self.ask(&looked, report, told).await?;
         }
-        // All was checked only if all could be listed, and whatever has changed was fetched.
-        report.whole_ledger &= told.files_failed.is_none() && !self.stop.is_cancelled();
+        // All was checked only if all could be listed, and whatever had changed could be fetched.
+        let is_stale = looked.iter().any(|looked| is_stale(looked, told));
+        report.whole_ledger &= told.files_failed.is_none() && !is_stale && !self.stop.is_cancelled();
         self.judge(&looked, report, told).await
     }
 
@@ -334,7 +335,11 @@ impl<S: Ledger + Runs + Watchlist + BarReader, L: Loads, C: Chores> Nightly<'_, 
         let now = self.clock.now();
         for Looked { market, range, before } in looked {
             let dataset = market.dataset;
-            let states = self.persist(async |store| store.day_states(dataset, range.clone()).await).await?;
+            let states = if range.is_empty() {
+                BTreeMap::new()
+            } else {
+                self.persist(async |store| store.day_states(dataset, range.clone()).await).await?
+            };
             report.incidents.extend(incidents_of_days(dataset, range, before, &states, told, now));
             let Some(told_of) = report.markets.iter_mut().find(|told_of| told_of.dataset == dataset) else { continue };
             let days = judge::days(market, range, &states, told, now);
@@ -387,6 +392,13 @@ fn is_late(looked: &Looked, told: &Told) -> bool {
     }
     let newest = told.files.get(&(looked.market.dataset, *looked.range.end()));
     newest.is_some_and(|day| matches!(day.outcome, Outcome::NotDue | Outcome::Missing))
+}
+
+/// Whether the file of a day that was loaded before has another version that could not be loaded.
+fn is_stale(looked: &Looked, told: &Told) -> bool {
+    let gaps = told.files.values().filter(|day| day.dataset == looked.market.dataset && day.outcome.leaves_a_gap());
+    let was_loaded = |date| looked.before.get(date).is_some_and(|state| state.loaded(FileKind::Minute).is_some());
+    gaps.into_iter().any(|day| was_loaded(&day.date))
 }
 
 /// Watched symbols that the files of days lack.
@@ -442,3 +454,7 @@ fn heed_requests(requests: RestReport, report: &mut NightlyReport, told: &mut To
     report.amounts.days_by_requests += came.len() as u64;
     told.came_by_requests.extend(came);
 }
+
+#[cfg(all(test, feature = "sandbox"))]
+#[path = "run_tests.rs"]
+mod tests;

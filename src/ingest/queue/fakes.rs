@@ -286,6 +286,10 @@ impl Queue for World {
         unreachable!("a processor shows nothing")
     }
 
+    async fn dead_requests(&mut self) -> Result<(u64, Vec<QueuedRequest>), StoreError> {
+        unimplemented!("the processor does not ask")
+    }
+
     async fn queue_depth(&mut self) -> Result<QueueDepth, StoreError> {
         unreachable!("a processor does not look without claiming")
     }

@@ -63,6 +63,10 @@ const OPEN: &str = queued!(
 const CLOSED: &str =
     queued!("q.status IN ('completed', 'failed') ORDER BY q.completed_at DESC NULLS LAST, q.id DESC LIMIT $2");
 
+const DEAD: &str = queued!("q.status = 'failed' AND q.outcome = 'dead' ORDER BY q.id DESC LIMIT 10");
+
+const COUNT_DEAD: &str = "SELECT count(*) FROM historical_ingestion_queue WHERE status = 'failed' AND outcome = 'dead'";
+
 const ENQUEUE: &str = "
 INSERT INTO historical_ingestion_queue (symbol, days_to_backfill, from_date, to_date, timeframes, priority)
 SELECT s, d, f::date, t::date, tf, p
@@ -211,7 +215,8 @@ const PRUNE: &str = concat!(
     "WITH ",
     clock!(),
     " DELETE FROM historical_ingestion_queue q USING clock
-     WHERE q.status IN ('completed', 'failed') AND coalesce(q.completed_at, q.updated_at) < clock.now - $1"
+     WHERE q.status IN ('completed', 'failed') AND q.outcome IS DISTINCT FROM 'dead'
+       AND coalesce(q.completed_at, q.updated_at) < clock.now - $1"
 );
 
 impl Queue for PostgresStore {
@@ -309,6 +314,13 @@ impl Queue for PostgresStore {
         let open = work.rows(sqlx::query(OPEN).bind(symbol)).await?;
         let closed = work.rows(sqlx::query(CLOSED).bind(symbol).bind(i64::from(ended))).await?;
         work.done(open.iter().chain(&closed).map(queued).collect()).await
+    }
+
+    async fn dead_requests(&mut self) -> Result<(u64, Vec<QueuedRequest>), StoreError> {
+        let mut work = self.begin(Access::Read, "look for dead requests").await?;
+        let number = work.rows(sqlx::query(COUNT_DEAD)).await?.first().map_or(0, |row| count(row.get(0)));
+        let latest = work.rows(sqlx::query(DEAD).bind(None::<&str>)).await?;
+        work.done((number, latest.iter().map(queued).collect())).await
     }
 
     async fn queue_depth(&mut self) -> Result<QueueDepth, StoreError> {

@@ -43,6 +43,10 @@ const OPEN: &str =
 const CLOSED: &str =
     queued!("status IN ('completed', 'failed') ORDER BY completed_at DESC NULLS LAST, id DESC LIMIT ?2");
 
+const DEAD_LATEST: &str = queued!("status = 'failed' AND outcome = 'dead' ORDER BY id DESC LIMIT 10");
+
+const COUNT_DEAD: &str = "SELECT count(*) FROM historical_ingestion_queue WHERE status = 'failed' AND outcome = 'dead'";
+
 const ENQUEUE: &str = "
 INSERT INTO historical_ingestion_queue (symbol, days_to_backfill, from_date, to_date, timeframes, priority)
 VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT DO NOTHING";
@@ -129,7 +133,7 @@ WHERE id = ?1 AND status = 'failed' AND NOT EXISTS (
 
 const PRUNE: &str = "
 DELETE FROM historical_ingestion_queue
-WHERE status IN ('completed', 'failed') AND coalesce(completed_at, updated_at) < ?1 - ?2";
+WHERE status IN ('completed', 'failed') AND outcome IS NOT 'dead' AND coalesce(completed_at, updated_at) < ?1 - ?2";
 
 impl Queue for SqliteStore {
     async fn enqueue(&mut self, requests: &[NewRequest]) -> Result<u64, StoreError> {
@@ -201,6 +205,14 @@ impl Queue for SqliteStore {
         let open = sqlx::query(OPEN).bind(symbol).fetch_all(&mut self.connection).await.map_err(self.error(doing))?;
         let closed = sqlx::query(CLOSED).bind(symbol).bind(ended).fetch_all(&mut self.connection).await;
         Ok(open.iter().chain(&closed.map_err(self.error(doing))?).map(queued).collect())
+    }
+
+    async fn dead_requests(&mut self) -> Result<(u64, Vec<QueuedRequest>), StoreError> {
+        let doing = "look for dead requests";
+        let number = sqlx::query_scalar(COUNT_DEAD).fetch_one(&mut self.connection).await;
+        let number: i64 = number.map_err(self.error(doing))?;
+        let latest = sqlx::query(DEAD_LATEST).bind(None::<&str>).fetch_all(&mut self.connection).await;
+        Ok((count(number), latest.map_err(self.error(doing))?.iter().map(queued).collect()))
     }
 
     async fn queue_depth(&mut self) -> Result<QueueDepth, StoreError> {

@@ -10,7 +10,7 @@ use super::super::api::rate;
 use super::super::loading::Loader;
 use super::super::metrics;
 use super::super::s3::open_source;
-use super::super::telling::Telling;
+use super::telling::Telling;
 use super::{Context, warn};
 use crate::cli::log::stderr;
 use crate::cli::metrics::Metrics;
@@ -36,23 +36,28 @@ pub(super) async fn run(args: &WatchlistRunArgs, context: &Context, signals: &Si
     let settings = Settings { lease, ..settings.clone() };
     let context = &Context { settings, ..context.clone() };
     let clock = context.clock();
-    let telling = Telling::new(context, &clock)?;
+    let telling = Telling::new(context, clock.clone())?;
     let metrics = metrics::start(&args.metrics, &clock, context).await?;
     let desk =
         Desk { context, metrics, once: args.once, served: Mutex::default(), has_served: tokio::sync::Notify::new() };
     let stop = signals.stop().clone();
     let processor = Processor::new(&desk, claimant_name(), pace, clock.clone(), args.once, stop);
-    let ended = {
-        let processing = Box::pin(processor.run());
-        let telling = Box::pin(telling.of_queue(context, &desk.has_served, signals.stop()));
-        tokio::select! {
-            ended = processing => ended,
-            () = telling => Ok(()),
+    let over = signals.stop().child_token();
+    let processing = async {
+        let ended = Box::pin(processor.run()).await;
+        over.cancel();
+        ended
+    };
+    let going_on = async {
+        // What runs only once tells in the end.
+        if !args.once {
+            Box::pin(telling.go_on(&desk.has_served, &over)).await;
         }
     };
-    // What was served last, too.
-    if let Err(error) = Box::pin(telling.of_queue_now(context, signals.stop())).await {
-        warn(&crate::cli::format::printable(&format!("nobody can be told of the queue: {error}")));
+    // Not dropped with the other: a message may be on its way.
+    let (ended, ()) = futures_util::future::join(processing, going_on).await;
+    if args.once {
+        telling.once(signals.stop()).await;
     }
     let failure = ended.err().map(CliError::failed);
     let served = desk.served.into_inner().unwrap_or_else(PoisonError::into_inner);
