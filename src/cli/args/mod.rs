@@ -4,6 +4,7 @@ mod chain;
 mod health;
 mod nightly;
 mod notify;
+mod span;
 mod watchlist;
 
 use std::path::PathBuf;

@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 use super::warn;
 use crate::cli::CliError;
 use crate::cli::format::printable;
+use crate::cli::metrics::Metrics;
 use crate::ingest::nightly::{Ending, NIGHTLY, NightlyReport};
 use crate::model::Problem;
 use crate::notify::{Notifier, Situation};
@@ -37,8 +38,15 @@ fn situation(report: &NightlyReport) -> Situation {
 }
 
 /// Sends what waits. What could not be sent waits for the next run.
-pub(super) async fn send(notifier: &Notifier, store: &mut AnyStore, longest: Duration, stop: &CancellationToken) {
+pub(super) async fn send(
+    notifier: &Notifier,
+    store: &mut AnyStore,
+    longest: Duration,
+    metrics: &Metrics,
+    stop: &CancellationToken,
+) {
     let flushed = notifier.flush(store, longest, stop).await;
+    metrics.flushed(&flushed);
     for line in flushed.retried.iter().chain(&flushed.dead) {
         warn(&printable(&format!("message not sent: {line}")));
     }

@@ -36,10 +36,15 @@ pub(super) async fn run(args: &WatchlistRunArgs, context: &Context, signals: &Si
     let settings = Settings { lease, ..settings.clone() };
     let context = &Context { settings, ..context.clone() };
     let clock = context.clock();
-    let telling = Telling::new(context, clock.clone())?;
     let metrics = metrics::start(&args.metrics, &clock, context).await?;
-    let desk =
-        Desk { context, metrics, once: args.once, served: Mutex::default(), has_served: tokio::sync::Notify::new() };
+    let telling = Telling::new(context, clock.clone(), &metrics)?;
+    let desk = Desk {
+        context,
+        metrics: &metrics,
+        once: args.once,
+        served: Mutex::default(),
+        has_served: tokio::sync::Notify::new(),
+    };
     let stop = signals.stop().clone();
     let processor = Processor::new(&desk, claimant_name(), pace, clock.clone(), args.once, stop);
     let over = signals.stop().child_token();
@@ -90,7 +95,7 @@ fn print(served: &[ServedRow], exit: Exit, context: &Context) -> io::Result<()> 
 /// Where the processor works.
 struct Desk<'a> {
     context: &'a Context,
-    metrics: Metrics,
+    metrics: &'a Metrics,
     once: bool,
     /// What was served by one that runs only once.
     served: Mutex<Vec<ServedRow>>,

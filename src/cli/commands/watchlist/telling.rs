@@ -9,6 +9,7 @@ use super::super::telling::send;
 use super::{Context, warn};
 use crate::cli::CliError;
 use crate::cli::format::printable;
+use crate::cli::metrics::Metrics;
 use crate::ingest::Clock;
 use crate::ingest::queue::problem_of;
 use crate::notify::{Notifier, Situation};
@@ -26,12 +27,13 @@ pub(super) struct Telling<'a> {
     context: &'a Context,
     notifier: Notifier,
     clock: Clock,
+    metrics: &'a Metrics,
 }
 
 impl<'a> Telling<'a> {
     /// Settings that make no sense are found here, before there is anything to tell.
-    pub(super) fn new(context: &'a Context, clock: Clock) -> Result<Self, CliError> {
-        Ok(Self { context, notifier: notifier(context)?, clock })
+    pub(super) fn new(context: &'a Context, clock: Clock, metrics: &'a Metrics) -> Result<Self, CliError> {
+        Ok(Self { context, notifier: notifier(context)?, clock, metrics })
     }
 
     /// Tells, and sends what waits, whenever requests were served and every minute, until it is over.
@@ -66,7 +68,7 @@ impl<'a> Telling<'a> {
         let problem = problem_of(&store.dead_requests().await?);
         let now = Situation { source: WATCHLIST.to_owned(), problem, summary: "no request is given up".to_owned() };
         self.notifier.situation(&mut store, &now, self.clock.now()).await?;
-        send(&self.notifier, &mut store, SENDING, stop).await;
+        send(&self.notifier, &mut store, SENDING, self.metrics, stop).await;
         store.close().await
     }
 }
