@@ -340,7 +340,7 @@ async fn a_day_that_is_due_and_not_there_is_a_gap_and_one_that_is_not_due_is_non
     let late = night(nothing("2026-10-02T15:30:00Z", Outcome::Missing)).await.report;
     assert_eq!((late.ending, late.complete_to()), (Ending::Gaps, Some(THURSDAY.yesterday().unwrap())));
     assert_eq!(kinds(&late), [Kind::Late, Kind::Closed]);
-    assert_eq!(late.problem().unwrap().essence, ["2026-10-01 stocks missing"]);
+    assert_eq!(late.problem().unwrap().essence, ["2026-10-01 stocks missing", "step splits"]);
 }
 
 #[tokio::test]
