@@ -209,6 +209,9 @@ pub struct NightlyReport {
     pub days: Vec<NightlyDay>,
     /// Symbols of which there is not a single bar, though days are there.
     pub unknown_symbols: Vec<String>,
+    /// Why files could not be had, though there are keys.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub files_failure: Option<String>,
     /// What did not go as on other nights.
     pub incidents: Vec<Incident>,
     /// What it did, one after the other.
@@ -278,16 +281,20 @@ impl NightlyReport {
             headline,
             details: vec![detail],
         };
-        // What became of files and requests is seen in the days.
+        // What requests bring is seen in the days.
         let steps = self.steps.iter().filter(|step| !matches!(step.name, "files" | "requests"));
-        steps.filter_map(move |step| {
+        let steps = steps.filter_map(move |step| {
             let error = step.error.as_ref()?;
             Some(one(
                 &format!("step {}", step.name),
                 format!("{} failed", step.name),
                 format!("{}: {error}", step.name),
             ))
-        })
+        });
+        // Requests may have filled in, for the watchlist and for as long as they can.
+        let files = self.files_failure.as_ref();
+        let files = files.map(|why| one("files", "files could not be had".to_owned(), format!("files: {why}")));
+        files.into_iter().chain(steps)
     }
 
     /// One line: `nightly: 2026-10-02 complete; 3 days loaded (1 replaced), 2 by REST, 1 missing (2026-09-30); 12 s`.

@@ -356,6 +356,8 @@ impl<S: Ledger + Runs + Watchlist + BarReader, L: Loads, C: Chores> Nightly<'_, 
                     .push(Incident { dataset: Some(dataset), ..Incident::new(IncidentKind::UnknownSymbol, detail) });
             }
         }
+        let of_files = told.files_failed.as_ref().filter(|failure| !failure.is_unset);
+        report.files_failure = of_files.map(ToString::to_string);
         for (way, failure) in [("files", &told.files_failed), ("requests", &told.requests_failed)] {
             let Some(failure) = failure else { continue };
             let kind = if failure.may_pass { IncidentKind::Outage } else { IncidentKind::Closed };
@@ -411,7 +413,11 @@ fn absent(market: &ScopedMarket, told: &Told) -> BTreeSet<(String, Date)> {
 fn all_failed(requests: &RestReport) -> Option<LoadFailure> {
     let asked = || requests.days.iter().filter(|day| !matches!(day.outcome, Outcome::Unchanged | Outcome::Empty));
     let message = asked().next()?.detail.clone().unwrap_or_default();
-    asked().all(|day| day.outcome == Outcome::Failed).then_some(LoadFailure { message, may_pass: true })
+    asked().all(|day| day.outcome == Outcome::Failed).then_some(LoadFailure {
+        message,
+        may_pass: true,
+        is_unset: false,
+    })
 }
 
 /// Takes note of what became of files.
