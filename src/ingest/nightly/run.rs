@@ -117,7 +117,8 @@ impl<S: Ledger + Runs + Watchlist + BarReader, L: Loads, C: Chores> Nightly<'_, 
         }
         // All was checked only if all could be listed, and whatever had changed could be fetched.
         let is_stale = looked.iter().any(|looked| is_stale(looked, told));
-        report.whole_ledger &= told.files_failed.is_none() && !is_stale && !self.stop.is_cancelled();
+        let failed = told.files.values().any(|day| day.outcome == Outcome::Failed);
+        report.whole_ledger &= told.files_failed.is_none() && !is_stale && !failed && !self.stop.is_cancelled();
         self.judge(&looked, report, told).await
     }
 

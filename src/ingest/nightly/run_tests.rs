@@ -356,6 +356,13 @@ async fn files_that_cannot_be_had_are_told_though_requests_fill_in_but_not_if_no
 }
 
 #[tokio::test]
+async fn not_all_was_checked_if_a_file_could_not_be_fetched() {
+    let whole = |outcome| async move { night(setting(&[Is(outcome)])).await.report.whole_ledger };
+    assert!(!whole(Outcome::Failed).await);
+    assert!(whole(Outcome::Damaged).await, "that will be the same tomorrow");
+}
+
+#[tokio::test]
 async fn a_run_without_any_way_has_failed() {
     let begins = "2026-10-02T15:30:00Z";
     let closed = setting(&[Fails { may_pass: false, is_unset: false }]);
