@@ -4,14 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
 
 use jiff::civil::Date;
-use jiff::{SignedDuration, Timestamp};
+use jiff::{SignedDuration, Timestamp, ToSpan};
 
 use super::plan::{session_before, sessions};
-use super::report::{Ending, NightlyDay};
+use super::report::{Ending, NightlyDay, calendar_ends as calendar_ends_on};
 use super::{NightlyReport, ScopedMarket};
 use crate::ingest::rest::SymbolDayReport;
 use crate::ingest::{DayReport, LoadFailure};
-use crate::model::{Dataset, FileKind, Outcome, TimeframeSet, file_due_at};
+use crate::model::{Calendar, Dataset, FileKind, Market, Outcome, TimeframeSet, file_due_at};
 use crate::store::DayState;
 
 /// What both ways told of days.
@@ -135,9 +135,22 @@ pub(super) fn complete_to(dataset: Dataset, range: &RangeInclusive<Date>, days: 
     }
 }
 
+/// From so many days on before its end, the calendar's end is told.
+const CALENDAR_TOLD_DAYS: i64 = 60;
+
+/// The last date of the program's calendar, if one of these markets goes by it and that is near, or past.
+pub(super) fn calendar_ends(mut datasets: impl Iterator<Item = Dataset>, now: Timestamp) -> Option<Date> {
+    let is_near = Market::NewYork.date_of(now) >= Calendar::LAST.saturating_sub(CALENDAR_TOLD_DAYS.days());
+    (is_near && datasets.any(|dataset| dataset.market() == Market::NewYork)).then_some(Calendar::LAST)
+}
+
 /// How a run that was carried out ended, and if it could not do its work, why.
 pub(super) fn ending(report: &NightlyReport, told: &Told) -> (Ending, Option<String>) {
     let gaps = report.gaps().next().is_some();
+    // All that it knows of may be there, and the market goes on.
+    if let Some(last) = report.calendar_ends.filter(|last| Market::NewYork.date_of(report.started_at) > *last) {
+        return (Ending::Failed, Some(calendar_ends_on(last)));
+    }
     match (&told.files_failed, &told.requests_failed) {
         (Some(files), requests) if gaps && !told.requests_were_made => {
             let requests = requests.as_ref().map_or_else(String::new, |why| format!("; requests: {why}"));

@@ -65,6 +65,8 @@ pub enum IncidentKind {
     UnknownSymbol,
     /// Work beside bars failed.
     StepFailed,
+    /// The program's trading calendar ends soon, or has ended.
+    CalendarEnds,
 }
 
 /// Something that did not go as on other nights.
@@ -209,6 +211,9 @@ pub struct NightlyReport {
     pub days: Vec<NightlyDay>,
     /// Symbols of which there is not a single bar, though days are there.
     pub unknown_symbols: Vec<String>,
+    /// The last date of the program's trading calendar, where a market goes by it and the end is near, or past.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub calendar_ends: Option<Date>,
     /// Why files could not be had, though there are keys.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub files_failure: Option<String>,
@@ -294,7 +299,9 @@ impl NightlyReport {
         // Requests may have filled in, for the watchlist and for as long as they can.
         let files = self.files_failure.as_ref();
         let files = files.map(|why| one("files", "files could not be had".to_owned(), format!("files: {why}")));
-        files.into_iter().chain(steps)
+        let ends = self.calendar_ends;
+        let calendar = ends.map(|last| one("calendar", "the calendar is about to end".to_owned(), calendar_ends(last)));
+        calendar.into_iter().chain(files).chain(steps)
     }
 
     /// One line: `nightly: 2026-10-02 complete; 3 days loaded (1 replaced), 2 by REST, 1 missing (2026-09-30); 12 s`.
@@ -365,6 +372,11 @@ pub(super) fn without_digits(words: &str) -> String {
 /// What is said of a symbol without a bar.
 pub(super) fn unknown_symbol(symbol: &str) -> String {
     format!("there is not a single bar of {symbol}: check how it is written on the watchlist")
+}
+
+/// What is said of the end of the program's calendar.
+pub(super) fn calendar_ends(last: Date) -> String {
+    format!("this program knows the sessions up to {last} and none after it: update barkeep")
 }
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ use super::incidents::{incidents_of_days, incidents_of_past};
 use super::judge::{self, Told};
 use super::past::{LOOKED_AT, Past};
 use super::plan;
-use super::report::{Ending, Incident, IncidentKind, MarketReport, NightlyReport, Step, unknown_symbol};
+use super::report::{Ending, Incident, IncidentKind, MarketReport, NightlyReport, Step, calendar_ends, unknown_symbol};
 use super::scope::{Scope, ScopedMarket};
 use super::{Chore, Chores, NIGHTLY};
 use crate::ingest::rest::{Asked, RestReport, is_missing};
@@ -102,6 +102,11 @@ impl<S: Ledger + Runs + Watchlist + BarReader, L: Loads, C: Chores> Nightly<'_, 
         report
             .incidents
             .extend(incidents_of_past(&past, report.markets.iter().map(|market| (market.dataset, market.newest))));
+
+        report.calendar_ends = judge::calendar_ends(report.markets.iter().map(|market| market.dataset), now);
+        if let Some(last) = report.calendar_ends {
+            report.incidents.push(Incident::new(IncidentKind::CalendarEnds, Some(calendar_ends(last))));
+        }
 
         for chore in [Chore::Chains, Chore::Cache] {
             self.chore(chore, report).await;

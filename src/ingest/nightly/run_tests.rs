@@ -363,6 +363,19 @@ async fn not_all_was_checked_if_a_file_could_not_be_fetched() {
 }
 
 #[tokio::test]
+async fn the_end_of_the_calendar_is_told_and_then_a_failure() {
+    let night_of = |begins| async move { night(Setting { begins, ..setting(&[Is(Outcome::Loaded)]) }).await.report };
+    let before = night_of("2028-11-01T12:00:00Z").await;
+    assert_eq!((before.ending, before.calendar_ends), (Ending::Done, None));
+    let near = night_of("2028-11-02T12:00:00Z").await;
+    assert_eq!((near.ending, &*near.problem().unwrap().essence[0]), (Ending::Done, "calendar"));
+    assert_eq!(kinds(&near), [Kind::CalendarEnds]);
+    let past = night_of("2029-01-03T12:00:00Z").await;
+    assert_eq!(past.ending, Ending::Failed, "it would be complete for ever");
+    assert!(past.failure.unwrap().contains("2028-12-31 and none after it: update barkeep"));
+}
+
+#[tokio::test]
 async fn a_run_without_any_way_has_failed() {
     let begins = "2026-10-02T15:30:00Z";
     let closed = setting(&[Fails { may_pass: false, is_unset: false }]);
