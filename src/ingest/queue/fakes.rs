@@ -100,7 +100,7 @@ impl World {
             listed: listed.into(),
             bad_days: BTreeMap::new(),
             files: None,
-            api: Some(LoadFailure { message: "no key".to_owned(), may_pass: false }),
+            api: Some(LoadFailure { message: "no key".to_owned(), may_pass: false, is_unset: false }),
             api_has: BTreeSet::new(),
             api_from: date(2003, 1, 1),
             takes: Duration::ZERO,

@@ -16,7 +16,7 @@ struct Case {
 
 fn failure(may_pass: bool) -> LoadFailure {
     let message = if may_pass { "connection reset" } else { "no keys" }.to_owned();
-    LoadFailure { message, may_pass }
+    LoadFailure { message, may_pass, is_unset: false }
 }
 
 fn gap(outcome: Outcome, detail: &str) -> Gap {

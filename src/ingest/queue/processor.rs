@@ -18,7 +18,7 @@ use super::pace::Pace;
 use super::plan::{FilesStep, Open, Step, next_step};
 use super::settle::{Settled, settle};
 use super::{Wish, WishError, Workplace};
-use crate::ingest::{Accept, Clock, LoadFailure, Loads, Request};
+use crate::ingest::{Accept, Clock, LoadFailure, Loads, Request, WhenRestCounts};
 use crate::store::{
     ClaimedRequest, Held, Queue, QueueWatch, QueueWatching, RequestEnd, RequestOutcome, RequestProgress, StoreError,
 };
@@ -186,7 +186,7 @@ impl<'w, W: Workplace> Processor<'w, W> {
             official_day: true,
             force: false,
             accept: Accept::None,
-            rest_counts: true,
+            rest_counts: WhenRestCounts::UnlessFileIsNewer,
             now,
         };
         let requests = stretches.into_iter().map(request).collect();

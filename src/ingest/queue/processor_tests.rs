@@ -23,7 +23,7 @@ async fn once(world: &World) {
 }
 
 fn closed(may_pass: bool) -> Option<LoadFailure> {
-    Some(LoadFailure { message: "closed".to_owned(), may_pass })
+    Some(LoadFailure { message: "closed".to_owned(), may_pass, is_unset: false })
 }
 
 async fn until(what: impl Fn() -> bool) {
