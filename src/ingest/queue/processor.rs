@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures_util::future::{Either, select};
+use jiff::civil::Date;
 use tokio::time::{sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
@@ -15,7 +16,7 @@ use super::counting::Counting;
 use super::event::{BatchReport, Event, ServedRequest};
 use super::judge::{Verdict, Wait, shortened};
 use super::pace::Pace;
-use super::plan::{FilesStep, Open, Step, next_step};
+use super::plan::{FilesStep, Open, Step, Stretch, next_step};
 use super::settle::{Settled, settle};
 use super::{Wish, WishError, Workplace};
 use crate::ingest::{Accept, Clock, LoadFailure, Loads, Request, WhenRestCounts};
@@ -178,7 +179,7 @@ impl<'w, W: Workplace> Processor<'w, W> {
     async fn files(&mut self, step: FilesStep) {
         let FilesStep { dataset, dates, stretches } = step;
         let now = self.clock.now();
-        let request = |stretch: super::plan::Stretch| Request {
+        let request = |stretch: Stretch| Request {
             dataset,
             range: stretch.dates,
             symbols: Some(stretch.symbols),
@@ -346,7 +347,7 @@ impl<'w, W: Workplace> Processor<'w, W> {
     /// How far requests are whose progress has changed since it was last shown.
     fn progress(&self, counting: Option<&Counting>) -> Vec<RequestProgress> {
         let of = |open: &Open| {
-            let is_done = |date: &jiff::civil::Date| match counting {
+            let is_done = |date: &Date| match counting {
                 _ if !open.is_left(*date) => !open.gaps.contains_key(date) && open.files.is_none(),
                 Some(counting) => counting.is_done(open.dataset(), *date),
                 None => false,
@@ -381,18 +382,19 @@ impl<'w, W: Workplace> Processor<'w, W> {
         }
     }
 
-    /// Says why a way of loading is closed, unless that was said before.
+    /// Says why a way of loading is closed, and that it is open again, unless that was said before.
     async fn say_closed(&mut self, way: usize, failure: Option<&LoadFailure>) {
-        let message = failure.map(|failure| {
-            let way = if way == FILES { "files cannot be loaded" } else { "the REST API cannot be asked" };
-            format!("{way}: {}", failure.message)
-        });
-        if self.closed[way] == message {
+        let reason = failure.map(|failure| failure.message.clone());
+        if self.closed[way] == reason {
             return;
         }
-        self.closed[way].clone_from(&message);
-        if let Some(message) = message {
-            self.workplace.hear(Event::Note(message)).await;
-        }
+        self.closed[way].clone_from(&reason);
+        let message = match (way, reason) {
+            (FILES, Some(reason)) => format!("files cannot be loaded: {reason}"),
+            (FILES, None) => "files can be loaded again".to_owned(),
+            (_, Some(reason)) => format!("the REST API cannot be asked: {reason}"),
+            (_, None) => "the REST API can be asked again".to_owned(),
+        };
+        self.workplace.hear(Event::Note(message)).await;
     }
 }

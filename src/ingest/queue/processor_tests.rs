@@ -105,6 +105,25 @@ async fn closed_ways_are_said_once_and_waited_for_long() {
 }
 
 #[tokio::test]
+async fn a_way_that_is_open_again_is_said() {
+    let world = World::new();
+    world.state().files = closed(true);
+    world.add(asks("A", 10));
+    let stop = CancellationToken::new();
+    let mending = async {
+        until(|| world.state().rows[0].pause.is_some()).await;
+        world.state().files = None;
+        world.state().rows[0].pause = None;
+        until(|| world.outcomes()[0].is_some()).await;
+        stop.cancel();
+    };
+    let (served, ()) = tokio::join!(processor(&world, "p", false, &stop).run(), mending);
+    served.unwrap();
+    assert_eq!(world.outcomes(), [Some(RequestOutcome::Loaded)]);
+    assert_eq!(world.notes()[..2], ["files cannot be loaded: closed", "files can be loaded again"]);
+}
+
+#[tokio::test]
 async fn newcomers_join_between_steps_and_priority_decides() {
     let world = World::new();
     world.state().takes = Duration::from_millis(2);
