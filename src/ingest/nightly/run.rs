@@ -407,13 +407,6 @@ fn absent(market: &ScopedMarket, told: &Told) -> BTreeSet<(String, Date)> {
     days.flat_map(|((_, date), day)| day.absent_symbols.iter().map(|symbol| (symbol.clone(), *date))).collect()
 }
 
-/// Why nothing could be had, if that is so.
-fn all_failed(requests: &RestReport) -> Option<LoadFailure> {
-    let asked = || requests.days.iter().filter(|day| !matches!(day.outcome, Outcome::Unchanged | Outcome::Empty));
-    let message = asked().next()?.detail.clone().unwrap_or_default();
-    asked().all(|day| day.outcome == Outcome::Failed).then_some(LoadFailure { message, may_pass: true })
-}
-
 /// Takes note of what became of files.
 fn heed_files(files: RunReport, report: &mut NightlyReport, told: &mut Told) {
     report.amounts.bytes_fetched += files.bytes_fetched;
