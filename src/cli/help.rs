@@ -63,12 +63,12 @@ A file that is published after its day was fetched takes the place of what was f
 /// Of `nightly`.
 pub(super) const NIGHTLY: &str = "\
 Examples:
-  backfill nightly                            the watchlist
-  backfill nightly --all                      all stocks, and what else is watched
+  backfill nightly                         the watchlist
+  backfill nightly --all                   all stocks, and the watchlist of others
   backfill nightly --all --dataset=crypto
-  backfill nightly --wait-until=off           now, and what is late another time
-  backfill nightly --recheck                  all that is stored, not once a week
-  30 21 * * 1-5 backfill nightly --quiet      in a crontab (New York time)
+  backfill nightly --wait-until=off        now, and what is late another time
+  backfill nightly --recheck               all that is stored, not once a week
+  30 21 * * 1-5 backfill nightly --quiet   in a crontab (New York time)
 
 Run it every evening, in the morning, or both. It looks at the last --lookback sessions and at all since it was last complete, waits \
 for the newest file until --wait-until, and then asks the REST API for what is missing of the watchlist; the file takes the place of \

@@ -194,6 +194,9 @@ pub enum RequestEnd {
         pause: Duration,
         /// Why it failed.
         message: String,
+        /// Whether it was tried in vain. Not so while the vendor cannot be reached, keys are missing or files are not due: no
+        /// request dies of that, however long it lasts.
+        counts: bool,
     },
     /// It was not finished and not tried in vain: the processor stops. It can be claimed at once.
     GivenBack,
@@ -206,6 +209,7 @@ pub(super) struct EndedRow {
     pub outcome: Option<RequestOutcome>,
     /// Takes the place of the message that is there, unless the request was given back.
     pub message: Option<String>,
+    /// Zero: it can be claimed at once.
     pub pause: Duration,
     /// Whether this was a try in vain; if it was the last of [`MOST_RETRIES`], the request is dead.
     pub in_vain: bool,
@@ -220,9 +224,9 @@ impl RequestEnd {
                 let (status, message) = (outcome.status(), told(*outcome, message.as_deref()));
                 EndedRow { status, outcome: Some(*outcome), message, pause, in_vain }
             }
-            Self::Retry { pause, message } => {
+            Self::Retry { pause, message, counts } => {
                 let (status, message) = (RequestStatus::Pending, Some(message.clone()));
-                EndedRow { status, outcome: None, message, pause: *pause, in_vain: true }
+                EndedRow { status, outcome: None, message, pause: *pause, in_vain: *counts }
             }
             Self::GivenBack => {
                 EndedRow { status: RequestStatus::Pending, outcome: None, message: None, pause, in_vain }

@@ -42,7 +42,7 @@ fn ended(outcome: RequestOutcome, message: &str) -> RequestEnd {
 }
 
 fn retry(pause: Duration) -> RequestEnd {
-    Retry { pause, message: "a server fell silent".to_owned() }
+    Retry { pause, message: "a server fell silent".to_owned(), counts: true }
 }
 
 async fn claim(queue: &mut impl Queue, owner: &str, most: u32) -> Vec<ClaimedRequest> {
@@ -247,6 +247,22 @@ pub async fn a_request_that_fails_waits_and_dies_in_the_end(bench: &impl Bench) 
     assert_eq!((row.retry_count, row.not_before), (MOST_RETRIES, None));
     assert_eq!(row.error_message.as_deref(), Some("a server fell silent"));
     assert!(row.completed_at.is_some());
+}
+
+pub async fn an_outage_that_lasts_ends_no_request(bench: &impl Bench) {
+    let mut queue = bench.open().await;
+    queue.enqueue(&[ask("A", 90, 0)]).await.unwrap();
+    let message = "the vendor is down".to_owned();
+    for _ in 0..=MOST_RETRIES {
+        let claimed = claim(&mut queue, "p", 9).await;
+        assert_eq!(claimed[0].retry_count, 0);
+        let end = Retry { pause: LONG, message: message.clone(), counts: false };
+        queue.end_requests(&[(claimed[0].held, end)]).await.unwrap();
+        assert_eq!(claim(&mut queue, "p", 9).await, [], "it waits");
+        bench.execute(RESUME).await;
+    }
+    let row = the(&mut queue, "A").await;
+    assert_eq!((row.status, row.outcome, row.error_message), (RequestStatus::Pending, None, Some(message)));
 }
 
 pub async fn a_request_whose_processors_vanish_dies_in_the_end(bench: &impl Bench) {

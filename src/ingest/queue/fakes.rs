@@ -268,10 +268,10 @@ impl Queue for World {
                     RequestEnd::Ended { outcome, message } => {
                         (row.status, row.outcome, row.message) = (outcome.status(), Some(outcome), message);
                     }
-                    RequestEnd::Retry { pause, message } => {
-                        row.retry_count += 1;
+                    RequestEnd::Retry { pause, message, counts } => {
+                        row.retry_count += u32::from(counts);
                         (row.pause, row.message) = (Some(pause), Some(message));
-                        if row.retry_count >= MOST_RETRIES {
+                        if counts && row.retry_count >= MOST_RETRIES {
                             (row.status, row.outcome) = (RequestStatus::Failed, Some(RequestOutcome::Dead));
                         }
                     }

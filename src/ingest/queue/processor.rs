@@ -35,8 +35,8 @@ pub struct Processor<'w, W: Workplace> {
     stop: CancellationToken,
     queue: Contact<'w, W>,
     open: Vec<Open>,
-    /// What was last said to be wrong with each way of loading.
-    closed: [Option<String>; 2],
+    /// What is wrong with each way of loading.
+    closed: [Option<Closed>; 2],
     pruned: Option<Instant>,
     /// When leases are renewed next.
     renewal: tokio::time::Instant,
@@ -46,6 +46,14 @@ impl<W: Workplace> fmt::Debug for Processor<'_, W> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Processor").field("owner", &self.owner).field("open", &self.open).finish_non_exhaustive()
     }
+}
+
+/// A way of loading that is closed.
+struct Closed {
+    /// What was said of it.
+    message: String,
+    /// Since when it is closed by something that may pass.
+    passing_since: Option<Instant>,
 }
 
 /// Most requests that are claimed at once, and how long those that have ended are kept.
@@ -164,7 +172,7 @@ impl<'w, W: Workplace> Processor<'w, W> {
         let served = refused.into_iter().map(|(claimed, error)| {
             let message = shortened(error.to_string());
             let end = if matches!(error, WishError::CalendarEnded { .. }) {
-                RequestEnd::Retry { pause: self.pause(Wait::Long, claimed.retry_count), message }
+                self.retry(Wait::Long, claimed.retry_count, message)
             } else {
                 RequestEnd::Ended { outcome: RequestOutcome::Invalid, message: Some(message) }
             };
@@ -237,9 +245,7 @@ impl<'w, W: Workplace> Processor<'w, W> {
             let open = self.open.iter().find(|open| open.held() == held)?;
             let end = match verdict {
                 Verdict::Ended(outcome, message) => RequestEnd::Ended { outcome, message },
-                Verdict::Later(wait, message) => {
-                    RequestEnd::Retry { pause: self.pause(wait, open.claimed.retry_count), message }
-                }
+                Verdict::Later(wait, message) => self.retry(wait, open.claimed.retry_count, message),
             };
             let served = ServedRequest {
                 id: held.id,
@@ -370,8 +376,11 @@ impl<'w, W: Workplace> Processor<'w, W> {
         Ok(())
     }
 
-    fn pause(&self, wait: Wait, failed_before: u32) -> Duration {
-        self.pace.pause(wait, failed_before, self.clock.now(), fastrand::f64())
+    fn retry(&self, wait: Wait, failed_before: u32, message: String) -> RequestEnd {
+        let since = self.closed.iter().flatten().filter_map(|closed| closed.passing_since).min();
+        let closed = since.map_or(Duration::ZERO, |since| since.elapsed());
+        let pause = self.pace.pause(wait, failed_before, closed, self.clock.now(), fastrand::f64());
+        RequestEnd::Retry { pause, message, counts: wait.counts() }
     }
 
     async fn say_lost(&self, lost: usize) {
@@ -384,17 +393,24 @@ impl<'w, W: Workplace> Processor<'w, W> {
 
     /// Says why a way of loading is closed, and that it is open again, unless that was said before.
     async fn say_closed(&mut self, way: usize, failure: Option<&LoadFailure>) {
-        let reason = failure.map(|failure| failure.message.clone());
-        if self.closed[way] == reason {
-            return;
-        }
-        self.closed[way].clone_from(&reason);
-        let message = match (way, reason) {
-            (FILES, Some(reason)) => format!("files cannot be loaded: {reason}"),
+        let before = self.closed[way].take();
+        let (said, since) = before.map(|before| (before.message, before.passing_since)).unzip();
+        let message = match (way, failure) {
+            (FILES, Some(failure)) => format!("files cannot be loaded: {failure}"),
             (FILES, None) => "files can be loaded again".to_owned(),
-            (_, Some(reason)) => format!("the REST API cannot be asked: {reason}"),
+            (_, Some(failure)) => format!("the REST API cannot be asked: {failure}"),
             (_, None) => "the REST API can be asked again".to_owned(),
         };
-        self.workplace.hear(Event::Note(message)).await;
+        let is_news = match failure {
+            Some(failure) => {
+                let passing_since = failure.may_pass.then(|| since.flatten().unwrap_or_else(Instant::now));
+                self.closed[way] = Some(Closed { message: message.clone(), passing_since });
+                said.as_ref() != Some(&message)
+            }
+            None => said.is_some(),
+        };
+        if is_news {
+            self.workplace.hear(Event::Note(message)).await;
+        }
     }
 }

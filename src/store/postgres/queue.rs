@@ -170,7 +170,7 @@ const END: &str = concat!(
          outcome = CASE WHEN e.is_dead THEN 'dead' ELSE e.outcome END,
          error_message = CASE WHEN e.status = 'pending' THEN coalesce(e.message, q.error_message) ELSE e.message END,
          completed_at = CASE WHEN e.is_dead OR e.status <> 'pending' THEN clock.now END,
-         not_before = CASE WHEN e.in_vain AND NOT e.is_dead THEN clock.now + e.pause END,
+         not_before = CASE WHEN e.pause > 0 AND NOT e.is_dead THEN clock.now + e.pause END,
          retry_count = least(q.retry_count, $8) + e.in_vain::int, lease_owner = NULL, lease_until = NULL,
          updated_at = clock.now
      FROM clock, ends e WHERE q.id = e.id AND q.id IN (SELECT id FROM held)

@@ -105,7 +105,7 @@ SET status = CASE WHEN ?8 AND retry_count >= ?9 - 1 THEN 'failed' ELSE ?4 END,
     outcome = CASE WHEN ?8 AND retry_count >= ?9 - 1 THEN 'dead' ELSE ?5 END,
     error_message = CASE WHEN ?4 = 'pending' THEN coalesce(?6, error_message) ELSE ?6 END,
     completed_at = CASE WHEN ?4 <> 'pending' OR ?8 AND retry_count >= ?9 - 1 THEN ?3 END,
-    not_before = CASE WHEN ?8 AND retry_count < ?9 - 1 THEN ?3 + ?7 END,
+    not_before = CASE WHEN ?7 > 0 AND NOT (?8 AND retry_count >= ?9 - 1) THEN ?3 + ?7 END,
     retry_count = min(retry_count, ?9) + ?8, lease_owner = NULL, lease_until = NULL, updated_at = ?3
 WHERE id = ?1 AND fencing_token = ?2 AND status = 'processing'";
 
