@@ -30,12 +30,13 @@ pub(super) async fn run(args: &NightlyArgs, context: &Context, signals: &Signals
     let clock = context.clock();
     let run_id = &context.run;
     let options = options(args, run_id, context)?;
+    let name = options.name();
     let notifier = notifier(context)?;
     let metrics = metrics::start(&args.metrics, &clock, context).await?;
     let mut store = match context.store().await {
         Ok(store) => store,
         Err(error) => {
-            tell_without_database(&error, &notifier, clock.now()).await;
+            tell_without_database(&error, &name, &notifier, clock.now()).await;
             return Err(error);
         }
     };
@@ -49,7 +50,7 @@ pub(super) async fn run(args: &NightlyArgs, context: &Context, signals: &Signals
     let lock = tokio::select! {
         biased;
         () = signals.stop().cancelled() => return Ok(signals.exit().unwrap_or(Exit::Interrupted)),
-        lock = take_lock(notes, run_id.as_str(), patience, waiting) => lock.map_err(store_error)?,
+        lock = take_lock(notes, &name, run_id.as_str(), patience, waiting) => lock.map_err(store_error)?,
     };
     let Some(lock) = lock else { return already_running(args.if_running, context) };
     telling::send(&notifier, &mut store, telling::LEFT_OVER, signals.stop()).await;
@@ -115,7 +116,7 @@ async fn night(
     let is_news = !lock.lost().is_cancelled();
     let written = remember(&report, exit, notifier, store, is_news).await.map_err(store_error);
     if let Err(error) = &written {
-        tell_without_database(error, notifier, clock.now()).await;
+        tell_without_database(error, &report.name, notifier, clock.now()).await;
     }
     telling::send(notifier, store, telling::NEWS, signals.stop()).await;
     print(&report, exit, &effective, context)?;
