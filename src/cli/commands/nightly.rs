@@ -33,14 +33,19 @@ pub(super) async fn run(args: &NightlyArgs, context: &Context, signals: &Signals
     let name = options.name();
     let notifier = notifier(context)?;
     let metrics = metrics::start(&args.metrics, &clock, context).await?;
-    let mut store = match context.store().await {
-        Ok(store) => store,
-        Err(error) => {
-            tell_without_database(&error, &name, &notifier, clock.now()).await;
-            return Err(error);
-        }
+    let untold = async |error: CliError| {
+        tell_without_database(&error, &name, &notifier, clock.now()).await;
+        error
     };
-    let notes = store.notes().await.map_err(store_error)?;
+    let opened = async {
+        let store = context.store().await?;
+        let notes = store.notes().await.map_err(store_error)?;
+        Ok((store, notes))
+    };
+    let (mut store, notes) = match opened.await {
+        Ok(opened) => opened,
+        Err(error) => return Err(untold(error).await),
+    };
     let patience = LOCK_PATIENCE.min(context.settings.lease.value);
     let waiting = || {
         if !context.quiet {
@@ -50,7 +55,11 @@ pub(super) async fn run(args: &NightlyArgs, context: &Context, signals: &Signals
     let lock = tokio::select! {
         biased;
         () = signals.stop().cancelled() => return Ok(signals.exit().unwrap_or(Exit::Interrupted)),
-        lock = take_lock(notes, &name, run_id.as_str(), patience, waiting) => lock.map_err(store_error)?,
+        lock = take_lock(notes, &name, run_id.as_str(), patience, waiting) => lock.map_err(store_error),
+    };
+    let lock = match lock {
+        Ok(lock) => lock,
+        Err(error) => return Err(untold(error).await),
     };
     let Some(lock) = lock else { return already_running(args.if_running, context) };
     telling::send(&notifier, &mut store, telling::LEFT_OVER, signals.stop()).await;
