@@ -130,15 +130,21 @@ fn an_early_close_and_a_holiday_are_what_they_are() {
 
 #[test]
 fn a_closure_that_is_announced_is_no_gap() {
-    for world in World::on_both(FROM, TO) {
+    for place in [Some(Place::new()), Schema::new().map(Place::on)].into_iter().flatten() {
+        let world = World::with(place, FROM, TO, |options| options.rest.announced = [date(2026, 10, 1)].into());
         world.withdraw("2026-10-01");
-        world.execute(
-            "INSERT INTO announced_sessions (session_date, kind, announced_at) VALUES ('2026-10-01', 'closed', 0)",
-        );
+        let ran = world.at("2026-09-30T12:30:00Z").night("--lookback=1").ended(0);
+        let steps = ran.json()["totals"]["steps"].clone();
+        let calendar = steps.as_array().unwrap().iter().find(|step| step["name"] == "calendar").unwrap();
+        assert_eq!(calendar["done"], "2026-10-01 closed");
+        // Friday at four in the afternoon, and Sunday.
         let line = world.at("2026-10-02T20:00:00Z").run("nightly --lookback=2").ended(0).out;
         assert!(line.starts_with("nightly: 2026-09-30 complete; "), "{line}");
         let line = world.at("2026-10-04T20:00:00Z").run("nightly --lookback=2").ended(0).out;
         assert!(line.starts_with("nightly: 2026-10-02 complete; "), "{line}");
+        let without =
+            world.query("SELECT CAST(session_date AS TEXT) FROM bar_sources WHERE session_date = '2026-10-01'");
+        assert_eq!(without, [""; 0]);
         world.run("verify").ended(0);
     }
 }
