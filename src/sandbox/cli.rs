@@ -203,6 +203,9 @@ pub struct ServeArgs {
     /// Files whose data REST lacks; late and missing files do not lack there unless named here
     #[arg(long, value_name = "FILE,…", value_delimiter = ',', help_heading = "REST API")]
     rest_missing: Vec<FileId>,
+    /// Dates that are announced as closed, though no calendar knows it
+    #[arg(long, value_name = "DATE,…", value_delimiter = ',', help_heading = "REST API")]
+    rest_announced: Vec<Date>,
     /// Datasets of the customer's REST plan [default: those of --entitled]
     #[arg(long, value_name = "DATASET,…", value_delimiter = ',', help_heading = "REST API")]
     rest_entitled: Vec<Dataset>,
@@ -246,6 +249,7 @@ impl ServeArgs {
             retry_after: self.retry_after,
             delay: self.rest_delay.unwrap_or_default(),
             missing: self.rest_missing.iter().copied().collect(),
+            announced: self.rest_announced.iter().copied().collect(),
             now,
         };
         let hidden = self.generate.late.iter().chain(&self.generate.missing).copied().collect();

@@ -3,6 +3,9 @@
 
 #[path = "../harness/mod.rs"]
 mod harness;
+#[allow(dead_code, reason = "a part of it is used")]
+#[path = "../notify/hook.rs"]
+mod hook;
 
 mod alone;
 mod nights;

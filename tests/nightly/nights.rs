@@ -4,6 +4,7 @@ use jiff::civil::date;
 use serde_json::json;
 
 use crate::harness::{Place, Schema, signal, wait_until};
+use crate::hook::Hook;
 use crate::world::{World, incidents, outcomes, usually};
 
 const FROM: &str = "2026-09-14";
@@ -143,7 +144,7 @@ fn an_early_close_and_a_holiday_are_what_they_are() {
         ("2026-11-29T20:00:00Z", "2026-11-27 complete; nothing new"),
     ];
     for (evening, expected) in nights {
-        let line = world.at(evening).run("nightly --poll=30m --lookback=3").ended(0).out;
+        let line = world.at(evening).run("nightly --poll=255m --lookback=3").ended(0).out;
         assert!(line.starts_with(&format!("nightly: {expected}; ")), "{line}");
     }
     world.run("verify").ended(0);
@@ -151,15 +152,21 @@ fn an_early_close_and_a_holiday_are_what_they_are() {
 
 #[test]
 fn a_closure_that_is_announced_is_no_gap() {
-    for world in World::on_both(FROM, TO) {
+    for place in [Some(Place::new()), Schema::new().map(Place::on)].into_iter().flatten() {
+        let world = World::with(place, FROM, TO, |options| options.rest.announced = [date(2026, 10, 1)].into());
         world.withdraw("2026-10-01");
-        world.execute(
-            "INSERT INTO announced_sessions (session_date, kind, announced_at) VALUES ('2026-10-01', 'closed', 0)",
-        );
+        let ran = world.at("2026-09-30T12:30:00Z").night("--lookback=1").ended(0);
+        let steps = ran.json()["totals"]["steps"].clone();
+        let calendar = steps.as_array().unwrap().iter().find(|step| step["name"] == "calendar").unwrap();
+        assert_eq!(calendar["done"], "2026-10-01 closed");
+        // Friday at four in the afternoon, and Sunday.
         let line = world.at("2026-10-02T20:00:00Z").run("nightly --lookback=2").ended(0).out;
         assert!(line.starts_with("nightly: 2026-09-30 complete; "), "{line}");
         let line = world.at("2026-10-04T20:00:00Z").run("nightly --lookback=2").ended(0).out;
         assert!(line.starts_with("nightly: 2026-10-02 complete; "), "{line}");
+        let without =
+            world.query("SELECT CAST(session_date AS TEXT) FROM bar_sources WHERE session_date = '2026-10-01'");
+        assert_eq!(without, [""; 0]);
         world.run("verify").ended(0);
     }
 }
@@ -313,4 +320,58 @@ fn a_new_database_and_an_empty_watchlist_are_enough() {
     assert!(ran.out.contains("; 2 days loaded, no bars of DIA IWM; "), "{}", ran.out);
     assert_eq!(ran.err.matches("the watchlist is empty: taking SPY QQQ IWM DIA").count(), 1, "{}", ran.err);
     assert_eq!(world.query("SELECT DISTINCT symbol FROM historical_bars ORDER BY 1"), ["QQQ", "SPY"]);
+}
+
+#[test]
+fn trouble_is_told_once_and_so_is_its_end() {
+    for world in World::on_both(FROM, TO) {
+        let hook = Hook::new([]);
+        let night = |instant: &str, keys: bool| {
+            let mut command = world.at(instant).command("nightly --lookback=2 --wait-until=off");
+            command.env("BARKEEP_WEBHOOK_URL", &hook.address);
+            if !keys {
+                command.env_remove("MASSIVE_API_KEY");
+            }
+            crate::harness::ran(&mut command)
+        };
+        night("2026-10-01T15:30:00Z", true).ended(0);
+        world.withdraw("2026-10-01");
+        night("2026-10-02T16:30:00Z", false).ended(3);
+        night("2026-10-02T17:30:00Z", false).ended(3);
+        night("2026-10-02T18:30:00Z", true).ended(0);
+        let told: Vec<_> =
+            hook.posts().iter().map(|post| post.json()["subject"].as_str().unwrap().to_owned()).collect();
+        assert_eq!(told, ["[barkeep] nightly: 1 day missing", "[barkeep] nightly works again"]);
+        let message = hook.posts()[0].json()["message"].as_str().unwrap().to_owned();
+        assert!(message.contains("2026-10-01 of stocks: missing: file missing: the vendor lists no"), "{message}");
+        let message = hook.posts()[1].json()["message"].as_str().unwrap().to_owned();
+        assert!(message.contains("2026-10-01 complete; 1 day by REST"), "{message}");
+    }
+}
+
+#[test]
+fn that_there_is_no_database_is_told() {
+    let world = World::new(Place::new(), FROM, TO);
+    let hook = Hook::new([]);
+    let mut command = world.command("nightly");
+    command.env("BARKEEP_WEBHOOK_URL", &hook.address).env("DATABASE_URL", "sqlite:/dev/null/bars.db");
+    crate::harness::ran(&mut command).ended(1);
+    assert_eq!(hook.posts()[0].json()["subject"], "[barkeep] nightly: no database");
+}
+
+#[test]
+fn work_beside_bars_is_done_and_told() {
+    for place in [Some(Place::new()), Schema::new().map(Place::on)].into_iter().flatten() {
+        let world = World::with(place, FROM, TO, |options| options.rest.plan = None);
+        world.execute("DELETE FROM split_loads");
+        let ran = world.at("2026-10-02T12:30:00Z").night("--lookback=1").ended(0);
+        let steps = ran.json()["totals"]["steps"].clone();
+        let done =
+            |name: &str| steps.as_array().unwrap().iter().find(|step| step["name"] == name).unwrap()["done"].clone();
+        assert!(done("splits").as_str().unwrap().contains(" new, 0 changed, 0 removed"), "{steps:#}");
+        assert!(done("chains").as_str().is_some_and(|done| done.contains("contracts of ")), "{steps:#}");
+        let again = world.at("2026-10-02T13:00:00Z").night("--lookback=1").ended(0);
+        let steps = again.json()["totals"]["steps"].clone();
+        assert!(steps.as_array().unwrap().iter().all(|step| step["done"].is_null()), "{steps:#}");
+    }
 }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use barkeep::model::Dataset;
-use barkeep::sandbox::ServeOptions;
+use barkeep::sandbox::{Plan, ServeOptions};
 use flate2::Compression;
 use flate2::read::GzDecoder;
 use flate2::write::GzEncoder;
@@ -180,9 +180,9 @@ impl World {
         harness::ran(&mut self.command(line))
     }
 
-    /// A nightly run that says all it knows.
+    /// A nightly run that says all it knows. From 21:30 it looks again at 01:45 and at 06:00.
     pub fn night(&self, flags: &str) -> Ran {
-        self.run(&format!("nightly --json --poll=30m {flags}"))
+        self.run(&format!("nightly --json --poll=255m {flags}"))
     }
 
     pub fn dump(&self) -> Dump {
@@ -224,6 +224,8 @@ fn serve(place: &Place, clock: &Path, change: impl FnOnce(&mut ServeOptions)) ->
     Vendor::serve_with(&place.bucket(), |options| {
         options.clock = Some(clock.to_owned());
         options.rest.market.splits = true;
+        // Without option chains, which are many pages each night.
+        options.rest.plan = Some(Plan { datasets: vec![Dataset::Stocks], from: None });
         change(options);
     })
 }

@@ -20,8 +20,8 @@ const BLOCK: usize = 24;
 /// Sessions before the first night: as many as it looks back.
 const BEFORE: usize = 5;
 
-/// A month ends with an early close in it.
-const FIVE_WEEKS: (Date, Date) = (date(2026, 10, 26), date(2026, 12, 16));
+/// With a holiday and an early close; they end on a Friday.
+const FIVE_WEEKS: (Date, Date) = (date(2026, 10, 26), date(2026, 12, 11));
 const LAST: Date = date(2026, 10, 2);
 
 /// What happens on a session, or on the night after it.
@@ -109,12 +109,12 @@ impl Vendors {
         let serve = |change: &dyn Fn(&mut ServeOptions)| world.another_vendor(change);
         let nothing = Plan { datasets: Vec::new(), from: None };
         Self {
-            files_refused: serve(&|options| {
-                options.rest.plan = Some(options.plan.clone());
+            files_refused: serve(&|options| options.plan = nothing.clone()),
+            all_refused: serve(&|options| {
                 options.plan = nothing.clone();
+                options.rest.plan = Some(nothing.clone());
             }),
-            all_refused: serve(&|options| options.plan = nothing.clone()),
-            api_down: serve(&|options| options.faults = "REST times=all status:503".parse().unwrap()),
+            api_down: serve(&|options| options.faults = "REST key=/v2/aggs/* times=all status:503".parse().unwrap()),
         }
     }
 }
@@ -145,7 +145,7 @@ fn simulate(place: Place, name: &str, from: Date, to: Date, aloud: bool) {
         .chunks(BLOCK)
         .flat_map(|block| STORY.iter().filter_map(|(at, event)| Some((*block.get(*at)?, *event))))
         // The last of it is to be over before the end.
-        .filter(|(date, _)| *date < to.saturating_sub(18.days()))
+        .filter(|(date, event)| *date < to.saturating_sub(if *event == ReplacedOld { 22.days() } else { 6.days() }))
         .collect();
     let mut changes = publish(&world, &story);
     let mut codes: BTreeMap<i32, u32> = BTreeMap::new();
@@ -230,7 +230,7 @@ fn publish(world: &World, story: &[(Date, Event)]) -> BTreeMap<Timestamp, (Date,
 
 /// A night; its exit code, unless there was no run or it was killed.
 fn run(world: &World, vendors: &Vendors, event: Option<Event>) -> Option<i32> {
-    let line = "nightly --poll=1h --lookback=4";
+    let line = "nightly --poll=255m --lookback=4";
     let from = |vendor: &Vendor| world.command_at(&vendor.url(), line);
     let listing_down;
     let mut command = match event {

@@ -151,7 +151,7 @@ macro_rules! conformance {
                 a_lease_that_is_renewed_goes_on
                 what_comes_late_changes_nothing
                 a_request_that_fails_waits_and_dies_in_the_end
-                an_outage_that_lasts_ends_no_request,
+                an_outage_that_lasts_ends_no_request
                 a_request_whose_processors_vanish_dies_in_the_end
                 tries_that_brought_something_are_not_counted
                 what_is_given_back_is_as_it_was

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use tokio_util::sync::CancellationToken;
 
 use super::chores::NightlyChores;
 use super::loading::Loader;
@@ -17,7 +18,7 @@ use crate::cli::{
     print_json, reporter,
 };
 use crate::ingest::Clock;
-use crate::ingest::nightly::{Ending, Lock, Nightly, NightlyOptions, NightlyReport, take_lock};
+use crate::ingest::nightly::{Ending, Lock, Nightly, NightlyOptions, NightlyReport, patiently, take_lock};
 use crate::model::{Dataset, Symbol};
 use crate::notify::Notifier;
 use crate::store::{AnyStore, Noting, Runs, StoreError};
@@ -123,7 +124,8 @@ async fn night(
     };
     // A run that lost its lock knows nothing that the other does not know better.
     let is_news = !lock.lost().is_cancelled();
-    let written = remember(&report, exit, notifier, store, is_news).await.map_err(store_error);
+    let patience = (context.settings.lease.value, signals.stop());
+    let written = remember(&report, exit, notifier, store, is_news, patience).await.map_err(store_error);
     if let Err(error) = &written {
         tell_without_database(error, &report.name, notifier, clock.now()).await;
     }
@@ -143,9 +145,14 @@ async fn remember(
     notifier: &Notifier,
     store: &mut AnyStore,
     is_news: bool,
+    (patience, stop): (Duration, &CancellationToken),
 ) -> Result<(), StoreError> {
-    let change = if is_news { telling::change(report, notifier, store).await? } else { None };
-    store.end_run(&report.run_end(exit.code()), change.as_ref()).await
+    let end = report.run_end(exit.code());
+    patiently(store, patience, stop, async |store: &mut AnyStore| {
+        let change = if is_news { telling::change(report, notifier, store).await? } else { None };
+        store.end_run(&end, change.as_ref()).await
+    })
+    .await
 }
 
 fn options(args: &NightlyArgs, run_id: &RunId, context: &Context) -> Result<NightlyOptions, CliError> {

@@ -16,7 +16,7 @@ mod scope;
 pub use chores::{Chore, Chores};
 pub use lock::{Lock, take_lock};
 pub use report::{Amounts, Ending, Incident, IncidentKind, MarketReport, NightlyDay, NightlyReport, Step};
-pub use run::{Nightly, NightlyOptions};
+pub use run::{Nightly, NightlyOptions, patiently};
 pub use scope::{Scope, ScopedMarket, Watched};
 
 /// The command under which runs are remembered; what follows after a space is what it was asked for.

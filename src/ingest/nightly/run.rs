@@ -331,7 +331,8 @@ impl<S: Ledger + Runs + Watchlist + BarReader, L: Loads, C: Chores> Nightly<'_, 
         // That every one of them failed is no common cause to those who made them, but here it is.
         let failure = failure.or_else(|| all_failed(&requests));
         heed_requests(requests, report, told);
-        if let Some(failure) = &failure {
+        // Without a key it is the same every night, and what is missing for it is told.
+        if let Some(failure) = failure.as_ref().filter(|failure| failure.may_pass) {
             self.reporter.note(&format!("requests: {failure}"));
         }
         report.steps.push(Step {
@@ -381,20 +382,29 @@ impl<S: Ledger + Runs + Watchlist + BarReader, L: Loads, C: Chores> Nightly<'_, 
         Ok(())
     }
 
-    /// Does something with the database, again and again while it may be about to come back.
-    async fn persist<T>(
-        &mut self,
-        mut what: impl AsyncFnMut(&mut S) -> Result<T, StoreError>,
-    ) -> Result<T, StoreError> {
-        const PAUSE: Duration = Duration::from_millis(500);
-        let since = Instant::now();
-        loop {
-            match what(self.store).await {
-                Err(error) if error.may_pass() && since.elapsed() < self.options.patience => {
-                    tokio::time::sleep(PAUSE).await;
+    async fn persist<T>(&mut self, what: impl AsyncFnMut(&mut S) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        patiently(self.store, self.options.patience, self.stop, what).await
+    }
+}
+
+/// Does something with a database, again and again while it may be about to come back; not after a call to stop.
+pub async fn patiently<S, T>(
+    store: &mut S,
+    patience: Duration,
+    stop: &CancellationToken,
+    mut what: impl AsyncFnMut(&mut S) -> Result<T, StoreError>,
+) -> Result<T, StoreError> {
+    const PAUSE: Duration = Duration::from_millis(500);
+    let since = Instant::now();
+    loop {
+        match what(store).await {
+            Err(error) if error.may_pass() && since.elapsed() < patience && !stop.is_cancelled() => {
+                tokio::select! {
+                    () = tokio::time::sleep(PAUSE) => {}
+                    () = stop.cancelled() => {}
                 }
-                ended => return ended,
             }
+            ended => return ended,
         }
     }
 }

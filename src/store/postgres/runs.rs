@@ -13,10 +13,9 @@ use crate::store::{ConditionChange, RunEnd, RunRecord, RunStart, Runs};
 impl Runs for PostgresStore {
     async fn begin_run(&mut self, run: &RunStart) -> Result<(), StoreError> {
         let mut work = self.begin(Access::Write, "write the record of a run").await?;
-        let query = sqlx::query("INSERT INTO ingest_runs (run_id, command, started_at) VALUES ($1, $2, $3)")
-            .bind(&run.run_id)
-            .bind(&run.command)
-            .bind(run.started_at.as_millisecond());
+        // Written again where it was not heard that it was written.
+        let sql = "INSERT INTO ingest_runs (run_id, command, started_at) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING";
+        let query = sqlx::query(sql).bind(&run.run_id).bind(&run.command).bind(run.started_at.as_millisecond());
         work.execute(query).await?;
         work.commit().await
     }

@@ -11,7 +11,9 @@ use crate::store::{ConditionChange, RunEnd, RunRecord, RunStart, Runs, StoreErro
 impl Runs for SqliteStore {
     async fn begin_run(&mut self, run: &RunStart) -> Result<(), StoreError> {
         self.begin_write(|| ()).await?;
-        let written = sqlx::query("INSERT INTO ingest_runs (run_id, command, started_at) VALUES (?1, ?2, ?3)")
+        // Written again where it was not heard that it was written.
+        let sql = "INSERT INTO ingest_runs (run_id, command, started_at) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING";
+        let written = sqlx::query(sql)
             .bind(&run.run_id)
             .bind(&run.command)
             .bind(run.started_at.as_millisecond())

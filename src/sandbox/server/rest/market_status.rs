@@ -1,5 +1,7 @@
 //! `/v1/marketstatus/now` and `/v1/marketstatus/upcoming`, from the calendar.
 
+use std::collections::BTreeSet;
+
 use jiff::civil::{Date, Weekday, time};
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan, Zoned};
@@ -60,24 +62,25 @@ const fn close_hour(kind: SessionKind) -> i8 {
     }
 }
 
-/// The closures and early closes of a year from an instant on.
-pub(super) fn upcoming(now: Timestamp) -> Value {
+/// The closures and early closes of a year from an instant on, with closures that no calendar foresees.
+pub(super) fn upcoming(now: Timestamp, unforeseen: &BTreeSet<Date>) -> Value {
     let today = Market::NewYork.date_of(now);
     let last = today.saturating_add(1.year()).min(Calendar::LAST);
     let dates = today.series(1.day()).take_while(|date| *date <= last);
     let special = dates.filter(|date| {
         let is_weekend = matches!(date.weekday(), Weekday::Saturday | Weekday::Sunday);
-        !is_weekend && xnys().session(*date) != Some(SessionKind::Full)
+        !is_weekend && (xnys().session(*date) != Some(SessionKind::Full) || unforeseen.contains(date))
     });
-    special.flat_map(|date| EXCHANGES.map(|exchange| holiday(date, exchange))).collect()
+    let kind = |date| xnys().session(date).filter(|_| !unforeseen.contains(&date));
+    special.flat_map(|date| EXCHANGES.map(|exchange| holiday(date, kind(date), exchange))).collect()
 }
 
-fn holiday(date: Date, exchange: &str) -> Value {
+fn holiday(date: Date, kind: Option<SessionKind>, exchange: &str) -> Value {
     let name = name(date);
     let at = |hour, minute| {
         Market::NewYork.instant(date, time(hour, minute, 0, 0)).strftime("%Y-%m-%dT%H:%M:%S.000Z").to_string()
     };
-    match xnys().session(date) {
+    match kind {
         None => json!({"date": date.to_string(), "exchange": exchange, "name": name, "status": "closed"}),
         Some(kind) => json!({
             "close": at(close_hour(kind), 0),
@@ -132,7 +135,7 @@ mod tests {
 
     #[test]
     fn a_year_of_holidays_is_ahead() {
-        let all = upcoming("2026-10-05T16:00:00Z".parse().unwrap());
+        let all = upcoming("2026-10-05T16:00:00Z".parse().unwrap(), &BTreeSet::new());
         let of = |exchange: &str| {
             let rows = all.as_array().unwrap().iter().filter(|row| row["exchange"] == exchange);
             rows.cloned().collect::<Vec<_>>()
@@ -146,6 +149,8 @@ mod tests {
         assert_eq!(nyse[1]["close"], "2026-11-27T18:00:00.000Z");
         assert_eq!((&nyse[1]["open"], &nyse[1]["status"]), (&json!("2026-11-27T14:30:00.000Z"), &json!("early-close")));
         let serves = |date: &str| nyse.iter().any(|row| row["date"] == date);
+        let mourning = upcoming("2026-10-05T16:00:00Z".parse().unwrap(), &["2026-10-08".parse().unwrap()].into());
+        assert_eq!((&mourning[0]["date"], &mourning[0]["status"]), (&json!("2026-10-08"), &json!("closed")));
         assert!(serves("2027-03-26") && serves("2027-07-05"), "{nyse:?}");
     }
 }

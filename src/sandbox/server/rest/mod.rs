@@ -19,6 +19,7 @@ use std::time::Duration;
 use hyper::header::{AUTHORIZATION, HOST};
 use hyper::{HeaderMap, Uri};
 use jiff::Timestamp;
+use jiff::civil::Date;
 
 use self::aggs::{Range, Source};
 use self::quota::{Arrival, Gate};
@@ -58,6 +59,8 @@ pub struct RestOptions {
     pub missing: BTreeSet<FileId>,
     /// The instant that counts as now; `None` for the clock.
     pub now: Option<Timestamp>,
+    /// Dates that are announced as closed, though no calendar knows it.
+    pub announced: BTreeSet<Date>,
 }
 
 impl Default for RestOptions {
@@ -71,6 +74,7 @@ impl Default for RestOptions {
             delay: Duration::ZERO,
             missing: BTreeSet::new(),
             now: None,
+            announced: BTreeSet::new(),
         }
     }
 }
@@ -196,7 +200,7 @@ impl Rest {
         };
         let listing = match asked.path.as_str() {
             "/v1/marketstatus/now" => return Ok(market_status::now(now).to_string()),
-            "/v1/marketstatus/upcoming" => return Ok(market_status::upcoming(now).to_string()),
+            "/v1/marketstatus/upcoming" => return Ok(market_status::upcoming(now, &self.options.announced).to_string()),
             "/stocks/v1/splits" => splits(Dialect::Current)?,
             "/v3/reference/splits" => splits(Dialect::Deprecated)?,
             path if path.starts_with(chain::PATH) => {
