@@ -7,9 +7,9 @@ use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp, ToSpan};
 
 use super::plan::{session_before, sessions};
-use super::report::{Ending, NightlyDay, calendar_ends as calendar_ends_on};
+use super::report::{Ending, NightlyDay, Unasked, calendar_ends as calendar_ends_on};
 use super::{NightlyReport, ScopedMarket};
-use crate::ingest::rest::SymbolDayReport;
+use crate::ingest::rest::{Asked, SymbolDayReport, is_missing};
 use crate::ingest::{DayReport, LoadFailure};
 use crate::model::{Calendar, Dataset, FileKind, Market, Outcome, TimeframeSet, file_due_at};
 use crate::store::DayState;
@@ -29,6 +29,8 @@ pub(super) struct Told {
     pub(super) requests_were_made: bool,
     /// Days of which they brought something.
     pub(super) came_by_requests: BTreeSet<(Dataset, Date)>,
+    /// Symbols that their files lack, and that nobody could ask for yet: by earlier runs, and at the end by this one.
+    pub(super) unasked: BTreeSet<Unasked>,
 }
 
 /// How long after its file was due a day is not believed to be one without a trade, though requests have brought nothing: a
@@ -61,6 +63,11 @@ fn day(market: &ScopedMarket, date: Date, state: &DayState, told: &Told, now: Ti
     };
     let gap = file.filter(|file| file.outcome.leaves_a_gap());
     if is_there(market, state, false) && !may_be_empty_for_now(market, date, state, now) {
+        let is_unasked = |left: &&Unasked| (left.dataset, left.date) == key;
+        if let Some(Unasked { symbol, .. }) = told.unasked.iter().find(is_unasked) {
+            let why = format!("the file lacks {symbol}, and requests for it failed; the next run asks again");
+            return judged(Outcome::Failed, Some(why));
+        }
         let is_new = file.is_some_and(|file| file.outcome == Outcome::Loaded)
             || request.is_some_and(|request| request.outcome == Outcome::Loaded);
         let outcome = if is_new { Outcome::Loaded } else { Outcome::Unchanged };
@@ -115,6 +122,30 @@ pub(super) fn is_there(market: &ScopedMarket, state: &DayState, by_files: bool) 
     }
     let covered = |ticker: &str| if by_files { state.covered_by_files(ticker) } else { state.covered(ticker) };
     market.tickers().all(|ticker| covers(covered(ticker)))
+}
+
+/// What of the days and symbols that files lack is still to be asked for; `stopped`: nobody was asked.
+pub(super) fn unasked(
+    asked: &Asked,
+    market: &ScopedMarket,
+    states: &BTreeMap<Date, DayState>,
+    told: &Told,
+    stopped: bool,
+) -> Vec<Unasked> {
+    let dataset = market.dataset;
+    let none = DayState::default();
+    // Without a key there is nobody to ask, today or tomorrow; what is refused is refused tomorrow.
+    let all_failed = told.requests_failed.as_ref().is_some_and(|failure| !failure.is_unset);
+    let failed = |date| {
+        let day = told.requests.get(&(dataset, date));
+        day.is_some_and(|day| matches!(day.outcome, Outcome::Failed | Outcome::Damaged))
+    };
+    let left = asked.absent.iter().filter(|(ticker, date)| {
+        let is_wanted = asked.range.contains(date) && market.tickers().any(|watched| watched == ticker);
+        let may_come = stopped || all_failed || failed(*date);
+        is_wanted && may_come && is_missing(asked, ticker, *date, states.get(date).unwrap_or(&none))
+    });
+    left.map(|(symbol, date)| Unasked { dataset, symbol: symbol.clone(), date: *date }).collect()
 }
 
 /// Whether all that is stored of a day is that requests have brought nothing of it, and its file may still come.

@@ -29,6 +29,14 @@ pub(super) struct Past {
 struct Left {
     whole_ledger: bool,
     markets: Vec<LeftMarket>,
+    unasked: Vec<LeftUnasked>,
+}
+
+#[derive(Debug, Deserialize)]
+struct LeftUnasked {
+    dataset: String,
+    symbol: String,
+    date: Date,
 }
 
 #[derive(Debug, Deserialize)]
@@ -65,6 +73,17 @@ impl Past {
         let same = |left: &&LeftMarket| left.dataset == market.dataset.as_str() && left.everyone == market.everyone;
         let mut markets = self.ended.iter().flat_map(|(_, left)| &left.markets).filter(same);
         markets.find_map(|left| left.complete_to)
+    }
+
+    /// Symbols and days of a market that the last run of the same scope could not ask for, though their files lack them.
+    pub(super) fn unasked(&self, market: &ScopedMarket) -> impl Iterator<Item = (String, Date)> {
+        let is_same = |left: &LeftMarket| {
+            left.dataset == market.dataset.as_str() && left.everyone == market.everyone && left.complete_to.is_some()
+        };
+        let last = self.ended.iter().find(|(_, left)| left.markets.iter().any(is_same));
+        let unasked = last.into_iter().flat_map(|(_, left)| &left.unasked);
+        let dataset = market.dataset.as_str();
+        unasked.filter(move |left| left.dataset == dataset).map(|left| (left.symbol.clone(), left.date))
     }
 
     /// The newest session when a run last ended, whatever came of it.

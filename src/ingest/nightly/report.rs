@@ -166,6 +166,17 @@ impl NightlyDay {
     }
 }
 
+/// A symbol that the file of a day lacks, and of which requests have not said yet whether there is anything.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Unasked {
+    /// Market.
+    pub dataset: Dataset,
+    /// The symbol.
+    pub symbol: String,
+    /// Trading date.
+    pub date: Date,
+}
+
 /// What came over both ways.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Amounts {
@@ -213,6 +224,9 @@ pub struct NightlyReport {
     pub days: Vec<NightlyDay>,
     /// Symbols of which there is not a single bar, though days are there.
     pub unknown_symbols: Vec<String>,
+    /// What the next run is to ask for: once a file is loaded, nothing else tells which symbols it lacks.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub unasked: Vec<Unasked>,
     /// The last date of the program's trading calendar, where a market goes by it and the end is near, or past.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub calendar_ends: Option<Date>,

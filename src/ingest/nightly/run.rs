@@ -12,7 +12,9 @@ use super::incidents::{incidents_of_days, incidents_of_past};
 use super::judge::{self, Told};
 use super::past::{LOOKED_AT, Past};
 use super::plan;
-use super::report::{Ending, Incident, IncidentKind, MarketReport, NightlyReport, Step, calendar_ends, unknown_symbol};
+use super::report::{
+    Ending, Incident, IncidentKind, MarketReport, NightlyReport, Step, Unasked, calendar_ends, unknown_symbol,
+};
 use super::scope::{Scope, ScopedMarket};
 use super::{Chore, Chores, NIGHTLY};
 use crate::ingest::rest::{Asked, RestReport, is_missing};
@@ -112,6 +114,7 @@ impl<S: Ledger + Runs + Watchlist + BarReader, L: Loads, C: Chores> Nightly<'_, 
             .incidents
             .extend(incidents_of_past(&past, report.markets.iter().map(|market| (market.dataset, market.newest))));
 
+        told.unasked = looked.iter().flat_map(|looked| unasked_before(&past, &looked.market)).collect();
         report.calendar_ends = judge::calendar_ends(report.markets.iter().map(|market| market.dataset), now);
         if let Some(last) = report.calendar_ends {
             report.incidents.push(Incident::new(IncidentKind::CalendarEnds, Some(calendar_ends(last))));
@@ -305,15 +308,7 @@ impl<S: Ledger + Runs + Watchlist + BarReader, L: Loads, C: Chores> Nightly<'_, 
         for Looked { market, range, .. } in looked.iter().filter(|looked| !looked.market.watched.is_empty()) {
             let dataset = market.dataset;
             let states = self.persist(async |store| store.day_states(dataset, range.clone()).await).await?;
-            let asked = Asked {
-                dataset,
-                range: range.clone(),
-                timeframes: market.timeframes,
-                exact_vwap: false,
-                absent: absent(market, told),
-                force: false,
-                now: self.clock.now(),
-            };
+            let asked = asked(market, range, told, self.clock.now());
             let none = DayState::default();
             let lacks = |date| {
                 let state = states.get(&date).unwrap_or(&none);
@@ -347,7 +342,12 @@ impl<S: Ledger + Runs + Watchlist + BarReader, L: Loads, C: Chores> Nightly<'_, 
     }
 
     /// Looks at what is stored now.
-    async fn judge(&mut self, looked: &[Looked], report: &mut NightlyReport, told: &Told) -> Result<(), StoreError> {
+    async fn judge(
+        &mut self,
+        looked: &[Looked],
+        report: &mut NightlyReport,
+        told: &mut Told,
+    ) -> Result<(), StoreError> {
         let now = self.clock.now();
         for Looked { market, range, before } in looked {
             let dataset = market.dataset;
@@ -356,6 +356,11 @@ impl<S: Ledger + Runs + Watchlist + BarReader, L: Loads, C: Chores> Nightly<'_, 
             } else {
                 self.persist(async |store| store.day_states(dataset, range.clone()).await).await?
             };
+            let left =
+                judge::unasked(&asked(market, range, told, now), market, &states, told, self.stop.is_cancelled());
+            told.unasked.retain(|before| before.dataset != dataset);
+            told.unasked.extend(left.iter().cloned());
+            report.unasked.extend(left);
             report.incidents.extend(incidents_of_days(dataset, range, before, &states, told, now));
             let Some(told_of) = report.markets.iter_mut().find(|told_of| told_of.dataset == dataset) else { continue };
             let days = judge::days(market, range, &states, told, now);
@@ -428,10 +433,31 @@ fn is_stale(looked: &Looked, told: &Told) -> bool {
     gaps.into_iter().any(|day| was_loaded(&day.date))
 }
 
-/// Watched symbols that the files of days lack.
+/// What earlier runs could not ask for.
+fn unasked_before(past: &Past, market: &ScopedMarket) -> impl Iterator<Item = Unasked> {
+    let dataset = market.dataset;
+    past.unasked(market).map(move |(symbol, date)| Unasked { dataset, symbol, date })
+}
+
+/// What requests are asked for.
+fn asked(market: &ScopedMarket, range: &RangeInclusive<Date>, told: &Told, now: Timestamp) -> Asked {
+    Asked {
+        dataset: market.dataset,
+        range: range.clone(),
+        timeframes: market.timeframes,
+        exact_vwap: false,
+        absent: absent(market, told),
+        force: false,
+        now,
+    }
+}
+
+/// Watched symbols that the files of days lack, be it that an earlier run found that.
 fn absent(market: &ScopedMarket, told: &Told) -> BTreeSet<(String, Date)> {
     let days = told.files.iter().filter(|((dataset, _), _)| *dataset == market.dataset);
-    days.flat_map(|((_, date), day)| day.absent_symbols.iter().map(|symbol| (symbol.clone(), *date))).collect()
+    let now = days.flat_map(|((_, date), day)| day.absent_symbols.iter().map(|symbol| (symbol.clone(), *date)));
+    let before = told.unasked.iter().filter(|left| left.dataset == market.dataset);
+    now.chain(before.map(|left| (left.symbol.clone(), left.date))).collect()
 }
 
 /// Why nothing could be had, if that is so.

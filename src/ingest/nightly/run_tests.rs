@@ -142,7 +142,12 @@ impl BarReader for Store {
 #[derive(Clone)]
 enum File {
     Is(Outcome),
-    Fails { may_pass: bool, is_unset: bool },
+    /// Loaded, and it has no row of the symbol.
+    Lacks,
+    Fails {
+        may_pass: bool,
+        is_unset: bool,
+    },
 }
 
 struct Vendor {
@@ -165,13 +170,16 @@ impl Loads for Vendor {
                 let failure = LoadFailure { message: "no route 7".to_owned(), may_pass, is_unset };
                 return Ended { report, failure: Some(failure) };
             }
-            File::Is(outcome) => {
+            file => {
+                let lacks = matches!(file, File::Lacks);
+                let outcome = if let File::Is(outcome) = file { outcome } else { Outcome::Loaded };
                 for date in plan::sessions(Dataset::Stocks, &requests[0].range) {
                     let of_day = if date == newest { outcome } else { Outcome::Loaded };
                     if of_day == Outcome::Loaded {
                         self.stored.by_file(date);
                     }
-                    report.days.push(DayReport::new(Dataset::Stocks, date, of_day));
+                    let absent_symbols = if lacks && date == newest { vec!["SPY".to_owned()] } else { Vec::new() };
+                    report.days.push(DayReport { absent_symbols, ..DayReport::new(Dataset::Stocks, date, of_day) });
                 }
             }
         }
@@ -182,7 +190,7 @@ impl Loads for Vendor {
         self.requested += 1;
         let mut report = RestReport { requests: 1, ..RestReport::default() };
         let Some(outcome) = self.requests else {
-            let failure = LoadFailure { message: "no key".to_owned(), may_pass: false, is_unset: false };
+            let failure = LoadFailure { message: "no key".to_owned(), may_pass: false, is_unset: true };
             return Ended { report, failure: Some(failure) };
         };
         let date = *wishes[0].asked.range.end();
@@ -238,6 +246,7 @@ async fn night(setting: Setting) -> Night {
     std::fs::write(&file, setting.begins).unwrap();
     let clock = Clock::simulated(file);
     let stored = Stored::default();
+    let earlier = setting.runs.len();
     let mut store = Store { stored: stored.clone(), runs: setting.runs, outages: 2 };
     let files = setting.files.into();
     let mut vendor = Vendor { stored, files, requests: setting.requests, asked: Vec::new(), requested: 0 };
@@ -264,7 +273,7 @@ async fn night(setting: Setting) -> Night {
         stop: &stop,
     };
     let report = nightly.run().await;
-    assert_eq!(store.runs.len(), 1, "that it began is remembered, through an outage");
+    assert_eq!(store.runs.len(), earlier + 1, "that it began is remembered, through an outage");
     Night { report, vendor, ended_at: clock.now() }
 }
 
@@ -272,7 +281,7 @@ fn kinds(report: &NightlyReport) -> Vec<IncidentKind> {
     report.incidents.iter().map(|incident| incident.kind).filter(|kind| *kind != IncidentKind::StepFailed).collect()
 }
 
-use File::{Fails, Is};
+use File::{Fails, Is, Lacks};
 use IncidentKind as Kind;
 
 #[tokio::test]
@@ -373,6 +382,23 @@ async fn the_end_of_the_calendar_is_told_and_then_a_failure() {
     let past = night_of("2029-01-03T12:00:00Z").await;
     assert_eq!(past.ending, Ending::Failed, "it would be complete for ever");
     assert!(past.failure.unwrap().contains("2028-12-31 and none after it: update barkeep"));
+}
+
+#[tokio::test]
+async fn a_symbol_that_its_file_lacks_is_asked_for_until_requests_have_answered() {
+    let failed = night(Setting { requests: Some(Outcome::Failed), ..setting(&[Lacks]) }).await;
+    assert_eq!((failed.vendor.requested, failed.report.ending), (1, Ending::Gaps));
+    let unasked = Unasked { dataset: Dataset::Stocks, symbol: "SPY".to_owned(), date: THURSDAY };
+    assert_eq!(failed.report.unasked, [unasked]);
+    assert_eq!(failed.report.complete_to(), Some(THURSDAY.yesterday().unwrap()));
+    let start = RunStart { run_id: "run".to_owned(), command: NIGHTLY.to_owned(), started_at: Timestamp::UNIX_EPOCH };
+    let runs = vec![RunRecord { start, end: Some(failed.report.run_end(3)) }];
+    let again = night(Setting { runs: runs.clone(), ..setting(&[Is(Outcome::Loaded)]) }).await;
+    assert_eq!((again.vendor.requested, again.report.ending), (1, Ending::Done));
+    assert_eq!((again.report.unasked, again.report.days[1].outcome), (vec![], Outcome::Loaded));
+    // Without a key nobody can be asked, and with none there was nobody either.
+    let keyless = night(Setting { requests: None, ..setting(&[Lacks]) }).await.report;
+    assert_eq!((keyless.ending, keyless.unasked), (Ending::Done, vec![]));
 }
 
 #[tokio::test]
