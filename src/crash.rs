@@ -54,13 +54,13 @@ mod points {
         "rate-recorded",
         "rest-day-written",
         "rest-committed",
+        "chain-fetched",
+        "chain-written",
+        "chain-committed",
         "notify-told",
         "notify-claimed",
         "notify-answered",
         "notify-ended",
-        "chain-fetched",
-        "chain-written",
-        "chain-committed",
     ];
 
     /// Whether a name is one of [`POINTS`].

@@ -485,7 +485,7 @@ fn stopped_by(name: &str, code: i32) {
     signal(&child, name);
     let sent = Instant::now();
     let ran = finished(child).ended(code);
-    assert!(sent.elapsed() < Duration::from_secs(5), "{:?}", sent.elapsed());
+    assert!(sent.elapsed() < Duration::from_secs(20), "{:?}", sent.elapsed());
     assert!(ran.err.contains("stopping:"), "{}", ran.err);
     assert_eq!(ran.json()["totals"]["interrupted"], true);
     let (half, whole) = (place.dump(), calm.dump());
@@ -522,7 +522,7 @@ fn ctrl_c_does_not_wait_for_a_slow_object() {
     signal(&child, "INT");
     let sent = Instant::now();
     let ran = finished(child).ended(130);
-    assert!(sent.elapsed() < Duration::from_secs(5), "{:?}", sent.elapsed());
+    assert!(sent.elapsed() < Duration::from_secs(20), "{:?}", sent.elapsed());
     assert_eq!(ran.json()["totals"]["interrupted"], true);
 }
 
@@ -538,7 +538,7 @@ fn ctrl_c_ends_the_planning_too() {
     signal(&child, "INT");
     let sent = Instant::now();
     let ran = finished(child).ended(130);
-    assert!(sent.elapsed() < Duration::from_secs(5), "{:?} {}", sent.elapsed(), ran.err);
+    assert!(sent.elapsed() < Duration::from_secs(20), "{:?} {}", sent.elapsed(), ran.err);
 }
 
 #[test]
@@ -569,7 +569,7 @@ fn a_foreign_table_is_refused_at_once() {
     let began = Instant::now();
     let ran = place.type_line("s3 --source=BUCKET --days=1 --symbol=SPY --database-url=other.db").ended(1);
     assert!(ran.err.contains("other.db is not a barkeep database") && ran.err.contains("watchlist"), "{}", ran.err);
-    assert!(began.elapsed() < Duration::from_secs(3), "{:?}", began.elapsed());
+    assert!(began.elapsed() < Duration::from_secs(8), "{:?}", began.elapsed());
 }
 
 #[test]

@@ -72,6 +72,9 @@ fn a_table_that_is_kept_filled_is_fine_and_one_that_is_not_is_stale() {
             place.run(&["s3", &source, from, "--to=2026-10-02", "--symbol=SPY", "--timeframes=1h"]).ended(code);
         };
         place.run(&["watchlist", "add", "SPY"]).ended(0);
+        let health = place.health(0);
+        assert_eq!(health.facts()["days"]["symbols_awaited"], 1, "its request is open");
+        assert_eq!(health.facts()["queue"]["pending"], 1);
         place.execute("DELETE FROM historical_ingestion_queue");
         place.execute(&format!("UPDATE watchlist SET added_at = {}", ago(60 * 24 * 30)));
 

@@ -6,9 +6,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use barkeep::ingest::source::DayFile;
-use barkeep::ingest::{Accept, DayJob, DayPlan, Listing, Outcome, Request, plan, plan_day};
+use barkeep::ingest::{Accept, DayJob, DayPlan, Listing, Outcome, Request, WhenRestCounts, plan, plan_day};
 use barkeep::model::{Dataset, FileKind, Timeframe, TimeframeSet};
-use barkeep::store::{DayState, FileState, FileVersion, Replace};
+use barkeep::store::{DayState, FileState, FileVersion, Replace, RestState};
 use jiff::civil::{Date, date};
 use jiff::{Timestamp, ToSpan};
 use proptest::prelude::*;
@@ -233,6 +233,33 @@ fn a_job_without_its_day_file_promises_and_removes_nothing_of_it() {
 }
 
 #[test]
+fn what_came_by_requests_after_the_file_was_loaded_is_not_looked_for_in_it() {
+    let request = Request { rest_counts: WhenRestCounts::AfterFile, official_day: false, ..asks(Some(&["A"])) };
+    let mut state = loaded(&asks(Some(&["B"])));
+    let loaded_at = state.minute.as_ref().unwrap().attempted_at;
+    let mut fetched = |at: Timestamp| {
+        let rest = RestState {
+            timeframes: frames(NAMED),
+            bars: 1,
+            is_provisional: false,
+            exact_vwap: TimeframeSet::EMPTY,
+            fetched_at: Some(at),
+            outcome: Outcome::Loaded,
+            detail: None,
+            attempted_at: at,
+        };
+        state.rest.insert("A".to_owned(), rest);
+        state.clone()
+    };
+    let (before, after) = (fetched(loaded_at - 1.second()), fetched(loaded_at));
+    assert_eq!(job(plan_of(&request, &listing("1", "1"), &before)).replace_rest, ["A"]);
+    assert_eq!(settled(plan_of(&request, &listing("1", "1"), &after)), Outcome::Unchanged);
+    assert_eq!(job(plan_of(&request, &listing("2", "1"), &after)).replace_rest, ["A"], "another version may have it");
+    let anew = Request { rest_counts: WhenRestCounts::Never, ..request };
+    assert_eq!(job(plan_of(&anew, &listing("1", "1"), &after)).replace_rest, ["A"]);
+}
+
+#[test]
 fn an_absent_file_is_missing_from_eleven_in_new_york_on() {
     let at = |now: &str| Request { now: now.parse().unwrap(), ..asks(None) };
     let absent = |request: &Request| settled(plan_of(request, &Listing::default(), &DayState::default()));
@@ -353,7 +380,7 @@ fn any_request() -> impl Strategy<Value = Request> {
             official_day: official,
             force,
             accept: Accept::None,
-            rest_counts: false,
+            rest_counts: WhenRestCounts::Never,
             ..asks(symbols.as_deref())
         },
     )

@@ -12,6 +12,9 @@ use harness::{Place, Ran, Vendor, days, finished, make, query, wait_until};
 const LINE: &str = "s3 --days=25 --all --downloads=3 --json";
 const FILES: u64 = 38;
 
+/// Seconds that a lease lasts which ends on no machine, however busy, before it is renewed.
+const LASTING: u32 = 60;
+
 /// A place with its own bucket, and the table that one undisturbed process makes of it.
 fn places() -> (Place, Place) {
     let (place, single) = (Place::new(), Place::new());
@@ -27,10 +30,10 @@ fn slow(place: &Place) -> Vendor {
     Vendor::serve_with(&place.bucket(), |options| options.faults = "GET times=all slow:100000".parse().unwrap())
 }
 
-/// A process on a machine of its own, as far as its cache goes.
-fn start(place: &Place, vendor: &Vendor, cache: &str) -> Child {
+/// A process on a machine of its own, as far as its cache goes, whose leases last so long.
+fn start(place: &Place, vendor: &Vendor, cache: &str, lease_seconds: u32) -> Child {
     let mut command = place.customer(&vendor.url(), LINE);
-    command.env("BARKEEP_CACHE_DIR", place.path(cache)).env("BARKEEP_LEASE_SECONDS", "2");
+    command.env("BARKEEP_CACHE_DIR", place.path(cache)).env("BARKEEP_LEASE_SECONDS", lease_seconds.to_string());
     command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
 }
 
@@ -42,7 +45,7 @@ fn loaded(ran: &Ran) -> u64 {
 fn two_processes_fetch_and_load_each_day_once() {
     let (place, single) = places();
     let vendor = slow(&place);
-    let both = ["a", "b"].map(|cache| start(&place, &vendor, cache)).map(|child| finished(child).ended(0));
+    let both = ["a", "b"].map(|cache| start(&place, &vendor, cache, LASTING)).map(|child| finished(child).ended(0));
     assert_eq!(vendor.counts().get, FILES, "every file is fetched by one of them");
     let [a, b] = both.each_ref().map(loaded);
     assert_eq!(a + b, 19);
@@ -62,10 +65,10 @@ fn two_processes_fetch_and_load_each_day_once() {
 fn the_days_of_a_killed_process_are_finished_by_another() {
     let (place, single) = places();
     let vendor = slow(&place);
-    let mut killed = start(&place, &vendor, "a");
+    let mut killed = start(&place, &vendor, "a", 2);
     // Each of its downloads holds a day.
     wait_until("some days to be held", || vendor.counts().get >= 3);
-    let other = start(&place, &vendor, "b");
+    let other = start(&place, &vendor, "b", LASTING);
     let before = vendor.counts().get;
     wait_until("the other to be at work", || vendor.counts().get > before);
     killed.kill().unwrap();

@@ -16,10 +16,14 @@ fn units() -> Vec<(String, String)> {
     let files = std::fs::read_dir(scripts().join("systemd")).unwrap().map(|file| file.unwrap().path());
     let unit = |path: PathBuf| {
         let name = path.file_name().unwrap().to_str().unwrap().to_owned();
-        let is_unit = name.ends_with(".service") || name.ends_with(".timer");
-        is_unit.then(|| (name, std::fs::read_to_string(path).unwrap()))
+        ["service", "timer"].contains(&kind(&name)).then(|| (name, std::fs::read_to_string(path).unwrap()))
     };
     files.filter_map(unit).collect()
+}
+
+/// What a unit's name ends with.
+fn kind(name: &str) -> &str {
+    name.rsplit('.').next().unwrap_or_default()
 }
 
 /// The values of a name in a unit.
@@ -35,7 +39,7 @@ fn parse(line: &str) -> Args {
 
 #[test]
 fn services_run_commands_that_there_are_and_may_do_little_else() {
-    let services: Vec<_> = units().into_iter().filter(|(name, _)| name.ends_with(".service")).collect();
+    let services: Vec<_> = units().into_iter().filter(|(name, _)| kind(name) == "service").collect();
     assert_eq!(services.len(), 2);
     for (name, unit) in services {
         let [run] = values(&unit, "ExecStart")[..] else { panic!("{name} runs one program") };
@@ -65,7 +69,7 @@ fn services_run_commands_that_there_are_and_may_do_little_else() {
 #[test]
 fn times_are_those_of_the_exchange() {
     let units = units();
-    let timers: Vec<_> = units.iter().filter(|(name, _)| name.ends_with(".timer")).collect();
+    let timers: Vec<_> = units.iter().filter(|(name, _)| kind(name) == "timer").collect();
     assert_eq!(timers.len(), 1);
     for (name, timer) in timers {
         let times = values(timer, "OnCalendar");

@@ -39,7 +39,9 @@ CREATE UNIQUE INDEX historical_ingestion_queue_open
     ON historical_ingestion_queue (symbol, days_to_backfill, from_date, to_date, timeframes)
     WHERE status IN ('pending', 'processing');
 CREATE INDEX historical_ingestion_queue_claim
-    ON historical_ingestion_queue (priority DESC, requested_at, id) WHERE status IN ('pending', 'processing');
+    ON historical_ingestion_queue (priority DESC, requested_at, id) WHERE status = 'pending';
+CREATE INDEX historical_ingestion_queue_held ON historical_ingestion_queue (symbol) WHERE status = 'processing';
+CREATE INDEX historical_ingestion_queue_dead ON historical_ingestion_queue (id) WHERE status = 'failed' AND outcome = 'dead';
 
 CREATE VIEW watchlist_ingestion_queue AS SELECT * FROM historical_ingestion_queue;
 

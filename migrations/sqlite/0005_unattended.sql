@@ -2,17 +2,19 @@
 -- their way to people, and the daily picture of option chains. Instants are milliseconds since the Unix epoch, UTC; they are
 -- computed so that older versions of SQLite in other programs can do it, too.
 
--- Other programs put symbols on the list with nothing but their names.
-CREATE TABLE watchlist_with_defaults (
+-- Other programs put symbols on the list with nothing but their names. Not by renaming a new table: that fails where another
+-- program has a view of the old one.
+CREATE TABLE barkeep_watchlist_before AS SELECT symbol, days_to_backfill, active, priority, added_at FROM watchlist;
+DROP TABLE watchlist;
+CREATE TABLE watchlist (
     symbol           TEXT NOT NULL PRIMARY KEY,
     days_to_backfill INTEGER NOT NULL DEFAULT 90,
     active           INTEGER NOT NULL DEFAULT 1,
     priority         INTEGER NOT NULL DEFAULT 0,
     added_at         INTEGER NOT NULL DEFAULT (CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER))
 ) STRICT, WITHOUT ROWID;
-INSERT INTO watchlist_with_defaults SELECT symbol, days_to_backfill, active, priority, added_at FROM watchlist;
-DROP TABLE watchlist;
-ALTER TABLE watchlist_with_defaults RENAME TO watchlist;
+INSERT INTO watchlist SELECT symbol, days_to_backfill, active, priority, added_at FROM barkeep_watchlist_before;
+DROP TABLE barkeep_watchlist_before;
 
 -- Requests to load a symbol. `from_date` 0001-01-01 stands for as far back as `days_to_backfill` says, `to_date` 9999-12-31 for
 -- the newest there is. `outcome` says more than `status`: loaded, partial, no_data, not_entitled, invalid, dead.
@@ -49,7 +51,9 @@ CREATE UNIQUE INDEX historical_ingestion_queue_open
     ON historical_ingestion_queue (symbol, days_to_backfill, from_date, to_date, timeframes)
     WHERE status IN ('pending', 'processing');
 CREATE INDEX historical_ingestion_queue_claim
-    ON historical_ingestion_queue (priority DESC, requested_at, id) WHERE status IN ('pending', 'processing');
+    ON historical_ingestion_queue (priority DESC, requested_at, id) WHERE status = 'pending';
+CREATE INDEX historical_ingestion_queue_held ON historical_ingestion_queue (symbol) WHERE status = 'processing';
+CREATE INDEX historical_ingestion_queue_dead ON historical_ingestion_queue (id) WHERE status = 'failed' AND outcome = 'dead';
 
 CREATE VIEW watchlist_ingestion_queue AS SELECT * FROM historical_ingestion_queue;
 

@@ -63,12 +63,12 @@ A file that is published after its day was fetched takes the place of what was f
 /// Of `nightly`.
 pub(super) const NIGHTLY: &str = "\
 Examples:
-  backfill nightly                            the watchlist
-  backfill nightly --all                      all stocks, and what else is watched
+  backfill nightly                         the watchlist
+  backfill nightly --all                   all stocks, and the watchlist of others
   backfill nightly --all --dataset=crypto
-  backfill nightly --wait-until=off           now, and what is late another time
-  backfill nightly --recheck                  all that is stored, not once a week
-  30 21 * * 1-5 backfill nightly --quiet      in a crontab (New York time)
+  backfill nightly --wait-until=off        now, and what is late another time
+  backfill nightly --recheck               all that is stored, not once a week
+  30 21 * * 1-5 backfill nightly --quiet   in a crontab (New York time)
 
 Run it every evening, in the morning, or both. It looks at the last --lookback sessions and at all since it was last complete, waits \
 for the newest file until --wait-until, and then asks the REST API for what is missing of the watchlist; the file takes the place of \
@@ -250,7 +250,7 @@ again after 1, 2, 4 minutes and so on. Stopped by SIGTERM it gives back what it 
 mod tests {
     use super::*;
 
-    const ALL: [&str; 19] = [
+    const ALL: &[&str] = &[
         TOP,
         S3,
         REST,
@@ -260,10 +260,10 @@ mod tests {
         EXPORT,
         SPLITS,
         CHAIN,
+        NOTIFY,
         STATUS,
         VERIFY,
         DOCTOR,
-        NOTIFY,
         COMPLETIONS,
         WATCHLIST,
         WATCHLIST_ADD,
@@ -285,7 +285,7 @@ mod tests {
     #[test]
     fn examples_are_valid() {
         use clap::Parser;
-        let lines = ALL.into_iter().flat_map(str::lines).map(str::trim).filter(|line| line.starts_with("backfill"));
+        let lines = ALL.iter().flat_map(|help| help.lines()).map(str::trim).filter(|line| line.starts_with("backfill"));
         for line in lines {
             // Two spaces begin the comment, `>` the shell's part.
             let typed = line.split("  ").next().unwrap_or_default().split('>').next().unwrap_or_default();

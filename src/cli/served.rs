@@ -39,7 +39,7 @@ impl ServedRow {
     pub fn of(served: &ServedRequest) -> Self {
         let (outcome, message, retry_in) = match &served.end {
             RequestEnd::Ended { outcome, message } => (outcome.as_str(), message.clone(), None),
-            RequestEnd::Retry { pause, message } => (RETRY, Some(message.clone()), Some(pause.as_secs())),
+            RequestEnd::Retry { pause, message, .. } => (RETRY, Some(message.clone()), Some(pause.as_secs())),
             RequestEnd::GivenBack => ("pending", None, None),
         };
         let NewRequest { symbol, days_to_backfill, from, to, timeframes, .. } = served.request.clone();
@@ -150,7 +150,7 @@ mod tests {
     }
 
     fn retry() -> ServedRow {
-        row(RequestEnd::Retry { pause: Duration::from_secs(70), message: "no\nnetwork".to_owned() })
+        row(RequestEnd::Retry { pause: Duration::from_secs(70), message: "no\nnetwork".to_owned(), counts: true })
     }
 
     #[test]

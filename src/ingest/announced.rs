@@ -12,6 +12,9 @@ const PATH: &str = "/v1/marketstatus/upcoming";
 /// The exchange whose sessions the calendar has.
 const EXCHANGE: &str = "NYSE";
 
+/// More closures than these at once were never announced: after September 11th there were four.
+const MOST_CLOSURES: usize = 5;
+
 /// What the list came to.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Announced {
@@ -43,14 +46,29 @@ pub async fn load_announced(
     while let Some(page) = list.next().await? {
         rows.extend(page);
     }
-    // A year without a holiday is an answer that lacks something, not news.
-    if rows.is_empty() {
-        return Err(RestError::damaged("holidays", "the list is empty").into());
-    }
     let today = Market::NewYork.date_of(now);
-    let announced = unforeseen(&rows, today);
+    let announced = understood(&rows, today)?;
     store.announce(today, &announced.sessions, now).await?;
     Ok(announced)
+}
+
+/// What of the list is other than the calendar foresees; an error if it cannot be the list it should be.
+fn understood(rows: &[Map<String, Value>], today: Date) -> Result<Announced, RestError> {
+    // A year without a holiday is an answer that lacks something, not news.
+    if !rows.iter().any(is_of_exchange) {
+        return Err(RestError::damaged("holidays", format!("the list has no day of {EXCHANGE}")));
+    }
+    let announced = unforeseen(rows, today);
+    let closed = announced.sessions.iter().filter(|session| session.kind == AnnouncedKind::Closed).count();
+    if closed > MOST_CLOSURES {
+        let why = format!("the list closes {closed} sessions that no holiday closes; nothing of it is believed");
+        return Err(RestError::damaged("holidays", why));
+    }
+    Ok(announced)
+}
+
+fn is_of_exchange(row: &Map<String, Value>) -> bool {
+    row.get("exchange").and_then(Value::as_str) == Some(EXCHANGE)
 }
 
 /// What of the list is other than the calendar foresees, from a date on.
@@ -59,7 +77,7 @@ fn unforeseen(rows: &[Map<String, Value>], from: Date) -> Announced {
     for row in rows {
         let text = |name: &str| row.get(name).and_then(Value::as_str);
         let date = text("date").and_then(|date| date.parse::<Date>().ok());
-        let Some(date) = date.filter(|date| *date >= from && text("exchange") == Some(EXCHANGE)) else { continue };
+        let Some(date) = date.filter(|date| *date >= from && is_of_exchange(row)) else { continue };
         let close = || text("close").and_then(|close| close.parse::<Timestamp>().ok());
         let kind = match text("status") {
             Some("closed") => AnnouncedKind::Closed,
@@ -83,6 +101,22 @@ fn unforeseen(rows: &[Map<String, Value>], from: Date) -> Announced {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn row(date: &str, exchange: &str) -> Map<String, Value> {
+        let row = serde_json::json!({ "date": date, "exchange": exchange, "status": "closed" });
+        row.as_object().unwrap().clone()
+    }
+
+    #[test]
+    fn a_list_that_cannot_be_right_is_refused() {
+        let today = "2026-10-05".parse().unwrap();
+        let error = |rows: &[Map<String, Value>]| understood(rows, today).unwrap_err().to_string();
+        assert!(error(&[]).contains("no day of NYSE"));
+        assert!(error(&[row("2026-11-26", "NASDAQ")]).contains("no day of NYSE"));
+        let week = ["05", "06", "07", "08", "09", "12"].map(|day| row(&format!("2026-10-{day}"), "NYSE"));
+        assert_eq!(understood(&week[..5], today).unwrap().sessions.len(), 5);
+        assert!(error(&week).contains("closes 6 sessions"));
+    }
 
     #[test]
     fn only_what_is_not_foreseen_is_kept() {

@@ -5,7 +5,7 @@ use jiff::civil::date;
 
 use super::*;
 use crate::ingest::source::DayFile;
-use crate::ingest::{Accept, Listing, Request, plan};
+use crate::ingest::{Accept, Listing, Request, WhenRestCounts, plan};
 use crate::model::{Dataset, Outcome, xnys};
 use crate::store::{DayState, FileState, FileVersion};
 
@@ -29,7 +29,7 @@ fn planned(symbols: Option<&[&str]>, states: &BTreeMap<Date, DayState>) -> Datas
         official_day: true,
         force: false,
         accept: Accept::None,
-        rest_counts: true,
+        rest_counts: WhenRestCounts::UnlessFileIsNewer,
         now: "2026-10-05T16:00:00Z".parse().unwrap(),
     });
     let files = |kind| xnys().sessions(FIRST..=LAST).map(|(date, _)| (date, file(kind, date))).collect();

@@ -73,6 +73,8 @@ pub(super) struct Decoded {
     pub(super) day: Option<ObjectReport>,
     pub(super) day_problem: Option<Problem>,
     pub(super) absent: Vec<String>,
+    /// Symbols of which the minute file has no row, of those whose place it was to take.
+    pub(super) lacking: Vec<String>,
     pub(super) notes: Vec<String>,
 }
 
@@ -189,6 +191,7 @@ fn decode(day: FetchedDay, to: &Sender<Message>, context: &Context) -> Result<De
         decoded = judge(&job, accepted.as_deref(), decoded)?;
         decoded.absent =
             job.request.symbols.iter().flatten().filter(|ticker| !rows.census.has(ticker)).cloned().collect();
+        decoded.lacking = job.replace_rest.iter().filter(|ticker| !rows.census.has(ticker)).cloned().collect();
         let loaded = decoded.minute.as_ref().map(|read| loaded_file(file, read, rows.content, rolled));
         decoded.files.extend(loaded.map(|loaded| LoadedFile { accepted, ..loaded }));
     }

@@ -23,6 +23,8 @@ pub struct LoadFailure {
     pub message: String,
     /// Whether it may be otherwise in a while: a network, a server. Not so keys that are missing or refused.
     pub may_pass: bool,
+    /// Whether nobody has set the keys, as one does on purpose who wants to do without this way.
+    pub is_unset: bool,
 }
 
 /// What is wanted by requests: symbols of one dataset.

@@ -33,7 +33,7 @@ pub use announced::{Announced, AnnouncedError, load_announced};
 pub use clock::Clock;
 pub use loads::{Ended, LoadFailure, Loads, RestWish};
 pub use pipeline::{Concurrency, DatasetPlan, RunError, make_plan, make_plans, run};
-pub use plan::{Accept, DayJob, DayPlan, ListedDay, Listing, Request, plan, plan_day};
+pub use plan::{Accept, DayJob, DayPlan, ListedDay, Listing, Request, WhenRestCounts, plan, plan_day};
 pub use reload::{Reload, Reloads, forget_day};
 pub use report::{DayReport, ObjectReport, RejectReason, RejectedRow, Rejects, Reporter, RunReport, SilentReporter};
 pub use share::Sharing;

@@ -1,42 +1,32 @@
-//! Waiting out an outage of the database: a server that restarts, a connection that broke.
+//! Waiting out an outage of the database in the midst of a run: said once, and given up when the run is to stop.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::context::Context;
-use crate::store::StoreError;
-
-/// First pause; each one is twice as long, up to the longest.
-const FIRST_PAUSE: Duration = Duration::from_millis(100);
-const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+use crate::store::{self, StoreError};
 
 /// What is known of an outage.
 #[derive(Debug)]
-pub(super) struct Outage {
-    /// How long one may last. As long as a lease: after it, other processes have this one's days.
-    patience: Duration,
-    began: Option<(Instant, Duration)>,
-}
+pub(super) struct Outage(store::Outage);
 
 impl Outage {
+    /// None so far. One may last as long as a lease: after it, other processes have this one's days.
     pub(super) const fn new(patience: Duration) -> Self {
-        Self { patience, began: None }
+        Self(store::Outage::new(patience))
     }
 
     /// The database has answered.
     pub(super) const fn is_over(&mut self) {
-        self.began = None;
+        self.0.is_over();
     }
 
     /// Pauses after an error that may pass, or a stop; gives back one that will not pass, or has not for too long.
     pub(super) async fn wait(&mut self, error: StoreError, context: &Context) -> Result<(), StoreError> {
-        let (since, pause) = self.began.unwrap_or((Instant::now(), FIRST_PAUSE));
-        if !error.may_pass() || since.elapsed() > self.patience {
-            return Err(error);
-        }
-        if self.began.is_none() {
+        let is_known = self.0.has_begun();
+        let Some(pause) = self.0.pause(&error) else { return Err(error) };
+        if !is_known {
             context.reporter.note(&format!("{error}; trying again"));
         }
-        self.began = Some((since, (pause * 2).min(LONGEST_PAUSE)));
         tokio::select! {
             () = context.stop.cancelled() => {}
             () = tokio::time::sleep(pause) => {}

@@ -35,6 +35,17 @@ impl Accept {
     }
 }
 
+/// When what the REST API has brought is as good as what a file would bring.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WhenRestCounts {
+    /// Never: files take its place.
+    Never,
+    /// If it came after the same version of the file had been loaded: whoever asked then knew that the file lacks it.
+    AfterFile,
+    /// If the file was published before it came.
+    UnlessFileIsNewer,
+}
+
 /// What is asked of one dataset.
 #[derive(Debug, Clone)]
 pub struct Request {
@@ -52,9 +63,8 @@ pub struct Request {
     pub force: bool,
     /// Suspect days to load.
     pub accept: Accept,
-    /// Whether what the REST API has brought is as good as what a file would bring, unless the file is newer. Otherwise files
-    /// take its place.
-    pub rest_counts: bool,
+    /// When what the REST API has brought need not come from a file. Otherwise files that have it take its place.
+    pub rest_counts: WhenRestCounts,
     /// The time of the run.
     pub now: Timestamp,
 }
@@ -154,6 +164,36 @@ impl DayJob {
         self.replace.iter_mut().for_each(|replace| less(&mut replace.timeframes));
         self.replace.retain(|replace| !replace.timeframes.is_empty());
         self
+    }
+
+    /// The same day, but symbols of which the minute file has no row keep what the REST API has brought of them: nothing would
+    /// take its place. `None` if that is no other job.
+    pub(super) fn keeping_rest(&self, lacking: &[String]) -> Option<Self> {
+        // What goes with everyone's bars, or is loaded for everyone, goes for it, too.
+        let of_everyone = self.replace.iter().filter(|replace| replace.symbols.is_none());
+        let of_everyone =
+            of_everyone.fold(self.everyone.union(self.state.everyone), |all, one| all.union(one.timeframes));
+        let is_to_go = |ticker: &&String| self.reload.is_none() && self.replace_rest.contains(*ticker);
+        let kept: BTreeMap<&String, TimeframeSet> = lacking
+            .iter()
+            .filter(is_to_go)
+            .filter_map(|ticker| Some((ticker, self.state.rest.get(ticker)?)))
+            .filter(|(_, rest)| rest.bars > 0 && rest.timeframes.and(of_everyone).is_empty())
+            .map(|(ticker, rest)| (ticker, rest.timeframes))
+            .collect();
+        if kept.is_empty() {
+            return None;
+        }
+        let mut job = self.clone();
+        job.replace_rest.retain(|ticker| !kept.contains_key(ticker));
+        for (ticker, timeframes) in kept {
+            let named = job.named.iter_mut().filter(|(named, _)| named == ticker).map(|(_, named)| named);
+            for named in named.chain(job.wanted.named.get_mut(ticker)) {
+                *named = named.minus(timeframes);
+            }
+        }
+        job.named.retain(|(_, timeframes)| !timeframes.is_empty());
+        Some(job)
     }
 
     /// The same day without its minutes: what is left to do if they come from elsewhere.
@@ -354,11 +394,21 @@ fn need(request: &Request, state: &DayState, file: &DayFile, reload: bool, ticke
     wants.minus(covered).minus(ticker.map_or(TimeframeSet::EMPTY, |ticker| rest_suffices(request, state, file, ticker)))
 }
 
-/// What need not come from a file because the REST API has brought it, later than the file was published.
+/// What need not come from a file because the REST API has brought it, later than the file was loaded or published.
 fn rest_suffices(request: &Request, state: &DayState, file: &DayFile, ticker: &str) -> TimeframeSet {
-    let rest = state.rest.get(ticker).filter(|_| request.rest_counts);
-    let is_newer = |fetched: Timestamp| file.last_modified.is_none_or(|published| published <= fetched);
-    rest.filter(|rest| rest.fetched_at.is_some_and(is_newer)).map(RestState::covered).unwrap_or_default()
+    let is_after_loading = |fetched: Timestamp| {
+        let loaded =
+            state.file(file.kind).filter(|known| known.outcome == Outcome::Loaded && !is_restated(state, file));
+        loaded.is_some_and(|known| known.loaded.is_some() && known.attempted_at <= fetched)
+    };
+    let is_after_publishing = |fetched: Timestamp| file.last_modified.is_none_or(|published| published <= fetched);
+    let suffices = |fetched: Timestamp| match request.rest_counts {
+        WhenRestCounts::Never => false,
+        WhenRestCounts::AfterFile => is_after_loading(fetched),
+        WhenRestCounts::UnlessFileIsNewer => is_after_publishing(fetched),
+    };
+    let rest = state.rest.get(ticker).filter(|rest| rest.fetched_at.is_some_and(suffices));
+    rest.map(RestState::covered).unwrap_or_default()
 }
 
 fn refused_lately(request: &Request, state: &DayState, kind: FileKind) -> bool {

@@ -8,7 +8,7 @@ use jiff::civil::Date;
 
 use super::Wanted;
 use super::pipeline::{DatasetPlan, RunError, list};
-use super::plan::{Accept, DayJob, DayPlan, ListedDay, Listing, Request, is_restated};
+use super::plan::{Accept, DayJob, DayPlan, ListedDay, Listing, Request, WhenRestCounts, is_restated};
 use super::report::Reporter;
 use super::source::{DayFile, Source};
 use crate::model::{Dataset, FileKind, Outcome, Timeframe, TimeframeSet};
@@ -66,7 +66,7 @@ impl Reloads {
             official_day: true,
             force: true,
             accept: Accept::None,
-            rest_counts: false,
+            rest_counts: WhenRestCounts::Never,
             now,
         };
         let listing = list(source, &request, reporter).await?;

@@ -132,6 +132,16 @@ impl<'a, S: Ledger + BarSink> DayWriter<'a, S> {
             }
             Message::Bars(batch) => self.add(batch).await,
             Message::Whole(decoded) => {
+                let job = self.job.as_ref().expect("Invariant: bars come after a beginning");
+                if let Some(job) = job.keeping_rest(&decoded.lacking) {
+                    // That the file lacks them is known when it has been read: it is read again.
+                    self.abandon().await?;
+                    return Ok(if job.wanted.any().is_empty() {
+                        Next::Done(Box::new(describe(report(Outcome::Unchanged), *decoded)))
+                    } else {
+                        Next::Again(Box::new(job))
+                    });
+                }
                 let next = if decoded.files.is_empty() { Next::On } else { self.begin().await? };
                 if !matches!(next, Next::On) {
                     return Ok(next);

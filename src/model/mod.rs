@@ -7,6 +7,7 @@ mod clock;
 mod dataset;
 mod option;
 mod outcome;
+mod problem;
 pub mod splits;
 mod symbol;
 mod timeframe;
@@ -21,5 +22,6 @@ pub use clock::{
 pub use dataset::{Dataset, DatasetError, Expectation, FileKind, FileKindError};
 pub use option::{OptionRight, OptionTicker, OptionTickerError};
 pub use outcome::{Outcome, OutcomeError};
+pub use problem::Problem;
 pub use symbol::{Symbol, SymbolError};
 pub use timeframe::{Timeframe, TimeframeError, TimeframeSet};

@@ -21,4 +21,4 @@ mod text;
 mod webhook;
 
 pub use notifier::{Flushed, Notifier, Tried};
-pub use situation::{Decision, Event, Problem, REMINDED_AFTER, Situation, decide};
+pub use situation::{Decision, Event, REMINDED_AFTER, Situation, decide};

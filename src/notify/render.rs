@@ -109,7 +109,8 @@ fn discord(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::notify::situation::{Problem, decide};
+    use crate::model::Problem;
+    use crate::notify::situation::decide;
     use crate::notify::text;
 
     fn rendered(headline: &str) -> (Words, serde_json::Value) {

@@ -3,29 +3,11 @@
 use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest, Sha256};
 
+use crate::model::Problem;
 use crate::store::Condition;
 
 /// Trouble that lasts is told again after so long.
 pub const REMINDED_AFTER: SignedDuration = SignedDuration::from_hours(7 * 24);
-
-/// Trouble.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Problem {
-    /// What makes it the same trouble tomorrow: words, without times and numbers that change from run to run. Where they
-    /// differ, people are told anew.
-    pub essence: Vec<String>,
-    /// What is wrong, one line without a full stop.
-    pub headline: String,
-    /// More of it, and what to do; may quote others.
-    pub details: Vec<String>,
-}
-
-impl Problem {
-    /// A hash of its essence.
-    pub fn digest(&self) -> String {
-        digest(self.essence.iter().map(String::as_str))
-    }
-}
 
 /// How a source of trouble is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -83,7 +65,7 @@ pub fn decide(last: Option<&Condition>, now: &Situation, at: Timestamp) -> Optio
         let after = Condition { problem: None, since: at, told_at: at };
         return Some(Decision { event: Event::Recovery, trouble_since: since, after });
     };
-    let digest = problem.digest();
+    let digest = digest_of(problem);
     let event = match troubled {
         Some(last) if last.problem.as_ref() != Some(&digest) => Event::Failure,
         Some(last) if at.duration_since(last.told_at) < REMINDED_AFTER => return None,
@@ -93,6 +75,11 @@ pub fn decide(last: Option<&Condition>, now: &Situation, at: Timestamp) -> Optio
     // Trouble that becomes another is still going on.
     let since = troubled.map_or(at, |last| last.since);
     Some(Decision { event, trouble_since: since, after: Condition { problem: Some(digest), since, told_at: at } })
+}
+
+/// A hash of what makes trouble the same trouble.
+fn digest_of(problem: &Problem) -> String {
+    digest(problem.essence.iter().map(String::as_str))
 }
 
 /// A short hash of words.
@@ -175,12 +162,12 @@ mod tests {
 
     #[test]
     fn trouble_is_told_by_its_words() {
-        let digest = |essence: &[&str]| situation(essence).problem.unwrap().digest();
+        let digest = |essence: &[&str]| digest_of(&situation(essence).problem.unwrap());
         assert_eq!(digest(&["a", "b"]), digest(&["a", "b"]));
         for other in [&["ab"][..], &["a", "b", ""], &["b", "a"], &["a"]] {
             assert_ne!(digest(&["a", "b"]), digest(other), "{other:?}");
         }
         let louder = Problem { headline: "other".to_owned(), ..situation(&["a"]).problem.unwrap() };
-        assert_eq!(louder.digest(), digest(&["a"]), "whatever is said of it");
+        assert_eq!(digest_of(&louder), digest(&["a"]), "whatever is said of it");
     }
 }

@@ -109,7 +109,8 @@ fn lasting(since: Timestamp, until: Timestamp) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::notify::situation::{Problem, decide};
+    use crate::model::Problem;
+    use crate::notify::situation::decide;
     use crate::store::Condition;
 
     fn at(text: &str) -> Timestamp {

@@ -13,10 +13,12 @@ pub trait AnnouncedSessions: Send {
     /// All of it, by date.
     fn announced(&mut self) -> impl Future<Output = Result<Vec<AnnouncedSession>, StoreError>> + Send;
 
-    /// Puts sessions in the place of those from a date on. What was announced of earlier dates stays: it has happened.
+    /// Puts sessions in the place of those after a date. What was announced of earlier dates stays, as it has happened, and so
+    /// does what was announced of the date itself, which who lists the future may list no more; if it is among the sessions, it
+    /// is written.
     fn announce(
         &mut self,
-        from: Date,
+        today: Date,
         sessions: &[AnnouncedSession],
         at: Timestamp,
     ) -> impl Future<Output = Result<(), StoreError>> + Send;

@@ -157,3 +157,11 @@ pub trait OptionChains: Send {
         each: impl FnMut(&[ChainRow]) -> ControlFlow<()> + Send,
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
 }
+
+/// Names in the order of bytes, each once.
+pub(super) fn in_order(names: &[String]) -> Vec<&str> {
+    let mut names: Vec<&str> = names.iter().map(String::as_str).collect();
+    names.sort_unstable();
+    names.dedup();
+    names
+}

@@ -7,6 +7,7 @@ mod chain;
 mod claimant;
 mod error;
 mod facts;
+mod outage;
 mod outbox;
 pub mod postgres;
 mod queue;
@@ -31,6 +32,7 @@ pub use chain::{ChainImported, ChainRow, ChainSource, ChainState, OptionChains, 
 pub use claimant::{host_name, name as claimant_name};
 pub use error::StoreError;
 pub use facts::{Facts, Schema};
+pub use outage::Outage;
 pub use outbox::{
     ClaimedMessage, Condition, ConditionChange, MessageStatus, NewMessage, Outbox, OutboxDepth, OutboxMessage, SendEnd,
 };

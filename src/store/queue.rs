@@ -135,7 +135,7 @@ pub struct QueuedRequest {
     pub completed_at: Option<Timestamp>,
     /// Why it failed, or what is missing; of one that waits: why it was tried in vain.
     pub error_message: Option<String>,
-    /// How often it was tried in vain.
+    /// How often it was tried in vain since it last made progress.
     pub retry_count: u32,
     /// It is not claimed before.
     pub not_before: Option<Timestamp>,
@@ -194,6 +194,9 @@ pub enum RequestEnd {
         pause: Duration,
         /// Why it failed.
         message: String,
+        /// Whether it was tried in vain. Not so while the vendor cannot be reached, keys are missing or files are not due: no
+        /// request dies of that, however long it lasts.
+        counts: bool,
     },
     /// It was not finished and not tried in vain: the processor stops. It can be claimed at once.
     GivenBack,
@@ -206,6 +209,7 @@ pub(super) struct EndedRow {
     pub outcome: Option<RequestOutcome>,
     /// Takes the place of the message that is there, unless the request was given back.
     pub message: Option<String>,
+    /// Zero: it can be claimed at once.
     pub pause: Duration,
     /// Whether this was a try in vain; if it was the last of [`MOST_RETRIES`], the request is dead.
     pub in_vain: bool,
@@ -220,9 +224,9 @@ impl RequestEnd {
                 let (status, message) = (outcome.status(), told(*outcome, message.as_deref()));
                 EndedRow { status, outcome: Some(*outcome), message, pause, in_vain }
             }
-            Self::Retry { pause, message } => {
+            Self::Retry { pause, message, counts } => {
                 let (status, message) = (RequestStatus::Pending, Some(message.clone()));
-                EndedRow { status, outcome: None, message, pause: *pause, in_vain: true }
+                EndedRow { status, outcome: None, message, pause: *pause, in_vain: *counts }
             }
             Self::GivenBack => {
                 EndedRow { status: RequestStatus::Pending, outcome: None, message: None, pause, in_vain }
@@ -282,7 +286,8 @@ pub trait Queue: Send {
         lease: Duration,
     ) -> impl Future<Output = Result<Vec<Held>, StoreError>> + Send;
 
-    /// Shows how far requests are. What is not held any more is left alone.
+    /// Shows how far requests are, if they are farther than shown before: then they were not tried in vain, and their tries are
+    /// counted anew. What is not held any more is left alone.
     fn note_progress(&mut self, progress: &[RequestProgress]) -> impl Future<Output = Result<(), StoreError>> + Send;
 
     /// Ends claims, all in one transaction; says which of them still held. The others change nothing.
@@ -299,6 +304,9 @@ pub trait Queue: Send {
         ended: u32,
     ) -> impl Future<Output = Result<Vec<QueuedRequest>, StoreError>> + Send;
 
+    /// The requests that are dead: how many, and the latest ten of them, newest first.
+    fn dead_requests(&mut self) -> impl Future<Output = Result<(u64, Vec<QueuedRequest>), StoreError>> + Send;
+
     /// How much waits.
     fn queue_depth(&mut self) -> impl Future<Output = Result<QueueDepth, StoreError>> + Send;
 
@@ -306,7 +314,7 @@ pub trait Queue: Send {
     /// Says how many; one that equals an open request stays as it is.
     fn retry_requests(&mut self, ids: Option<&[i64]>) -> impl Future<Output = Result<u64, StoreError>> + Send;
 
-    /// Removes ended requests that are older; says how many.
+    /// Removes ended requests that are older; says how many. Dead ones stay until they are tried again.
     fn prune_requests(&mut self, older_than: Duration) -> impl Future<Output = Result<u64, StoreError>> + Send;
 }
 

@@ -183,7 +183,7 @@ pub fn request(dataset: Dataset, from: Date, to: Date) -> Request {
         official_day: true,
         force: false,
         accept: Accept::None,
-        rest_counts: false,
+        rest_counts: barkeep::ingest::WhenRestCounts::Never,
         now: "2027-06-01T00:00:00Z".parse().unwrap(),
     }
 }

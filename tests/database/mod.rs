@@ -108,6 +108,42 @@ impl Schema {
         });
     }
 
+    /// Does something while a statement's locks are held, has the server end the connection of the first that waits for
+    /// them, as an administrator or a restart would, and lets go.
+    #[track_caller]
+    pub fn ending_who_waits_for<T: Send>(&self, lock: &str, what: impl FnOnce() -> T + Send) -> T {
+        const WAITING: &str =
+            "SELECT pid FROM pg_locks WHERE NOT granted AND pg_backend_pid() = ANY(pg_blocking_pids(pid))";
+        std::thread::scope(|scope| {
+            let (doing, ended) = wait(async {
+                let mut holder = self.connect().await;
+                holder.execute(AssertSqlSafe(format!("BEGIN; {lock}"))).await.unwrap();
+                let doing = scope.spawn(what);
+                let mut ended = None;
+                while !doing.is_finished() {
+                    let waiting: Vec<i32> = sqlx::query_scalar(WAITING).fetch_all(&mut holder).await.unwrap();
+                    match (ended, waiting.first()) {
+                        (None, Some(pid)) => {
+                            sqlx::query("SELECT pg_terminate_backend($1)")
+                                .bind(pid)
+                                .execute(&mut holder)
+                                .await
+                                .unwrap();
+                            ended = Some(*pid);
+                        }
+                        (Some(pid), _) if !waiting.contains(&pid) => break,
+                        _ => tokio::time::sleep(std::time::Duration::from_millis(5)).await,
+                    }
+                }
+                holder.close().await.unwrap();
+                (doing, ended)
+            });
+            let done = doing.join().unwrap();
+            assert!(ended.is_some(), "nobody waited for {lock}");
+            done
+        })
+    }
+
     fn at_server(&self, sql: &str) {
         Self::at(&self.server, sql);
     }

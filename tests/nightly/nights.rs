@@ -57,6 +57,28 @@ fn a_file_that_does_not_come_is_made_up_for_by_requests_and_taken_later() {
 }
 
 #[test]
+fn what_requests_have_brought_of_a_symbol_that_its_file_lacks_stays() {
+    for world in World::on_both(FROM, TO) {
+        // One file was there before it was asked for, one came later.
+        world.publish_without("QQQ", "2026-09-30", usually("2026-09-30"));
+        world.publish_without("QQQ", "2026-10-01", "2026-10-02T22:00:00Z".parse().unwrap());
+        world.at("2026-10-02T15:30:00Z").night("--no-official-day --lookback=2").ended(0);
+        // Verifying holds the ledger's count of bars against the bars.
+        let kept =
+            "SELECT CAST(session_date AS TEXT) FROM rest_ledger WHERE symbol = 'QQQ' AND bars_written > 0 ORDER BY 1";
+        assert_eq!(world.query(kept), ["2026-09-30", "2026-10-01"]);
+        let asked = || world.vendor.rest_counts().requests["aggregates"];
+        for (evening, flags) in [("2026-10-03T01:30:00Z", ""), ("2026-10-03T16:00:00Z", "--recheck")] {
+            let before = asked();
+            world.at(evening).night(&format!("--no-official-day --lookback=2 {flags}")).ended(0);
+            assert_eq!(world.query(kept), ["2026-09-30", "2026-10-01"], "{evening}");
+            assert_eq!(asked(), before, "{evening}: nothing is asked for again");
+            world.run("verify").ended(0);
+        }
+    }
+}
+
+#[test]
 fn what_requests_have_brought_is_replaced_however_old() {
     for world in World::on_both(FROM, TO) {
         world.publish("2026-09-24", "2026-10-06T12:00:00Z".parse().unwrap());

@@ -2,11 +2,15 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use barkeep::model::Dataset;
 use barkeep::sandbox::{Plan, ServeOptions};
+use flate2::Compression;
+use flate2::read::GzDecoder;
+use flate2::write::GzEncoder;
 use jiff::civil::Date;
 use jiff::{Timestamp, ToSpan};
 use serde_json::Value;
@@ -124,6 +128,23 @@ impl World {
             defects.truncated.insert(harness::id(date));
         });
         self.publish_from("vendor-damaged", date, at);
+    }
+
+    /// The vendor has files of a date that lack a symbol.
+    pub fn publish_without(&self, symbol: &str, date: &str, at: Timestamp) {
+        for kind in ["minute", "day"] {
+            let key = harness::id(&format!("stocks/{kind}/{date}")).key();
+            let (from, to) = (self.place.path("vendor").join(&key), self.place.path("vendor-without").join(&key));
+            let mut rows = String::new();
+            GzDecoder::new(fs::File::open(from).unwrap()).read_to_string(&mut rows).unwrap();
+            fs::create_dir_all(to.parent().unwrap()).unwrap();
+            let mut packer = GzEncoder::new(fs::File::create(to).unwrap(), Compression::fast());
+            for row in rows.lines().filter(|row| !row.starts_with(&format!("{symbol},"))) {
+                writeln!(packer, "{row}").unwrap();
+            }
+            packer.finish().unwrap();
+        }
+        self.publish_from("vendor-without", date, at);
     }
 
     /// The vendor has no file of a date.

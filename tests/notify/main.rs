@@ -16,7 +16,8 @@ use std::process::Command;
 use std::time::Duration;
 
 use barkeep::config::{EmailSettings, NotifySettings, Origin, Secret, Sourced, TelegramSettings, WebhookSettings};
-use barkeep::notify::{Notifier, Problem, Situation};
+use barkeep::model::Problem;
+use barkeep::notify::{Notifier, Situation};
 use barkeep::store::postgres::PostgresStore;
 use barkeep::store::sqlite::SqliteStore;
 use barkeep::store::{AnyStore, Outbox, OutboxMessage};

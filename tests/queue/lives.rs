@@ -38,8 +38,6 @@ fn what_a_killed_processor_leaves_another_finishes() {
         wait_until("the end", || world.count("completed") == 2);
         other.stop("TERM").ended(0);
         world.place.dump().assert_same_bars(&undisturbed(&world, "SPY,QQQ"));
-        let retries = "SELECT DISTINCT CAST(retry_count AS TEXT) FROM historical_ingestion_queue";
-        assert_eq!(world.place.sql(retries), ["1"], "a processor that dies has tried in vain");
     }
 }
 

@@ -16,12 +16,12 @@ use barkeep::model::Dataset;
 use barkeep::sandbox::ServeOptions;
 use harness::{Place, Ran, Schema, Vendor, finished, make, ran, signal, wait_until};
 
-/// Sixteen sessions of stocks, of two files each.
-const FROM: &str = "2026-09-11";
+/// Ten sessions of stocks, of two files each.
+const FROM: &str = "2026-09-21";
 const TO: &str = "2026-10-02";
-const FILES: u64 = 32;
+const FILES: u64 = 20;
 /// So many days ask for all of them.
-const DAYS: u32 = 22;
+const DAYS: u32 = 12;
 
 /// A vendor and a user with a database.
 struct World {

@@ -17,14 +17,14 @@ fn what_is_put_on_the_watchlist_by_sql_is_loaded_as_s3_would() {
         let ran = world.once().ended(0);
         assert_eq!(ran.json()["totals"], json!({ "requests": { "loaded": 10 } }));
         let row = &ran.json()["rows"][0];
-        assert_eq!((&row["days_total"], &row["days_done"]), (&json!(16), &json!(16)), "{row}");
+        assert_eq!((&row["days_total"], &row["days_done"]), (&json!(10), &json!(10)), "{row}");
         assert_eq!(world.vendor.counts().get, FILES, "each file once for all ten");
         let other = Place::new();
         let line = format!("s3 --days={DAYS} --symbols={}", ten.join(","));
         other.against(&world.vendor, &line).ended(0);
         world.place.dump().assert_same(&other.dump());
         let progress = "SELECT DISTINCT days_done || ' of ' || days_total FROM historical_ingestion_queue";
-        assert_eq!(world.place.sql(progress), ["16 of 16"]);
+        assert_eq!(world.place.sql(progress), ["10 of 10"]);
         assert_eq!(world.once().ended(0).json()["rows"], json!([]), "nothing is left");
     }
 }
@@ -36,13 +36,13 @@ fn different_wishes_are_served_together() {
         world.request(&["QQQ"], DAYS);
         world.place.sql(
             "INSERT INTO historical_ingestion_queue (symbol, from_date, to_date, timeframes)
-             VALUES ('AA', '2026-09-14', '2026-09-16', '1h')",
+             VALUES ('AA', '2026-09-22', '2026-09-24', '1h')",
         );
         world.once().ended(0);
         assert_eq!(world.vendor.counts().get, FILES);
         let dump = world.place.dump();
         let coverage = |symbol: &str| dump.coverage.iter().filter(|row| row.contains(&format!("|{symbol}|"))).count();
-        assert_eq!(["SPY", "QQQ", "AA"].map(coverage), [3, 16, 3]);
+        assert_eq!(["SPY", "QQQ", "AA"].map(coverage), [3, 10, 3]);
     }
 }
 
@@ -63,14 +63,14 @@ fn with_a_key_what_files_lack_and_today_come_by_requests() {
 
 #[test]
 fn what_cannot_be_had_is_told_apart() {
-    let from: jiff::civil::Date = "2026-09-21".parse().unwrap();
+    let from: jiff::civil::Date = "2026-09-25".parse().unwrap();
     let plan = Plan { datasets: vec![Dataset::Stocks], from: Some(from) };
     for world in World::on_both_with(|options| options.plan = plan.clone()) {
         world.request(&["ZZZZ", "aapl"], 5);
         world.request(&["SPY"], DAYS);
         world.place.sql(
             "INSERT INTO historical_ingestion_queue (symbol, from_date, to_date, timeframes) VALUES
-             ('AAPL', '2026-09-14', '2026-09-18', '1h'), ('MSFT', '2026-09-20', '2026-09-01', '1h'),
+             ('AAPL', '2026-09-21', '2026-09-23', '1h'), ('MSFT', '2026-09-20', '2026-09-01', '1h'),
              ('QQQ', '0001-01-01', '9999-12-31', '7m'), ('A B', '0001-01-01', '9999-12-31', '1h')",
         );
         let ran = world.once().ended(3);
@@ -86,10 +86,10 @@ fn what_cannot_be_had_is_told_apart() {
         assert_eq!(sorted(world.outcomes()), expected);
         for (symbol, part) in [
             ("A B", "symbol: `A B` is not a ticker"),
-            ("AAPL", "not included in the vendor's plan: 2026-09-14 to 2026-09-18 (5 days)"),
+            ("AAPL", "not included in the vendor's plan: 2026-09-21 to 2026-09-23 (3 days)"),
             ("MSFT", "from_date 2026-09-20 lies after to_date 2026-09-01"),
             ("QQQ", "timeframes: `7m` is not a timeframe"),
-            ("SPY", "not included in the vendor's plan: 2026-09-11 to 2026-09-18 (6 days)"),
+            ("SPY", "not included in the vendor's plan: 2026-09-21 to 2026-09-24 (4 days)"),
             ("ZZZZ", "the vendor has no bar of ZZZZ from 2026-09-28 to 2026-10-05"),
             ("aapl", "upper and lower case matter"),
         ] {
@@ -113,9 +113,11 @@ fn what_may_pass_is_tried_again_after_a_pause() {
         });
         world.request(&["SPY"], DAYS);
         let row = world.once().ended(1).json()["rows"][0].clone();
-        assert_eq!((&row["outcome"], &row["days_done"]), (&json!("retry"), &json!(15)), "{row}");
+        assert_eq!((&row["outcome"], &row["days_done"]), (&json!("retry"), &json!(9)), "{row}");
         assert!(row["message"].as_str().unwrap().starts_with("damaged: 2026-09-29 ("), "{row}");
         assert_eq!(world.outcomes(), ["SPY pending -"]);
+        let retries = "SELECT CAST(retry_count AS TEXT) FROM historical_ingestion_queue";
+        assert_eq!(world.place.sql(retries), ["1"]);
         assert_eq!(world.once().ended(0).json()["rows"], json!([]), "its pause is not over");
         // The vendor puts the file right; the pause passes.
         std::fs::remove_file(world.place.bucket().join(minute_key("2026-09-29"))).unwrap();
@@ -123,8 +125,19 @@ fn what_may_pass_is_tried_again_after_a_pause() {
         world.place.sql("UPDATE historical_ingestion_queue SET not_before = 0");
         world.once().ended(0);
         assert_eq!(world.outcomes(), ["SPY completed loaded"]);
-        let retries = "SELECT CAST(retry_count AS TEXT) FROM historical_ingestion_queue";
-        assert_eq!(world.place.sql(retries), ["1"]);
+    }
+}
+
+#[test]
+fn what_ended_long_ago_is_forgotten() {
+    for world in World::on_both() {
+        world.request(&["SPY", "QQQ"], 2);
+        world.once().ended(0);
+        world.place.sql(
+            "UPDATE historical_ingestion_queue SET completed_at = completed_at - 8 * 86400000 WHERE symbol = 'SPY'",
+        );
+        world.once().ended(0);
+        assert_eq!(world.outcomes(), ["QQQ completed loaded"]);
     }
 }
 

@@ -360,10 +360,9 @@ fn idling_grows_nothing() {
         world.request(&["SPY"], 3);
         super::wait_until("it to have worked", || world.count("completed") == 1);
         let pid = processor.child().id();
-        let warm = Duration::from_secs(seconds / 4);
-        std::thread::sleep(warm);
+        std::thread::sleep(Duration::from_secs(seconds / 4));
         let first = held(pid);
-        let (mut peak, ends) = (first, Instant::now() + Duration::from_secs(seconds) - warm);
+        let (mut peak, ends) = (first, Instant::now() + Duration::from_secs(seconds * 3 / 4));
         while Instant::now() < ends {
             std::thread::sleep(Duration::from_millis(250));
             let now = held(pid);

@@ -60,13 +60,14 @@ fn a_refusal_lowers_the_rate_for_everyone_and_is_remembered() {
     });
     let line = "rest --symbols=SPY,AAPL,QQQ --from=2026-10-02 --to=2026-10-02";
     let mut command = place.customer(&vendor.url(), line);
-    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let err = place.path("err");
+    let mut child = command.stdout(Stdio::null()).stderr(std::fs::File::create(&err).unwrap()).spawn().unwrap();
     // It would go on in a minute.
-    crate::harness::wait_until("the refusal", || vendor.struck() == [1]);
-    std::thread::sleep(std::time::Duration::from_millis(500));
+    crate::harness::wait_until("the refusal to be told", || {
+        std::fs::read_to_string(&err).unwrap().contains("going on at 5/min after a minute")
+    });
     child.kill().unwrap();
-    let said = finished(child).err;
-    assert!(said.contains("going on at 5/min after a minute"), "{said}");
+    child.wait().unwrap();
     let plan = place.against(&vendor, &format!("{line} --force --dry-run")).ended(0).out;
     assert!(plan.contains("5/min (learned from a refusal on"), "{plan}");
     let overruled = place.against(&vendor, &format!("{line} --rate=100/s --force --dry-run")).ended(0).out;

@@ -47,9 +47,9 @@ trait Bench: Sized + Send + Sync + 'static {
         + QueueWatching
         + Splits
         + Watchlist
+        + OptionChains
         + Runs
         + AnnouncedSessions
-        + OptionChains
         + 'static;
 
     /// `None`, said aloud, where there is nothing to test with.
@@ -129,6 +129,7 @@ macro_rules! conformance {
                 a_reader_never_sees_half_a_day;
             notes:
                 a_note_is_what_was_made_of_it_last
+                who_only_looks_at_a_note_changes_nothing
                 changes_at_once_lose_nothing
                 who_changes_a_note_does_not_wait_for_who_writes_bars;
             outbox:
@@ -150,7 +151,9 @@ macro_rules! conformance {
                 a_lease_that_is_renewed_goes_on
                 what_comes_late_changes_nothing
                 a_request_that_fails_waits_and_dies_in_the_end
+                an_outage_that_lasts_ends_no_request
                 a_request_whose_processors_vanish_dies_in_the_end
+                tries_that_brought_something_are_not_counted
                 what_is_given_back_is_as_it_was
                 ends_are_kept_with_outcome_and_message
                 nonsense_of_other_programs_is_handed_out_with_the_rest

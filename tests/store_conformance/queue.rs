@@ -42,7 +42,7 @@ fn ended(outcome: RequestOutcome, message: &str) -> RequestEnd {
 }
 
 fn retry(pause: Duration) -> RequestEnd {
-    Retry { pause, message: "a server fell silent".to_owned() }
+    Retry { pause, message: "a server fell silent".to_owned(), counts: true }
 }
 
 async fn claim(queue: &mut impl Queue, owner: &str, most: u32) -> Vec<ClaimedRequest> {
@@ -249,6 +249,22 @@ pub async fn a_request_that_fails_waits_and_dies_in_the_end(bench: &impl Bench) 
     assert!(row.completed_at.is_some());
 }
 
+pub async fn an_outage_that_lasts_ends_no_request(bench: &impl Bench) {
+    let mut queue = bench.open().await;
+    queue.enqueue(&[ask("A", 90, 0)]).await.unwrap();
+    let message = "the vendor is down".to_owned();
+    for _ in 0..=MOST_RETRIES {
+        let claimed = claim(&mut queue, "p", 9).await;
+        assert_eq!(claimed[0].retry_count, 0);
+        let end = Retry { pause: LONG, message: message.clone(), counts: false };
+        queue.end_requests(&[(claimed[0].held, end)]).await.unwrap();
+        assert_eq!(claim(&mut queue, "p", 9).await, [], "it waits");
+        bench.execute(RESUME).await;
+    }
+    let row = the(&mut queue, "A").await;
+    assert_eq!((row.status, row.outcome, row.error_message), (RequestStatus::Pending, None, Some(message)));
+}
+
 pub async fn a_request_whose_processors_vanish_dies_in_the_end(bench: &impl Bench) {
     let mut queue = bench.open().await;
     queue.enqueue(&[ask("A", 90, 0), ask("B", 90, 0)]).await.unwrap();
@@ -262,6 +278,19 @@ pub async fn a_request_whose_processors_vanish_dies_in_the_end(bench: &impl Benc
     assert_eq!((row.status, row.outcome), (RequestStatus::Failed, Some(RequestOutcome::Dead)));
     assert!(row.error_message.unwrap().contains("vanished"));
     assert!(row.completed_at.is_some() && row.lease_owner.is_none());
+}
+
+pub async fn tries_that_brought_something_are_not_counted(bench: &impl Bench) {
+    let mut queue = bench.open().await;
+    queue.enqueue(&[ask("A", 90, 0)]).await.unwrap();
+    let show = |held, days_done| [RequestProgress { held, days_total: 60, days_done }];
+    for (days_done, counted) in [(0, 0), (0, 1), (7, 2), (7, 1), (3, 2), (8, 3), (8, 1)] {
+        let claimed = claim(&mut queue, "p", 9).await;
+        assert_eq!(claimed[0].retry_count, counted, "before {days_done} days are there");
+        queue.note_progress(&show(claimed[0].held, days_done)).await.unwrap();
+        bench.execute(EXPIRE).await;
+    }
+    assert_eq!(the(&mut queue, "A").await.days_done, 8, "what was there once is not taken back");
 }
 
 pub async fn what_is_given_back_is_as_it_was(bench: &impl Bench) {

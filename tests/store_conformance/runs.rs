@@ -70,5 +70,13 @@ pub async fn announcements_replace_those_of_the_future(bench: &impl Bench) {
     let open = announced(21, AnnouncedKind::Full, Some("none"));
     let past = announced(4, AnnouncedKind::Closed, None);
     store.announce(date(2027, 1, 6), &[past, open.clone()], at("2027-01-06T00:00:00Z")).await.unwrap();
-    assert_eq!(store.announced().await.unwrap(), [mourning, open], "what has happened stays as it was announced");
+    let kept = [mourning, open.clone()];
+    assert_eq!(store.announced().await.unwrap(), kept, "what has happened stays as it was announced");
+    store.announce(date(2027, 1, 21), &[], at("2027-01-21T23:00:00Z")).await.unwrap();
+    assert_eq!(store.announced().await.unwrap(), kept, "the day itself is listed no more in its evening");
+    let early = AnnouncedSession { kind: AnnouncedKind::EarlyClose, ..open };
+    store.announce(date(2027, 1, 21), std::slice::from_ref(&early), at("2027-01-21T12:00:00Z")).await.unwrap();
+    assert_eq!(store.announced().await.unwrap()[1], early, "unless it is");
+    store.announce(date(2027, 1, 20), &[], at("2027-01-20T12:00:00Z")).await.unwrap();
+    assert_eq!(store.announced().await.unwrap().len(), 1, "what is called off in time is forgotten");
 }

@@ -5,6 +5,8 @@ mod database;
 #[path = "../store_conformance/fixtures.rs"]
 #[allow(dead_code, reason = "the conformance suite uses the rest")]
 mod fixtures;
+#[cfg(feature = "sandbox")]
+mod lost;
 mod queue;
 
 use std::ops::ControlFlow;
@@ -13,7 +15,8 @@ use barkeep::model::Dataset::{Crypto, Stocks};
 use barkeep::model::{FileKind, Timeframe, TimeframeSet};
 use barkeep::store::postgres::PostgresStore;
 use barkeep::store::{
-    Audit, BarReader, BarSink, Defect, Notes, Noting, Scan, StoreError, SymbolDay, SymbolDays, SymbolSink,
+    Audit, BarReader, BarSink, Defect, Notes, Noting, Queue, Scan, StoreError, SymbolDay, SymbolDays, SymbolSink,
+    Watchlist,
 };
 use database::{Pooled, Schema};
 use fixtures::*;
@@ -186,20 +189,27 @@ fn fetched(symbol: &str, timeframes: &str, bars: Vec<barkeep::model::Bar>) -> Sy
     }
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_database_of_version_2_takes_what_the_rest_api_brings() {
-    let Some(schema) = Schema::new() else { return };
+/// Makes the tables of an earlier version.
+fn of_version(schema: &Schema, version: i64) {
     schema.execute("CREATE TABLE barkeep_migrations (version BIGINT PRIMARY KEY, name TEXT, checksum BYTEA)");
     let migrations = [
         ("bars", include_str!("../../migrations/postgres/0001_bars.sql")),
         ("restatements", include_str!("../../migrations/postgres/0002_restatements.sql")),
+        ("rest", include_str!("../../migrations/postgres/0003_rest.sql")),
+        ("splits", include_str!("../../migrations/postgres/0004_splits.sql")),
     ];
-    for (version, (name, sql)) in (1..).zip(migrations) {
+    for (version, (name, sql)) in (1..=version).zip(migrations) {
         schema.execute(sql);
         let migration = Migration::new(version, name.into(), MigrationType::Simple, SqlStr::from_static(sql), false);
         let checksum: String = migration.checksum.iter().map(|byte| format!("{byte:02x}")).collect();
         schema.execute(&format!("INSERT INTO barkeep_migrations VALUES ({version}, '{name}', '\\x{checksum}')"));
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_database_of_version_2_takes_what_the_rest_api_brings() {
+    let Some(schema) = Schema::new() else { return };
+    of_version(&schema, 2);
     schema.execute("INSERT INTO coverage VALUES ('stocks', '2026-10-01', 'A', '1m')");
     let mut store = open(&schema.url()).await;
     let before = state(&mut store, DAY).await;
@@ -227,4 +237,18 @@ async fn symbols_and_notes_are_stored_behind_a_transaction_pooler() {
         assert_eq!(before.as_deref(), expected);
     }
     store.close().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_database_of_version_4_keeps_its_watchlist() {
+    let Some(schema) = Schema::new() else { return };
+    of_version(&schema, 4);
+    schema.execute("INSERT INTO watchlist VALUES ('AAPL', 365, TRUE, 7, 1790866800000), ('I:SPX', 90, FALSE, -1, 5)");
+    let mut store = open(&schema.url()).await;
+    let list = store.watchlist().await.unwrap();
+    let kept: Vec<_> = list.iter().map(|entry| (entry.symbol.as_str(), entry.days_to_backfill, entry.active)).collect();
+    assert_eq!(kept, [("AAPL", 365, true), ("I:SPX", 90, false)]);
+    assert_eq!(store.requests(None, 9).await.unwrap(), [], "what was watched is no news");
+    schema.execute("INSERT INTO watchlist (symbol) VALUES ('MSFT')");
+    assert_eq!(store.requests(None, 9).await.unwrap().len(), 1);
 }

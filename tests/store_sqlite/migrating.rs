@@ -5,7 +5,7 @@ use std::fs;
 
 use barkeep::model::Dataset::{Crypto, Stocks};
 use barkeep::model::{FileKind, Symbol, Timeframe};
-use barkeep::store::{Audit, BarReader, DayState, Ledger, SymbolDay, SymbolDays, SymbolSink};
+use barkeep::store::{Audit, BarReader, DayState, Ledger, Queue, SymbolDay, SymbolDays, SymbolSink, Watchlist};
 use jiff::Timestamp;
 use jiff::civil::{Date, date};
 use sqlx::migrate::{Migration, MigrationType, Migrator};
@@ -44,6 +44,8 @@ async fn of_version(desk: &Desk, version: usize) -> SqliteConnection {
     let migrations = [
         ("bars", include_str!("../../migrations/sqlite/0001_bars.sql")),
         ("restatements", include_str!("../../migrations/sqlite/0002_restatements.sql")),
+        ("rest", include_str!("../../migrations/sqlite/0003_rest.sql")),
+        ("splits", include_str!("../../migrations/sqlite/0004_splits.sql")),
     ];
     let migrations = migrations.into_iter().zip(1..).take(version).map(|((name, sql), number)| {
         Migration::new(number, Cow::Borrowed(name), MigrationType::Simple, SqlStr::from_static(sql), false)
@@ -119,4 +121,39 @@ async fn a_database_of_version_2_takes_what_the_rest_api_brings() {
     let sources: Vec<String> = sqlx::query_scalar(sources).fetch_all(&mut connection).await.unwrap();
     let expected = ["A 1m,5m,day_official file key", "B 1m,day_official file key", "B 5m rest /v2/aggs/ticker/B"];
     assert_eq!(sources, expected);
+}
+
+/// The watchlist is made anew for it; another program may have a view of it.
+#[tokio::test]
+async fn a_database_of_version_4_keeps_its_watchlist() {
+    let desk = Desk::new();
+    let mut connection = of_version(&desk, 4).await;
+    let rows = "INSERT INTO watchlist VALUES ('AAPL', 365, 1, 7, 1790866800000), ('I:SPX', 90, 0, -1, 5);
+                CREATE VIEW mine AS SELECT symbol FROM watchlist WHERE active;
+                CREATE TABLE orders (symbol TEXT);
+                CREATE TRIGGER ordered AFTER INSERT ON orders
+                BEGIN INSERT OR IGNORE INTO watchlist (symbol, added_at) VALUES (NEW.symbol, 0); END";
+    connection.execute(rows).await.unwrap();
+    drop(connection);
+
+    let mut store = desk.store().await;
+    let list = store.watchlist().await.unwrap();
+    let kept: Vec<_> = list
+        .iter()
+        .map(|entry| {
+            let added = entry.added_at.as_millisecond();
+            (entry.symbol.as_str(), entry.days_to_backfill, entry.active, entry.priority, added)
+        })
+        .collect();
+    assert_eq!(kept, [("AAPL", 365, true, 7, 1_790_866_800_000), ("I:SPX", 90, false, -1, 5)]);
+    assert_eq!(store.requests(None, 9).await.unwrap(), [], "what was watched is no news");
+    let mut connection = connect(&desk.database()).await;
+    connection
+        .execute("INSERT INTO orders VALUES ('MSFT'); INSERT INTO watchlist (symbol) VALUES ('IBM')")
+        .await
+        .unwrap();
+    let mine: Vec<String> = sqlx::query_scalar("SELECT symbol FROM mine").fetch_all(&mut connection).await.unwrap();
+    assert_eq!(mine, ["AAPL", "IBM", "MSFT"]);
+    assert_eq!(store.requests(None, 9).await.unwrap().len(), 2);
+    assert_eq!(store.defects().await.unwrap(), []);
 }

@@ -28,8 +28,8 @@ enum Load {
 
 pub fn scenarios() -> Vec<Scenario> {
     let mut scenarios = Vec::new();
-    // What the REST API brings is stored by other commands, and messages are sent by others yet.
-    let of_others = ["rest-", "notify-", "chain-"];
+    // These places are not on the way of files.
+    let of_others = ["rest-", "chain-", "notify-", "nightly-", "queue-"];
     for point in POINTS.into_iter().filter(|point| !of_others.iter().any(|other| point.starts_with(other))) {
         let loads: &[(Load, &str)] = match point {
             "attempt-unrecorded" | "attempt-recorded" => &[(Load::Refused, "a day refused")],

@@ -6,7 +6,7 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use tempfile::TempDir;
 
 use super::harness::{Schema, Vendor, finished, ran, wait_until};
-use super::network::{Network, assert_says_lost};
+use super::network::Network;
 use super::user::{Files, From, Store, User};
 use super::{Scenario, Tally, Turn};
 
@@ -108,11 +108,8 @@ fn restarted(turn: &Turn<'_>, rng: &mut fastrand::Rng, tally: &mut Tally) {
     let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     wait_until("the middle of COPY", || network.struck() > 0);
     server.tell(if turn.round.is_multiple_of(2) { "restart immediate" } else { "restart fast" });
-    let ended = finished(child);
-    if ended.code != 0 {
-        assert_says_lost(&ended);
-    }
-    tally.wrong.add(&user.judge(&[&calm.dump]));
+    finished(child).ended(0);
+    tally.wrong.add(&user.expect(&calm.dump));
     tally.wrong.add(&user.finish(bench, files, From::Folder));
 }
 

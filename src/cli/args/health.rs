@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use clap::Args as ClapArgs;
 
+use super::span::parse_span;
+
 /// Flags of `status --health`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, ClapArgs)]
 #[command(next_help_heading = "Whether it is kept filled")]
@@ -25,39 +27,4 @@ pub struct MetricsArgs {
     /// them.
     #[arg(long, value_name = "IP:PORT")]
     pub metrics_addr: Option<SocketAddr>,
-}
-
-/// Reads a time with its unit: 90s, 15m, 36h, 2d.
-pub(in crate::cli) fn parse_span(text: &str) -> Result<Duration, String> {
-    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
-    let (number, unit) = text.split_at(digits);
-    let seconds = match unit {
-        "s" => Some(1),
-        "m" => Some(60),
-        "h" => Some(3600),
-        "d" => Some(86_400),
-        _ => None,
-    };
-    let number = number.parse::<u32>().ok();
-    match number.zip(seconds) {
-        Some((number, seconds)) => Ok(Duration::from_secs(u64::from(number) * seconds)),
-        None => Err("give a number and a unit: 90s, 15m, 36h, 2d".to_owned()),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_time_has_a_unit() {
-        let seconds = |text| parse_span(text).map(|span| span.as_secs());
-        assert_eq!(
-            [seconds("90s"), seconds("15m"), seconds("36h"), seconds("2d")].map(Result::unwrap),
-            [90, 900, 129_600, 172_800]
-        );
-        for wrong in ["", "90", "h", "-1h", "1.5h", "99999999999s", "2 d"] {
-            assert!(seconds(wrong).is_err(), "{wrong}");
-        }
-    }
 }

@@ -4,6 +4,7 @@ mod chain;
 mod health;
 mod nightly;
 mod notify;
+mod span;
 mod watchlist;
 
 use std::path::PathBuf;
@@ -443,8 +444,8 @@ impl Args {
             Some(Command::S3(ingest)) => ingest.source.clone(),
             Some(Command::Hybrid(hybrid)) => hybrid.source.clone(),
             Some(Command::Verify(verify)) => verify.source.clone(),
-            Some(Command::Nightly(nightly)) => nightly.source.clone(),
             Some(Command::Watchlist(WatchlistArgs { command: WatchlistCommand::Run(run) })) => run.source.clone(),
+            Some(Command::Nightly(nightly)) => nightly.source.clone(),
             _ => SourceArgs::default(),
         };
         let rate = match &self.command {
@@ -453,8 +454,8 @@ impl Args {
             Some(Command::Bars(bars)) => bars.rate.clone(),
             Some(Command::Splits(splits)) => splits.rate.clone(),
             Some(Command::Chain(chain)) => chain.take.rate.clone(),
-            Some(Command::Nightly(nightly)) => nightly.rate.clone(),
             Some(Command::Watchlist(WatchlistArgs { command: WatchlistCommand::Run(run) })) => run.rate.clone(),
+            Some(Command::Nightly(nightly)) => nightly.rate.clone(),
             _ => None,
         };
         let split_overrides = match &self.command {

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use clap::{Args as ClapArgs, ValueEnum};
-use jiff::SignedDuration;
 use jiff::civil::Time;
 
+use super::span::parse_pause;
 use super::{MetricsArgs, SourceArgs, dataset_parser};
 use crate::model::Dataset;
 
@@ -34,7 +34,7 @@ pub struct NightlyArgs {
     #[arg(long, value_name = "HH:MM|off", default_value = "11:30", value_parser = wait_until, help_heading = "When")]
     pub wait_until: WaitUntil,
     /// How often to look for a late file.
-    #[arg(long, value_name = "TIME", default_value = "5m", value_parser = poll, help_heading = "When")]
+    #[arg(long, value_name = "TIME", default_value = "5m", value_parser = parse_pause, help_heading = "When")]
     pub poll: Duration,
     /// What to do if another nightly run is alive: end with 0, or with 1.
     #[arg(long, value_enum, default_value_t = IfRunning::Ok, help_heading = "When")]
@@ -70,11 +70,4 @@ fn wait_until(text: &str) -> Result<WaitUntil, String> {
     }
     let time = Time::strptime("%H:%M", text).map_err(|_| "a time of day like 11:30, or off".to_owned())?;
     Ok(WaitUntil(Some(time)))
-}
-
-fn poll(text: &str) -> Result<Duration, String> {
-    const SHORTEST: Duration = Duration::from_secs(1);
-    let time: Option<SignedDuration> = text.parse().ok();
-    let time = time.and_then(|time| Duration::try_from(time).ok()).filter(|time| *time >= SHORTEST);
-    time.ok_or_else(|| "a time like 5m or 90s, of a second at least".to_owned())
 }

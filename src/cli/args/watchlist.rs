@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use clap::{Args as ClapArgs, Subcommand};
 
+use super::span::parse_interval;
 use super::{MetricsArgs, SourceArgs, help};
 
 /// `watchlist` and what to do with it.
@@ -71,25 +72,6 @@ pub struct WatchlistRunArgs {
     /// Who watches it.
     #[command(flatten)]
     pub metrics: MetricsArgs,
-}
-
-/// Reads a time between looks.
-fn parse_interval(text: &str) -> Result<Duration, String> {
-    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
-    let (number, unit) = text.split_at(digits);
-    let milliseconds = match unit {
-        "ms" => Some(1),
-        "s" => Some(1000),
-        "m" => Some(60_000),
-        "h" => Some(3_600_000),
-        _ => None,
-    };
-    let interval =
-        number.parse().ok().zip(milliseconds).and_then(|(number, unit): (u64, u64)| number.checked_mul(unit));
-    match interval {
-        Some(1..=86_400_000) => Ok(Duration::from_millis(interval.unwrap_or_default())),
-        _ => Err("not a time from 1ms to 24h, such as 500ms, 60s or 5m".to_owned()),
-    }
 }
 
 /// Flags of `watchlist remove`.

@@ -6,7 +6,7 @@ use super::{Context, store_error};
 use crate::cli::CliError;
 use crate::history::History;
 use crate::ingest::Reporter;
-use crate::ingest::rest::{ApiKey, Quota, QuotaNote, RestClient, RestError, RestOptions, SharedText};
+use crate::ingest::rest::{ApiKey, Quota, QuotaNote, RateRule, RestClient, RestError, RestOptions, SharedText};
 use crate::store::{AnyNotes, AnyStore, Noting};
 
 /// What it takes to ask the vendor.
@@ -23,9 +23,7 @@ impl Api {
         store: Option<&AnyStore>,
         reporter: &Arc<dyn Reporter>,
     ) -> Result<Self, CliError> {
-        let settings = &context.settings.api;
-        let rate = settings.rate.value.parse();
-        let rate = rate.map_err(|error| CliError::usage(anyhow::anyhow!("{}: {error}", settings.rate.origin)))?;
+        let rate = rate(context)?;
         let key = key(context)?;
         let (mut notes, mut shared): (_, Option<Box<dyn SharedText>>) = (None, None);
         if let Some(store) = store {
@@ -34,7 +32,7 @@ impl Api {
         }
         let quota = Quota::open(rate, shared, Arc::clone(reporter)).await;
         let options = RestOptions {
-            base_url: settings.url.value.clone(),
+            base_url: context.settings.api.url.value.clone(),
             key: Some(key),
             reporter: Arc::clone(reporter),
             ..RestOptions::default()
@@ -44,6 +42,12 @@ impl Api {
         let client = RestClient::new(options, quota).map_err(CliError::failed)?;
         Ok(Self { client: Arc::new(client), notes })
     }
+}
+
+/// How often the settings allow to ask.
+pub(super) fn rate(context: &Context) -> Result<RateRule, CliError> {
+    let rate = &context.settings.api.rate;
+    rate.value.parse().map_err(|error| CliError::usage(anyhow::anyhow!("{}: {error}", rate.origin)))
 }
 
 /// The key that the settings name. Asked for before a database is opened, a missing one leaves no empty one behind.

@@ -1,5 +1,6 @@
 //! `backfill chain`.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::path::Path;
@@ -76,17 +77,18 @@ async fn run_take(args: &ChainTakeArgs, context: &Context, signals: &Signals) ->
         "force": args.force,
         "dry_run": args.dry_run,
     });
-    let api = Api::open(context, store.as_ref(), &reporter).await?;
-    let Some(mut store) = store.filter(|_| !args.dry_run) else {
-        return dry_run(&underlyings, args.force, &effective, context).await;
+    let mut store = match store {
+        Some(store) if !args.dry_run => store,
+        store => return dry_run(store, &underlyings, args.force, &effective, context).await,
     };
+    let api = Api::open(context, Some(&store), &reporter).await?;
     let tools = ChainTools { client: &api.client, clock: &clock, reporter: &*reporter, stop: signals.stop() };
     let (report, failure) = take(tools, &mut store, &underlyings, args.force).await;
     drop(reporter);
     let closed = store.close().await.map_err(store_error);
     let failure = failure.map(CliError::failed).or(closed.err());
     let exit = if failure.is_some() { Exit::Failed } else { exit_code(&report, named.is_some(), signals.exit()) };
-    print_report(&report, exit, &effective, context)?;
+    print_report(&report, named.is_some(), exit, &effective, context)?;
     failure.map_or(Ok(exit), Err)
 }
 
@@ -97,13 +99,16 @@ pub(super) async fn watched(store: Option<&mut AnyStore>) -> Result<Vec<Symbol>,
     Ok(entries.into_iter().filter(|entry| entry.active).map(|entry| entry.symbol).collect())
 }
 
-/// How a run ends. That a symbol of the watchlist has no options is no gap; of one that was named it is.
+/// Whether something could not be had. That a symbol of the watchlist has no options is no gap; of one that was named it is.
+fn is_gap(outcome: Outcome, is_named: bool) -> bool {
+    outcome.leaves_a_gap() && (is_named || outcome != Outcome::Empty)
+}
+
 fn exit_code(report: &ChainReport, is_named: bool, signal: Option<Exit>) -> Exit {
     let outcomes = || report.underlyings.iter().map(|one| one.outcome);
-    let is_gap = |outcome: Outcome| outcome.leaves_a_gap() && (is_named || outcome != Outcome::Empty);
     match () {
         () if report.interrupted => signal.unwrap_or(Exit::Interrupted),
-        () if !outcomes().any(is_gap) => Exit::Done,
+        () if !outcomes().any(|outcome| is_gap(outcome, is_named)) => Exit::Done,
         () if outcomes().all(Outcome::leaves_a_gap) => Exit::Failed,
         () => Exit::Gaps,
     }
@@ -118,18 +123,21 @@ struct Planned<'a> {
     detail: Option<String>,
 }
 
-async fn dry_run(underlyings: &[Symbol], force: bool, effective: &Value, context: &Context) -> Result<Exit, CliError> {
+async fn dry_run(
+    store: Option<AnyStore>,
+    underlyings: &[Symbol],
+    force: bool,
+    effective: &Value,
+    context: &Context,
+) -> Result<Exit, CliError> {
     let now = context.clock().now();
     let (session, is_provisional) = options_session(now);
     let names: Vec<_> = underlyings.iter().map(|underlying| underlying.as_str().to_owned()).collect();
-    let states = match context.existing_store().await? {
-        Some(mut store) => {
-            let states = store.chain_states(&names).await.map_err(store_error)?;
-            store.close().await.map_err(store_error)?;
-            states
-        }
-        None => std::collections::BTreeMap::new(),
-    };
+    let mut states = BTreeMap::new();
+    if let Some(mut store) = store {
+        states = store.chain_states(&names).await.map_err(store_error)?;
+        store.close().await.map_err(store_error)?;
+    }
     let rows: Vec<_> = names
         .iter()
         .map(|name| {
@@ -155,7 +163,13 @@ async fn dry_run(underlyings: &[Symbol], force: bool, effective: &Value, context
     Ok(Exit::Done)
 }
 
-fn print_report(report: &ChainReport, exit: Exit, effective: &Value, context: &Context) -> Result<(), CliError> {
+fn print_report(
+    report: &ChainReport,
+    is_named: bool,
+    exit: Exit,
+    effective: &Value,
+    context: &Context,
+) -> Result<(), CliError> {
     let totals = Totals::of(report);
     let out = &mut io::stdout().lock();
     if context.json {
@@ -163,7 +177,7 @@ fn print_report(report: &ChainReport, exit: Exit, effective: &Value, context: &C
         return Ok(());
     }
     if context.quiet {
-        for one in report.underlyings.iter().filter(|one| one.outcome.leaves_a_gap() && one.outcome != Outcome::Empty) {
+        for one in report.underlyings.iter().filter(|one| is_gap(one.outcome, is_named)) {
             let why = one.detail.as_deref().unwrap_or_default();
             warn(&printable(&format!("option chain of {}: {}: {why}", one.underlying, one.outcome)));
         }
@@ -214,7 +228,7 @@ struct Shown<'a> {
 
 async fn run_show(named: Option<Vec<Symbol>>, context: &Context) -> Result<Exit, CliError> {
     let names: Option<Vec<String>> = named.map(|named| named.iter().map(|symbol| symbol.as_str().to_owned()).collect());
-    let (mut stored, mut states) = (Vec::new(), std::collections::BTreeMap::new());
+    let (mut stored, mut states) = (Vec::new(), BTreeMap::new());
     if let Some(mut store) = context.existing_store().await? {
         stored = store.stored_chains(names.as_deref()).await.map_err(store_error)?;
         let underlyings: Vec<_> = stored.iter().map(|chain| chain.underlying.clone()).collect();

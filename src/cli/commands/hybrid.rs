@@ -114,7 +114,10 @@ impl Hybrid<'_> {
     ) -> Result<FilesPlan, CliError> {
         let mut files = FilesPlan::default();
         for selection in &self.selections {
-            let asked = ingest::Request { rest_counts: true, ..asked(&self.request, selection) };
+            let asked = ingest::Request {
+                rest_counts: ingest::WhenRestCounts::UnlessFileIsNewer,
+                ..asked(&self.request, selection)
+            };
             let mut plan = make_plan(source, ledger.as_deref_mut(), asked, &*self.reporter).await.map_err(run_error)?;
             let rate = match &mut ledger {
                 Some(ledger) => ledger.load_rate(plan.request.symbols.is_none()).await.map_err(store_error)?,

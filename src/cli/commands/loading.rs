@@ -10,6 +10,7 @@ use super::api::Api;
 use super::s3::open_source;
 use super::{Context, store_error};
 use crate::cli::CliError;
+use crate::config::Settings;
 use crate::ingest::rest::{self, RestReport, RestRunError, Tools};
 use crate::ingest::source::Source;
 use crate::ingest::{
@@ -30,7 +31,8 @@ impl Beside {
     pub(super) async fn open(store: &AnyStore, context: &Context) -> Result<Self, CliError> {
         let lease = context.settings.lease.value;
         let claims = store.claimant(lease).await.map_err(store_error)?;
-        Ok(Self { claims, ledger: context.store().await?, lease })
+        let ledger = store.beside().await.map_err(store_error)?;
+        Ok(Self { claims, ledger, lease })
     }
 
     pub(super) fn sharing(&mut self) -> Sharing<'_, AnyClaims, AnyStore> {
@@ -69,7 +71,7 @@ pub(super) async fn load_by_requests(
         Some(notes) => notes,
         None => store.notes().await.map_err(store_error)?,
     };
-    let ledger = Arc::new(Mutex::new(context.store().await?));
+    let ledger = Arc::new(Mutex::new(store.beside().await.map_err(store_error)?));
     let tools = Tools {
         client: api.client,
         ledger: Arc::clone(&ledger),
@@ -142,11 +144,14 @@ impl Loads for Loader<'_> {
         }
         match Box::pin(self.files(requests)).await {
             Ok((report, failure)) => {
-                let failure =
-                    failure.map(|error| LoadFailure { may_pass: error.may_pass(), message: error.to_string() });
+                let failure = failure.map(|error| ended(error.may_pass(), error.to_string()));
                 Ended { report, failure }
             }
-            Err(error) => Ended { report: RunReport::default(), failure: Some(closed(&error)) },
+            Err(error) => {
+                let Settings { source, s3, .. } = &self.context.settings;
+                let is_unset = source.is_none() && s3.credentials.is_none();
+                Ended { report: RunReport::default(), failure: Some(closed(&error, is_unset)) }
+            }
         }
     }
 
@@ -156,17 +161,25 @@ impl Loads for Loader<'_> {
         }
         match Box::pin(self.requests(wishes)).await {
             Ok((report, failure)) => {
-                let failure =
-                    failure.map(|error| LoadFailure { may_pass: error.may_pass(), message: error.to_string() });
+                let failure = failure.map(|error| ended(error.may_pass(), error.to_string()));
                 Ended { report, failure }
             }
-            Err(error) => Ended { report: RestReport::default(), failure: Some(closed(&error)) },
+            Err(error) => {
+                let is_unset = self.context.settings.api.key.is_none();
+                Ended { report: RestReport::default(), failure: Some(closed(&error, is_unset)) }
+            }
         }
     }
 }
 
+/// What ended a way that was open.
+const fn ended(may_pass: bool, message: String) -> LoadFailure {
+    LoadFailure { message, may_pass, is_unset: false }
+}
+
 /// Keys that are missing, a database that does not open. The latter may be back the next time; the former is nothing that
 /// waiting would mend.
-fn closed(error: &CliError) -> LoadFailure {
-    LoadFailure { may_pass: error.is_of::<StoreError>(), message: error.reason() }
+fn closed(error: &CliError, is_unset: bool) -> LoadFailure {
+    let may_pass = error.is_of::<StoreError>();
+    LoadFailure { message: error.reason(), may_pass, is_unset: is_unset && !may_pass }
 }

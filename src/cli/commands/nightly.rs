@@ -53,7 +53,7 @@ pub(super) async fn run(args: &NightlyArgs, context: &Context, signals: &Signals
         lock = take_lock(notes, run_id.as_str(), patience, waiting) => lock.map_err(store_error)?,
     };
     let Some(lock) = lock else { return already_running(args.if_running, context) };
-    telling::send(&notifier, &mut store, telling::LEFT_OVER, signals.stop()).await;
+    telling::send(&notifier, &mut store, telling::LEFT_OVER, &metrics, signals.stop()).await;
     let ended = night(options, &clock, &lock, (&mut store, &notifier), &metrics, context, signals).await;
     lock.release().await;
     let closed = store.close().await.map_err(store_error);
@@ -119,7 +119,7 @@ async fn night(
     if let Err(error) = &written {
         tell_without_database(error, notifier, clock.now()).await;
     }
-    telling::send(notifier, store, telling::NEWS, signals.stop()).await;
+    telling::send(notifier, store, telling::NEWS, metrics, signals.stop()).await;
     print(&report, exit, &effective, context)?;
     // Of two errors the first is the one to tell.
     match report.failure {

@@ -186,7 +186,7 @@ pub(super) fn asked(request: &Request, selection: &Selection) -> ingest::Request
         official_day: request.official_day,
         force: request.force,
         accept: request.accept.clone(),
-        rest_counts: false,
+        rest_counts: ingest::WhenRestCounts::Never,
         now: request.now,
     }
 }

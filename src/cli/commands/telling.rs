@@ -1,4 +1,4 @@
-//! What people are told of nightly runs.
+//! What people are told of nightly runs, and sending it.
 
 use std::time::Duration;
 
@@ -8,8 +8,10 @@ use tokio_util::sync::CancellationToken;
 use super::warn;
 use crate::cli::CliError;
 use crate::cli::format::printable;
+use crate::cli::metrics::Metrics;
 use crate::ingest::nightly::{Ending, NIGHTLY, NightlyReport};
-use crate::notify::{Notifier, Problem, Situation};
+use crate::model::Problem;
+use crate::notify::{Notifier, Situation};
 use crate::store::{AnyStore, ConditionChange, Outbox, StoreError};
 
 /// How long sending is tried: at the start, what an earlier run left; at the end, what this one has to tell.
@@ -30,19 +32,21 @@ pub(super) async fn change(
 }
 
 fn situation(report: &NightlyReport) -> Situation {
-    let problem = report.problem().map(|problem| Problem {
-        essence: problem.essence,
-        headline: problem.headline,
-        details: problem.details,
-    });
     let summary = report.summary();
     let summary = summary.strip_prefix(NIGHTLY).and_then(|rest| rest.strip_prefix(": ")).unwrap_or(&summary);
-    Situation { source: NIGHTLY.to_owned(), problem, summary: summary.to_owned() }
+    Situation { source: NIGHTLY.to_owned(), problem: report.problem(), summary: summary.to_owned() }
 }
 
 /// Sends what waits. What could not be sent waits for the next run.
-pub(super) async fn send(notifier: &Notifier, store: &mut AnyStore, longest: Duration, stop: &CancellationToken) {
+pub(super) async fn send(
+    notifier: &Notifier,
+    store: &mut AnyStore,
+    longest: Duration,
+    metrics: &Metrics,
+    stop: &CancellationToken,
+) {
     let flushed = notifier.flush(store, longest, stop).await;
+    metrics.flushed(&flushed);
     for line in flushed.retried.iter().chain(&flushed.dead) {
         warn(&printable(&format!("message not sent: {line}")));
     }

@@ -114,7 +114,7 @@ impl Verify<'_> {
             if let Some(sample) = self.request.against_source
                 && !self.signals.stop().is_cancelled()
             {
-                let mut ledger = self.context.store().await?;
+                let mut ledger = store.beside().await.map_err(store_error)?;
                 let means = self.means().await?;
                 let symbols = scope.symbols.as_ref();
                 let compared = compare(store, &mut ledger, &checked, symbols, sample, means, &mut look.findings).await;

@@ -63,17 +63,15 @@ fn nightly(facts: &HealthFacts, max_age: Option<Duration>) -> Finding {
     };
     let (level, found, advice) = latest_run(latest, facts.now);
     let behind = behind(facts).or_else(|| max_age.and_then(|max_age| too_old(runs, facts.now, max_age)));
-    match behind {
-        Some(behind) => finding("nightly", Level::Stale, format!("{behind}; {found}")).advising(match advice {
+    if let Some(behind) = behind {
+        let advice = match advice {
             "" => "see that cron or the timer starts `backfill nightly`, and what it says",
             advice => advice,
-        }),
-        None => {
-            let complete_to =
-                facts.nightly.complete_to.map_or_else(String::new, |date| format!("complete to {date}; "));
-            finding("nightly", level, format!("{complete_to}{found}")).advising(advice)
-        }
+        };
+        return finding("nightly", Level::Stale, format!("{behind}; {found}")).advising(advice);
     }
+    let complete_to = facts.nightly.complete_to.map_or_else(String::new, |date| format!("complete to {date}; "));
+    finding("nightly", level, format!("{complete_to}{found}")).advising(advice)
 }
 
 /// How the latest run is, or ended.

@@ -80,7 +80,6 @@ impl Metrics {
     }
 
     /// Messages to people were sent, or could not be.
-    #[expect(dead_code, reason = "called where messages are sent")]
     pub(super) fn flushed(&self, flushed: &Flushed) {
         let count = |result, messages| self.0.counters.messages.with_label_values(&[result]).inc_by(messages);
         count("sent", flushed.sent.into());

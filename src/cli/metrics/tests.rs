@@ -96,7 +96,7 @@ fn what_a_run_tells_is_counted_and_handed_on() {
         priority: 0,
     };
     let ended = RequestEnd::Ended { outcome: RequestOutcome::NoData, message: None };
-    let retry = RequestEnd::Retry { pause: Duration::ZERO, message: "busy".to_owned() };
+    let retry = RequestEnd::Retry { pause: Duration::ZERO, message: "busy".to_owned(), counts: true };
     for end in [ended, retry, RequestEnd::GivenBack] {
         let (request, elapsed) = (request.clone(), Duration::from_secs(2));
         let dataset = Some(loaded.dataset);

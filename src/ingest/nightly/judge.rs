@@ -3,15 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
 
-use jiff::Timestamp;
 use jiff::civil::Date;
+use jiff::{SignedDuration, Timestamp, ToSpan};
 
 use super::plan::{session_before, sessions};
-use super::report::{Ending, NightlyDay};
+use super::report::{Ending, NightlyDay, calendar_ends as calendar_ends_on};
 use super::{NightlyReport, ScopedMarket};
 use crate::ingest::rest::SymbolDayReport;
 use crate::ingest::{DayReport, LoadFailure};
-use crate::model::{Dataset, Outcome, TimeframeSet, file_due_at};
+use crate::model::{Calendar, Dataset, FileKind, Market, Outcome, TimeframeSet, file_due_at};
 use crate::store::DayState;
 
 /// What both ways told of days.
@@ -30,6 +30,10 @@ pub(super) struct Told {
     /// Days of which they brought something.
     pub(super) came_by_requests: BTreeSet<(Dataset, Date)>,
 }
+
+/// How long after its file was due a day is not believed to be one without a trade, though requests have brought nothing: a
+/// vendor that is late with one is late with the other.
+const EMPTY_DOUBTED_DAYS: i64 = 7;
 
 /// The sessions of a market's range, as they are stored now.
 pub(super) fn days(
@@ -56,7 +60,7 @@ fn day(market: &ScopedMarket, date: Date, state: &DayState, told: &Told, now: Ti
         detail,
     };
     let gap = file.filter(|file| file.outcome.leaves_a_gap());
-    if is_there(market, state, false) {
+    if is_there(market, state, false) && !may_be_empty_for_now(market, date, state, now) {
         let is_new = file.is_some_and(|file| file.outcome == Outcome::Loaded)
             || request.is_some_and(|request| request.outcome == Outcome::Loaded);
         let outcome = if is_new { Outcome::Loaded } else { Outcome::Unchanged };
@@ -113,6 +117,16 @@ pub(super) fn is_there(market: &ScopedMarket, state: &DayState, by_files: bool) 
     market.tickers().all(|ticker| covers(covered(ticker)))
 }
 
+/// Whether all that is stored of a day is that requests have brought nothing of it, and its file may still come.
+fn may_be_empty_for_now(market: &ScopedMarket, date: Date, state: &DayState, now: Timestamp) -> bool {
+    let is_empty = |ticker: &str| state.rest.get(ticker).is_some_and(|rest| rest.bars == 0);
+    !market.everyone
+        && !market.watched.is_empty()
+        && state.loaded(FileKind::Minute).is_none()
+        && market.tickers().all(is_empty)
+        && now < file_due_at(date) + SignedDuration::from_hours(EMPTY_DOUBTED_DAYS * 24)
+}
+
 /// The last session before the first that is not there.
 pub(super) fn complete_to(dataset: Dataset, range: &RangeInclusive<Date>, days: &[NightlyDay]) -> Option<Date> {
     match days.iter().find(|day| !day.is_there()) {
@@ -121,9 +135,22 @@ pub(super) fn complete_to(dataset: Dataset, range: &RangeInclusive<Date>, days: 
     }
 }
 
+/// From so many days on before its end, the calendar's end is told.
+const CALENDAR_TOLD_DAYS: i64 = 60;
+
+/// The last date of the program's calendar, if one of these markets goes by it and that is near, or past.
+pub(super) fn calendar_ends(mut datasets: impl Iterator<Item = Dataset>, now: Timestamp) -> Option<Date> {
+    let is_near = Market::NewYork.date_of(now) >= Calendar::LAST.saturating_sub(CALENDAR_TOLD_DAYS.days());
+    (is_near && datasets.any(|dataset| dataset.market() == Market::NewYork)).then_some(Calendar::LAST)
+}
+
 /// How a run that was carried out ended, and if it could not do its work, why.
 pub(super) fn ending(report: &NightlyReport, told: &Told) -> (Ending, Option<String>) {
     let gaps = report.gaps().next().is_some();
+    // All that it knows of may be there, and the market goes on.
+    if let Some(last) = report.calendar_ends.filter(|last| Market::NewYork.date_of(report.started_at) > *last) {
+        return (Ending::Failed, Some(calendar_ends_on(last)));
+    }
     match (&told.files_failed, &told.requests_failed) {
         (Some(files), requests) if gaps && !told.requests_were_made => {
             let requests = requests.as_ref().map_or_else(String::new, |why| format!("; requests: {why}"));
@@ -131,5 +158,53 @@ pub(super) fn ending(report: &NightlyReport, told: &Told) -> (Ending, Option<Str
         }
         _ if gaps || !report.unknown_symbols.is_empty() => (Ending::Gaps, None),
         _ => (Ending::Done, None),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ingest::nightly::Watched;
+    use crate::model::{Symbol, Timeframe};
+    use crate::store::RestState;
+
+    const THURSDAY: Date = jiff::civil::date(2026, 10, 1);
+
+    fn market(tickers: &[&str]) -> ScopedMarket {
+        let watched = |ticker: &&str| Watched { symbol: Symbol::from_ticker(ticker).unwrap(), days: None };
+        let timeframes = TimeframeSet::of(Timeframe::ROLLED);
+        let watched = tickers.iter().map(watched).collect();
+        ScopedMarket { dataset: Dataset::Stocks, everyone: false, watched, timeframes }
+    }
+
+    fn by_rest(bars: u64) -> RestState {
+        RestState {
+            timeframes: TimeframeSet::of(Timeframe::ROLLED),
+            bars,
+            is_provisional: false,
+            exact_vwap: TimeframeSet::EMPTY,
+            fetched_at: Some(Timestamp::UNIX_EPOCH),
+            outcome: Outcome::Loaded,
+            detail: None,
+            attempted_at: Timestamp::UNIX_EPOCH,
+        }
+    }
+
+    fn judged(rest: &[(&str, u64)], now: &str) -> Outcome {
+        let tickers: Vec<_> = rest.iter().map(|(ticker, _)| *ticker).collect();
+        let rest = rest.iter().map(|(ticker, bars)| ((*ticker).to_owned(), by_rest(*bars)));
+        let states = BTreeMap::from([(THURSDAY, DayState { rest: rest.collect(), ..DayState::default() })]);
+        let range = THURSDAY..=THURSDAY;
+        days(&market(&tickers), &range, &states, &Told::default(), now.parse().unwrap())[0].outcome
+    }
+
+    #[test]
+    fn a_day_of_which_requests_brought_nothing_is_doubted_for_a_week() {
+        let nothing = [("AAPL", 0), ("SPY", 0)];
+        assert_eq!(judged(&nothing, "2026-10-02T14:59:59Z"), Outcome::NotDue);
+        assert_eq!(judged(&nothing, "2026-10-02T15:00:00Z"), Outcome::Missing);
+        assert_eq!(judged(&nothing, "2026-10-09T14:59:59Z"), Outcome::Missing);
+        assert_eq!(judged(&nothing, "2026-10-09T15:00:00Z"), Outcome::Unchanged);
+        assert_eq!(judged(&[("AAPL", 0), ("SPY", 1)], "2026-10-02T15:00:00Z"), Outcome::Unchanged, "it was traded");
     }
 }

@@ -15,7 +15,7 @@ mod scope;
 
 pub use chores::{Chore, Chores};
 pub use lock::{Lock, take_lock};
-pub use report::{Amounts, Ending, Incident, IncidentKind, MarketReport, NightlyDay, NightlyReport, Problem, Step};
+pub use report::{Amounts, Ending, Incident, IncidentKind, MarketReport, NightlyDay, NightlyReport, Step};
 pub use run::{Nightly, NightlyOptions, patiently};
 pub use scope::{Scope, ScopedMarket, Watched};
 

@@ -7,7 +7,7 @@ use jiff::civil::{Date, Time};
 use jiff::{Timestamp, ToSpan};
 
 use super::ScopedMarket;
-use crate::ingest::plan::{Accept, Request};
+use crate::ingest::plan::{Accept, Request, WhenRestCounts};
 use crate::model::{Dataset, Expectation, Market, Timeframe, TimeframeSet, last_finished_session};
 use crate::store::DayState;
 
@@ -82,8 +82,8 @@ pub(super) fn requests(
         official_day,
         force: false,
         accept: Accept::None,
-        // A file takes the place of requests as soon as it is there.
-        rest_counts: false,
+        // A file takes the place of requests as soon as it is there, unless it lacks what they have brought.
+        rest_counts: WhenRestCounts::AfterFile,
         now,
     };
     stretches.into_iter().rev().map(request).collect()

@@ -7,7 +7,7 @@ use jiff::civil::Date;
 use serde::Serialize;
 
 use super::NIGHTLY;
-use crate::model::{Dataset, Outcome, TimeframeSet};
+use crate::model::{Dataset, Outcome, Problem, TimeframeSet};
 use crate::store::RunEnd;
 
 /// How a run ended.
@@ -65,6 +65,8 @@ pub enum IncidentKind {
     UnknownSymbol,
     /// Work beside bars failed.
     StepFailed,
+    /// The program's trading calendar ends soon, or has ended.
+    CalendarEnds,
 }
 
 /// Something that did not go as on other nights.
@@ -209,21 +211,16 @@ pub struct NightlyReport {
     pub days: Vec<NightlyDay>,
     /// Symbols of which there is not a single bar, though days are there.
     pub unknown_symbols: Vec<String>,
+    /// The last date of the program's trading calendar, where a market goes by it and the end is near, or past.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub calendar_ends: Option<Date>,
+    /// Why files could not be had, though there are keys.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub files_failure: Option<String>,
     /// What did not go as on other nights.
     pub incidents: Vec<Incident>,
     /// What it did, one after the other.
     pub steps: Vec<Step>,
-}
-
-/// Trouble that somebody is to be told of.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Problem {
-    /// What it comes down to: the same for the same trouble, whatever its words are today.
-    pub essence: Vec<String>,
-    /// What is wrong, in a line.
-    pub headline: String,
-    /// More of it.
-    pub details: Vec<String>,
 }
 
 /// Days that a line names; more are counted.
@@ -242,36 +239,69 @@ impl NightlyReport {
 
     /// Trouble, if somebody is to be told of any. A run that was told to stop says nothing about the vendor.
     pub fn problem(&self) -> Option<Problem> {
-        match self.ending {
-            Ending::Done | Ending::Stopped => None,
+        let missing = match self.ending {
+            Ending::Stopped => return None,
             Ending::Failed => {
                 let why = self.failure.clone().unwrap_or_default();
                 // How often and how long something was tried is another number every night.
-                Some(Problem {
+                return Some(Problem {
                     essence: vec![without_digits(&why)],
                     headline: "it failed".to_owned(),
                     details: vec![why],
-                })
+                });
             }
-            Ending::Gaps => {
-                let (days, symbols) = (self.gaps().count(), self.unknown_symbols.len());
-                let of = |count, one, many| format!("{count} {}", if count == 1 { one } else { many });
-                let counts = [(days, of(days, "day", "days")), (symbols, of(symbols, "symbol", "symbols"))];
-                let counts: Vec<_> =
-                    counts.into_iter().filter(|(count, _)| *count > 0).map(|(_, words)| words).collect();
-                let told = |day: &NightlyDay| {
-                    let why = day.detail.as_ref().map_or_else(String::new, |why| format!(": {why}"));
-                    format!("{} of {}: {}{why}", day.date, day.dataset, day.outcome)
-                };
-                let essence = self.gaps().map(|day| format!("{} {} {}", day.date, day.dataset, day.outcome));
-                let unknown = self.unknown_symbols.iter();
-                Some(Problem {
-                    essence: essence.chain(unknown.clone().cloned()).collect(),
-                    headline: format!("{} missing", counts.join(" and ")),
-                    details: self.gaps().map(told).chain(unknown.map(|symbol| unknown_symbol(symbol))).collect(),
-                })
-            }
+            Ending::Gaps => Some(self.missing()),
+            Ending::Done => None,
+        };
+        missing.into_iter().chain(self.beside_days()).reduce(|all, one| Problem {
+            essence: [all.essence, one.essence].concat(),
+            headline: format!("{}, {}", all.headline, one.headline),
+            details: [all.details, one.details].concat(),
+        })
+    }
+
+    /// What is missing.
+    fn missing(&self) -> Problem {
+        let (days, symbols) = (self.gaps().count(), self.unknown_symbols.len());
+        let of = |count, one, many| format!("{count} {}", if count == 1 { one } else { many });
+        let counts = [(days, of(days, "day", "days")), (symbols, of(symbols, "symbol", "symbols"))];
+        let counts: Vec<_> = counts.into_iter().filter(|(count, _)| *count > 0).map(|(_, words)| words).collect();
+        let told = |day: &NightlyDay| {
+            let why = day.detail.as_ref().map_or_else(String::new, |why| format!(": {why}"));
+            format!("{} of {}: {}{why}", day.date, day.dataset, day.outcome)
+        };
+        let essence = self.gaps().map(|day| format!("{} {} {}", day.date, day.dataset, day.outcome));
+        let unknown = self.unknown_symbols.iter();
+        Problem {
+            essence: essence.chain(unknown.clone().cloned()).collect(),
+            headline: format!("{} missing", counts.join(" and ")),
+            details: self.gaps().map(told).chain(unknown.map(|symbol| unknown_symbol(symbol))).collect(),
         }
+    }
+
+    /// Trouble that no day shows.
+    fn beside_days(&self) -> impl Iterator<Item = Problem> {
+        let one = |essence: &str, headline: String, detail: String| Problem {
+            essence: vec![essence.to_owned()],
+            headline,
+            details: vec![detail],
+        };
+        // What requests bring is seen in the days.
+        let steps = self.steps.iter().filter(|step| !matches!(step.name, "files" | "requests"));
+        let steps = steps.filter_map(move |step| {
+            let error = step.error.as_ref()?;
+            Some(one(
+                &format!("step {}", step.name),
+                format!("{} failed", step.name),
+                format!("{}: {error}", step.name),
+            ))
+        });
+        // Requests may have filled in, for the watchlist and for as long as they can.
+        let files = self.files_failure.as_ref();
+        let files = files.map(|why| one("files", "files could not be had".to_owned(), format!("files: {why}")));
+        let ends = self.calendar_ends;
+        let calendar = ends.map(|last| one("calendar", "the calendar is about to end".to_owned(), calendar_ends(last)));
+        calendar.into_iter().chain(files).chain(steps)
     }
 
     /// One line: `nightly: 2026-10-02 complete; 3 days loaded (1 replaced), 2 by REST, 1 missing (2026-09-30); 12 s`.
@@ -344,6 +374,11 @@ pub(super) fn unknown_symbol(symbol: &str) -> String {
     format!("there is not a single bar of {symbol}: check how it is written on the watchlist")
 }
 
+/// What is said of the end of the program's calendar.
+pub(super) fn calendar_ends(last: Date) -> String {
+    format!("this program knows the sessions up to {last} and none after it: update barkeep")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -397,6 +432,24 @@ mod tests {
         assert_eq!(problem.details[0], "2026-09-30 of stocks: missing: tried 3 times");
         report.ending = Ending::Stopped;
         assert_eq!(report.problem(), None);
+    }
+
+    #[test]
+    fn work_beside_bars_that_fails_is_trouble_though_no_day_is_missing() {
+        let step = |name, error: Option<&str>| Step { name, seconds: 0.0, done: None, error: error.map(str::to_owned) };
+        let mut report = report("2026-10-02");
+        report.steps = vec![step("files", Some("late")), step("chains", Some("refused")), step("splits", None)];
+        let problem = report.problem().unwrap();
+        assert_eq!((&problem.essence[..], &*problem.headline), (&["step chains".to_owned()][..], "chains failed"));
+        assert_eq!(problem.details, ["chains: refused"]);
+        report.days = vec![day("2026-09-30", Outcome::Missing)];
+        report.ending = Ending::Gaps;
+        let problem = report.problem().unwrap();
+        assert_eq!(problem.essence, ["2026-09-30 stocks missing", "step chains"]);
+        assert_eq!(problem.headline, "1 day missing, chains failed");
+        report.steps.clear();
+        (report.ending, report.days) = (Ending::Done, Vec::new());
+        assert_eq!(report.problem(), None, "it is over");
     }
 
     #[test]

@@ -12,7 +12,7 @@ use super::incidents::{incidents_of_days, incidents_of_past};
 use super::judge::{self, Told};
 use super::past::{LOOKED_AT, Past};
 use super::plan;
-use super::report::{Ending, Incident, IncidentKind, MarketReport, NightlyReport, Step, unknown_symbol};
+use super::report::{Ending, Incident, IncidentKind, MarketReport, NightlyReport, Step, calendar_ends, unknown_symbol};
 use super::scope::{Scope, ScopedMarket};
 use super::{Chore, Chores, NIGHTLY};
 use crate::ingest::rest::{Asked, RestReport, is_missing};
@@ -103,6 +103,11 @@ impl<S: Ledger + Runs + Watchlist + BarReader, L: Loads, C: Chores> Nightly<'_, 
             .incidents
             .extend(incidents_of_past(&past, report.markets.iter().map(|market| (market.dataset, market.newest))));
 
+        report.calendar_ends = judge::calendar_ends(report.markets.iter().map(|market| market.dataset), now);
+        if let Some(last) = report.calendar_ends {
+            report.incidents.push(Incident::new(IncidentKind::CalendarEnds, Some(calendar_ends(last))));
+        }
+
         for chore in [Chore::Chains, Chore::Cache] {
             self.chore(chore, report).await;
         }
@@ -117,7 +122,8 @@ impl<S: Ledger + Runs + Watchlist + BarReader, L: Loads, C: Chores> Nightly<'_, 
         }
         // All was checked only if all could be listed, and whatever had changed could be fetched.
         let is_stale = looked.iter().any(|looked| is_stale(looked, told));
-        report.whole_ledger &= told.files_failed.is_none() && !is_stale && !self.stop.is_cancelled();
+        let failed = told.files.values().any(|day| day.outcome == Outcome::Failed);
+        report.whole_ledger &= told.files_failed.is_none() && !is_stale && !failed && !self.stop.is_cancelled();
         self.judge(&looked, report, told).await
     }
 
@@ -357,6 +363,8 @@ impl<S: Ledger + Runs + Watchlist + BarReader, L: Loads, C: Chores> Nightly<'_, 
                     .push(Incident { dataset: Some(dataset), ..Incident::new(IncidentKind::UnknownSymbol, detail) });
             }
         }
+        let of_files = told.files_failed.as_ref().filter(|failure| !failure.is_unset);
+        report.files_failure = of_files.map(ToString::to_string);
         for (way, failure) in [("files", &told.files_failed), ("requests", &told.requests_failed)] {
             let Some(failure) = failure else { continue };
             let kind = if failure.may_pass { IncidentKind::Outage } else { IncidentKind::Closed };
@@ -421,7 +429,11 @@ fn absent(market: &ScopedMarket, told: &Told) -> BTreeSet<(String, Date)> {
 fn all_failed(requests: &RestReport) -> Option<LoadFailure> {
     let asked = || requests.days.iter().filter(|day| !matches!(day.outcome, Outcome::Unchanged | Outcome::Empty));
     let message = asked().next()?.detail.clone().unwrap_or_default();
-    asked().all(|day| day.outcome == Outcome::Failed).then_some(LoadFailure { message, may_pass: true })
+    asked().all(|day| day.outcome == Outcome::Failed).then_some(LoadFailure {
+        message,
+        may_pass: true,
+        is_unset: false,
+    })
 }
 
 /// Takes note of what became of files.

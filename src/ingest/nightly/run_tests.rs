@@ -142,7 +142,7 @@ impl BarReader for Store {
 #[derive(Clone)]
 enum File {
     Is(Outcome),
-    Fails { may_pass: bool },
+    Fails { may_pass: bool, is_unset: bool },
 }
 
 struct Vendor {
@@ -161,8 +161,8 @@ impl Loads for Vendor {
         let mut report = RunReport::default();
         let newest = *requests[0].range.end();
         match self.files.pop_front().expect("no more is asked than the story has") {
-            File::Fails { may_pass } => {
-                let failure = LoadFailure { message: "no route 7".to_owned(), may_pass };
+            File::Fails { may_pass, is_unset } => {
+                let failure = LoadFailure { message: "no route 7".to_owned(), may_pass, is_unset };
                 return Ended { report, failure: Some(failure) };
             }
             File::Is(outcome) => {
@@ -182,7 +182,7 @@ impl Loads for Vendor {
         self.requested += 1;
         let mut report = RestReport { requests: 1, ..RestReport::default() };
         let Some(outcome) = self.requests else {
-            let failure = LoadFailure { message: "no key".to_owned(), may_pass: false };
+            let failure = LoadFailure { message: "no key".to_owned(), may_pass: false, is_unset: false };
             return Ended { report, failure: Some(failure) };
         };
         let date = *wishes[0].asked.range.end();
@@ -317,7 +317,7 @@ async fn nothing_is_waited_for_that_is_past_or_cannot_come() {
     assert_eq!((night_of.vendor.asked.len(), night_of.vendor.requested), (1, 1));
     let off = night(Setting { wait_until: None, ..setting(&[Is(Outcome::NotDue)]) }).await;
     assert_eq!((off.ended_at.to_string(), off.vendor.requested), (EVENING.to_owned(), 1));
-    let closed = night(setting(&[Fails { may_pass: false }])).await;
+    let closed = night(setting(&[Fails { may_pass: false, is_unset: false }])).await;
     assert_eq!((closed.ended_at.to_string(), closed.vendor.requested), (EVENING.to_owned(), 1));
     assert_eq!(kinds(&closed.report), [Kind::ByRequests, Kind::Closed]);
     assert!(!closed.report.whole_ledger, "nothing could be listed");
@@ -325,7 +325,7 @@ async fn nothing_is_waited_for_that_is_past_or_cannot_come() {
 
 #[tokio::test]
 async fn what_may_pass_is_waited_out() {
-    let down = Fails { may_pass: true };
+    let down = Fails { may_pass: true, is_unset: false };
     let Night { report, vendor, .. } = night(setting(&[down.clone(), down, Is(Outcome::Loaded)])).await;
     assert_eq!((report.ending, report.waited_seconds), (Ending::Done, 2 * 3600));
     assert_eq!(vendor.asked[0], vendor.asked[2], "all of it is asked for again");
@@ -340,18 +340,50 @@ async fn a_day_that_is_due_and_not_there_is_a_gap_and_one_that_is_not_due_is_non
     let late = night(nothing("2026-10-02T15:30:00Z", Outcome::Missing)).await.report;
     assert_eq!((late.ending, late.complete_to()), (Ending::Gaps, Some(THURSDAY.yesterday().unwrap())));
     assert_eq!(kinds(&late), [Kind::Late, Kind::Closed]);
-    assert_eq!(late.problem().unwrap().essence, ["2026-10-01 stocks missing"]);
+    assert_eq!(late.problem().unwrap().essence, ["2026-10-01 stocks missing", "step splits"]);
+}
+
+#[tokio::test]
+async fn files_that_cannot_be_had_are_told_though_requests_fill_in_but_not_if_nobody_wants_them() {
+    let told = |is_unset| async move {
+        let files = [Fails { may_pass: false, is_unset }];
+        let report = night(setting(&files)).await.report;
+        assert_eq!((report.ending, kinds(&report)), (Ending::Done, vec![Kind::ByRequests, Kind::Closed]));
+        report.problem().unwrap().essence
+    };
+    assert_eq!(told(false).await, ["files", "step splits"]);
+    assert_eq!(told(true).await, ["step splits"]);
+}
+
+#[tokio::test]
+async fn not_all_was_checked_if_a_file_could_not_be_fetched() {
+    let whole = |outcome| async move { night(setting(&[Is(outcome)])).await.report.whole_ledger };
+    assert!(!whole(Outcome::Failed).await);
+    assert!(whole(Outcome::Damaged).await, "that will be the same tomorrow");
+}
+
+#[tokio::test]
+async fn the_end_of_the_calendar_is_told_and_then_a_failure() {
+    let night_of = |begins| async move { night(Setting { begins, ..setting(&[Is(Outcome::Loaded)]) }).await.report };
+    let before = night_of("2028-11-01T12:00:00Z").await;
+    assert_eq!((before.ending, before.calendar_ends), (Ending::Done, None));
+    let near = night_of("2028-11-02T12:00:00Z").await;
+    assert_eq!((near.ending, &*near.problem().unwrap().essence[0]), (Ending::Done, "calendar"));
+    assert_eq!(kinds(&near), [Kind::CalendarEnds]);
+    let past = night_of("2029-01-03T12:00:00Z").await;
+    assert_eq!(past.ending, Ending::Failed, "it would be complete for ever");
+    assert!(past.failure.unwrap().contains("2028-12-31 and none after it: update barkeep"));
 }
 
 #[tokio::test]
 async fn a_run_without_any_way_has_failed() {
     let begins = "2026-10-02T15:30:00Z";
-    let closed = setting(&[Fails { may_pass: false }]);
+    let closed = setting(&[Fails { may_pass: false, is_unset: false }]);
     let report = night(Setting { begins, requests: None, ..closed }).await.report;
     assert_eq!(report.ending, Ending::Failed);
     assert_eq!(report.failure.as_deref(), Some("files: no route 7; requests: no key"));
     assert_eq!(report.problem().unwrap().essence, ["files: no route ; requests: no key"]);
-    let down = setting(&[Fails { may_pass: true }]);
+    let down = setting(&[Fails { may_pass: true, is_unset: false }]);
     let report = night(Setting { begins, requests: Some(Outcome::Failed), ..down }).await.report;
     assert_eq!((report.ending, kinds(&report)), (Ending::Failed, vec![Kind::Outage, Kind::Outage]));
 }

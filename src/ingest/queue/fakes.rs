@@ -100,7 +100,7 @@ impl World {
             listed: listed.into(),
             bad_days: BTreeMap::new(),
             files: None,
-            api: Some(LoadFailure { message: "no key".to_owned(), may_pass: false }),
+            api: Some(LoadFailure { message: "no key".to_owned(), may_pass: false, is_unset: false }),
             api_has: BTreeSet::new(),
             api_from: date(2003, 1, 1),
             takes: Duration::ZERO,
@@ -268,10 +268,10 @@ impl Queue for World {
                     RequestEnd::Ended { outcome, message } => {
                         (row.status, row.outcome, row.message) = (outcome.status(), Some(outcome), message);
                     }
-                    RequestEnd::Retry { pause, message } => {
-                        row.retry_count += 1;
+                    RequestEnd::Retry { pause, message, counts } => {
+                        row.retry_count += u32::from(counts);
                         (row.pause, row.message) = (Some(pause), Some(message));
-                        if row.retry_count >= MOST_RETRIES {
+                        if counts && row.retry_count >= MOST_RETRIES {
                             (row.status, row.outcome) = (RequestStatus::Failed, Some(RequestOutcome::Dead));
                         }
                     }
@@ -284,6 +284,10 @@ impl Queue for World {
 
     async fn requests(&mut self, _: Option<&str>, _: u32) -> Result<Vec<QueuedRequest>, StoreError> {
         unreachable!("a processor shows nothing")
+    }
+
+    async fn dead_requests(&mut self) -> Result<(u64, Vec<QueuedRequest>), StoreError> {
+        unimplemented!("the processor does not ask")
     }
 
     async fn queue_depth(&mut self) -> Result<QueueDepth, StoreError> {

@@ -43,10 +43,19 @@ pub(super) enum Verdict {
 pub(super) enum Wait {
     /// Longer with every time it was tried in vain: what is wrong may pass by itself.
     Soon,
+    /// As long again as a way of loading, or the database, has failed by now: that is no fault of the request.
+    Closed,
     /// Long: what is wrong stays until somebody does something about it.
     Long,
     /// Until then.
     Until(Timestamp),
+}
+
+impl Wait {
+    /// Whether a request that waits so was tried in vain.
+    pub(super) const fn counts(self) -> bool {
+        matches!(self, Self::Soon)
+    }
 }
 
 /// Sessions of a request that are stored.
@@ -74,22 +83,22 @@ pub(super) fn judge(evidence: &Evidence<'_>) -> Verdict {
                 Verdict::Later(Wait::Until(due), message)
             }
             // Files lack it, and who else may know it could not be asked.
-            _ if !open.due.is_empty() && requests_failure.is_some_and(|failure| failure.may_pass) => {
-                later(evidence, &[])
-            }
+            _ if !open.due.is_empty() && requests_failure.is_some_and(|failure| failure.may_pass) => outage(evidence),
             _ => Verdict::Ended(RequestOutcome::NoData, Some(no_data(open))),
         };
     }
-    if is_passing(evidence, &missing) {
-        // What has brought bars is not dead in the end.
-        if !has_some || open.claimed.retry_count + 1 < MOST_RETRIES {
-            return later(evidence, &missing);
-        }
-    } else if let (Some(files), Some(requests)) = (&open.files, requests_failure) {
-        let message = format!("{}; and the REST API: {}", files.message, requests.message);
-        return Verdict::Later(Wait::Long, shortened(message));
-    }
+    // What has brought bars is not dead in the end.
+    let is_last = has_some && open.claimed.retry_count + 1 >= MOST_RETRIES;
     let why = missing_in_words(evidence, &missing);
+    match (&open.files, requests_failure) {
+        _ if failures(evidence).any(|failure| failure.may_pass) => return outage(evidence),
+        (Some(files), Some(requests)) => {
+            let message = format!("{}; and the REST API: {}", files.message, requests.message);
+            return Verdict::Later(Wait::Long, shortened(message));
+        }
+        _ if !is_last && is_passing(evidence, &missing) => return Verdict::Later(Wait::Soon, why),
+        _ => {}
+    }
     let is_refused = missing.iter().any(|date| is_refused(evidence, *date));
     match () {
         () if has_some => Verdict::Ended(RequestOutcome::Partial, Some(why)),
@@ -108,21 +117,23 @@ fn is_refused(evidence: &Evidence<'_>, date: Date) -> bool {
     said(evidence, date).any(|gap| gap.outcome == Outcome::NotEntitled)
 }
 
-/// Whether something that may pass keeps a day away: a server, a network, a file that the vendor may put right.
-fn is_passing(evidence: &Evidence<'_>, missing: &[Date]) -> bool {
-    let failures = || evidence.open.files.iter().chain(evidence.requests_failure);
-    let may_pass = |gap: &Gap| matches!(gap.outcome, Outcome::Failed | Outcome::Damaged);
-    // Of a day that both ways are silent about, one of them has not come to it.
-    let is_silent = |date: Date| said(evidence, date).next().is_none() && failures().count() < 2;
-    failures().any(|failure| failure.may_pass)
-        || missing.iter().any(|date| said(evidence, *date).any(may_pass) || is_silent(*date))
+/// Why the ways of loading are closed that are.
+fn failures<'a>(evidence: &'a Evidence<'_>) -> impl Iterator<Item = &'a LoadFailure> {
+    evidence.open.files.iter().chain(evidence.requests_failure)
 }
 
-/// Tried again, with the reason.
-fn later(evidence: &Evidence<'_>, missing: &[Date]) -> Verdict {
-    let failures = evidence.open.files.iter().chain(evidence.requests_failure);
-    let passing = failures.filter(|failure| failure.may_pass).map(|failure| failure.message.clone()).next();
-    Verdict::Later(Wait::Soon, shortened(passing.unwrap_or_else(|| missing_in_words(evidence, missing))))
+/// Whether something that may pass keeps a day away: a network, a file that the vendor may put right.
+fn is_passing(evidence: &Evidence<'_>, missing: &[Date]) -> bool {
+    let may_pass = |gap: &Gap| matches!(gap.outcome, Outcome::Failed | Outcome::Damaged);
+    // Of a day that both ways are silent about, one of them has not come to it.
+    let is_silent = |date: Date| said(evidence, date).next().is_none() && failures(evidence).count() < 2;
+    missing.iter().any(|date| said(evidence, *date).any(may_pass) || is_silent(*date))
+}
+
+/// Tried again, as a way is closed that may open by itself.
+fn outage(evidence: &Evidence<'_>) -> Verdict {
+    let passing = failures(evidence).find(|failure| failure.may_pass);
+    Verdict::Later(Wait::Closed, shortened(passing.map(|failure| failure.message.clone()).unwrap_or_default()))
 }
 
 fn no_data(open: &Open) -> String {

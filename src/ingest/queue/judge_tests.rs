@@ -16,7 +16,7 @@ struct Case {
 
 fn failure(may_pass: bool) -> LoadFailure {
     let message = if may_pass { "connection reset" } else { "no keys" }.to_owned();
-    LoadFailure { message, may_pass }
+    LoadFailure { message, may_pass, is_unset: false }
 }
 
 fn gap(outcome: Outcome, detail: &str) -> Gap {
@@ -93,7 +93,7 @@ fn a_symbol_of_which_nobody_has_a_bar_has_no_data() {
     case.is_known = false;
     assert_eq!(case.ended(), (NoData, "the vendor has no bar of A from 2026-09-01 to 2026-09-16".to_owned()));
     case.api = Some(failure(true));
-    assert_eq!(case.later(), (Wait::Soon, "connection reset".to_owned()), "the API may know it");
+    assert_eq!(case.later(), (Wait::Closed, "connection reset".to_owned()), "the API may know it");
     case.api = None;
     case.open.wish.symbol = Symbol::from_ticker("SPX").unwrap();
     let mut index = Case { open: case.open.clone(), ..Case::nothing(Outcome::Missing) };
@@ -129,7 +129,11 @@ fn what_may_pass_is_tried_again_but_not_for_ever_if_most_is_there() {
     let mut down = Case::nothing(Outcome::Missing);
     down.open.files = Some(failure(true));
     down.open.claimed.retry_count = 100;
-    assert_eq!(down.later(), (Wait::Soon, "connection reset".to_owned()), "the store decides when it is dead");
+    assert_eq!(down.later(), (Wait::Closed, "connection reset".to_owned()), "no request is dead of it");
+    let mut last = Case::lacking(&[9], Outcome::Failed);
+    (last.api, last.open.claimed.retry_count) = (Some(failure(true)), MOST_RETRIES - 1);
+    assert_eq!(last.later().0, Wait::Closed, "nor partial");
+    assert!(!Wait::Closed.counts() && !Wait::Long.counts() && Wait::Soon.counts());
 }
 
 #[test]

@@ -5,19 +5,24 @@
 //! first and each day file once for everybody who wants it, asks the REST API for what files did not bring, and ends each
 //! request as soon as nothing of it is left to do. Between steps newcomers join.
 
+mod contact;
 mod counting;
 mod event;
 mod judge;
 mod pace;
 mod plan;
+mod problem;
 mod processor;
 mod settle;
 mod wish;
+mod workplace;
 
 pub use event::{BatchReport, Event, ServedRequest};
 pub use pace::Pace;
-pub use processor::{Processor, ProcessorError, Workplace};
+pub use problem::problem_of;
+pub use processor::Processor;
 pub use wish::{Wish, WishError};
+pub use workplace::Workplace;
 
 #[cfg(test)]
 mod fakes;

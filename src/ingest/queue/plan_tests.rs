@@ -60,7 +60,7 @@ fn timeframes_of_all_who_want_a_day_are_made_together() {
 #[test]
 fn what_closes_files_leaves_nothing_to_ask_of_them() {
     let mut open = open(1, "A", september(1..=30));
-    let failure = LoadFailure { message: "no keys".to_owned(), may_pass: false };
+    let failure = LoadFailure { message: "no keys".to_owned(), may_pass: false, is_unset: false };
     let damaged = DayReport::new(Dataset::Stocks, date(2026, 9, 30), Outcome::Damaged);
     let mut absent = DayReport::new(Dataset::Stocks, date(2026, 9, 29), Outcome::Loaded);
     absent.absent_symbols = vec!["A".to_owned()];

@@ -1,56 +1,30 @@
 //! Takes requests off the queue and has them loaded.
 
 use std::collections::BTreeSet;
-use std::future::Future;
+use std::fmt;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures_util::future::{Either, select};
-use tokio::time::{sleep, sleep_until, timeout};
+use jiff::civil::Date;
+use tokio::time::{sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
+use super::contact::{Contact, Halt};
 use super::counting::Counting;
 use super::event::{BatchReport, Event, ServedRequest};
 use super::judge::{Verdict, Wait, shortened};
 use super::pace::Pace;
-use super::plan::{FilesStep, Open, Step, next_step};
+use super::plan::{FilesStep, Open, Step, Stretch, next_step};
 use super::settle::{Settled, settle};
-use super::{Wish, WishError};
-use crate::ingest::{Accept, Clock, LoadFailure, Loads, Reporter, Request};
+use super::{Wish, WishError, Workplace};
+use crate::ingest::{Accept, Clock, LoadFailure, Loads, Request, WhenRestCounts};
 use crate::store::{
-    BarReader, ClaimedRequest, Held, Ledger, Queue, QueueWatch, QueueWatching, RequestEnd, RequestOutcome,
-    RequestProgress, StoreError,
+    ClaimedRequest, Held, Queue, QueueWatch, QueueWatching, RequestEnd, RequestOutcome, RequestProgress, StoreError,
 };
 
-/// What a processor works with.
-pub trait Workplace {
-    /// The database.
-    type Store: Queue + QueueWatching + Ledger + BarReader;
-
-    /// A new connection to the database.
-    fn store(&self) -> impl Future<Output = Result<Self::Store, StoreError>>;
-
-    /// Hears how far a step is.
-    fn reporter(&self) -> Arc<dyn Reporter>;
-
-    /// Loads bars until told to stop.
-    fn loads(&self, reporter: Arc<dyn Reporter>, stop: CancellationToken) -> impl Loads;
-
-    /// Hears what happens. The processor waits until it has been heard, so this must not take long.
-    fn hear(&self, event: Event) -> impl Future<Output = ()>;
-}
-
-/// Why a processor ended although nobody stopped it.
-#[derive(Debug, thiserror::Error)]
-pub enum ProcessorError {
-    /// The database cannot be used.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-}
-
 /// Takes requests off the queue and has them loaded.
-#[derive(Debug)]
 pub struct Processor<'w, W: Workplace> {
     workplace: &'w W,
     owner: String,
@@ -59,21 +33,27 @@ pub struct Processor<'w, W: Workplace> {
     /// Ends when nothing can be claimed any more.
     once: bool,
     stop: CancellationToken,
-    queue: Option<W::Store>,
-    /// Since when the database cannot be used.
-    outage: Option<Instant>,
+    queue: Contact<'w, W>,
     open: Vec<Open>,
-    /// What was last said to be wrong with each way of loading.
-    closed: [Option<String>; 2],
+    /// What is wrong with each way of loading.
+    closed: [Option<Closed>; 2],
     pruned: Option<Instant>,
     /// When leases are renewed next.
     renewal: tokio::time::Instant,
 }
 
-/// Why work goes no further.
-enum Halt {
-    Stopped,
-    Failed(StoreError),
+impl<W: Workplace> fmt::Debug for Processor<'_, W> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Processor").field("owner", &self.owner).field("open", &self.open).finish_non_exhaustive()
+    }
+}
+
+/// A way of loading that is closed.
+struct Closed {
+    /// What was said of it.
+    message: String,
+    /// Since when it is closed by something that may pass.
+    passing_since: Option<Instant>,
 }
 
 /// Most requests that are claimed at once, and how long those that have ended are kept.
@@ -81,15 +61,8 @@ const MOST_CLAIMED: u32 = 5000;
 const KEPT: Duration = Duration::from_hours(7 * 24);
 const PRUNED_EVERY: Duration = Duration::from_hours(24);
 
-/// Pauses between attempts to reach the database.
-const FIRST_PAUSE: Duration = Duration::from_millis(100);
-const LONGEST_PAUSE: Duration = Duration::from_secs(5);
-
 /// So many leases long one that runs only once waits for the database: a minute, as other commands do.
 const PATIENT_LEASES: u32 = 3;
-
-/// How long what is under way may take when the processor is to stop.
-const STOPPING: Duration = Duration::from_secs(2);
 
 /// The ways of loading, as indices of what was said of them.
 const FILES: usize = 0;
@@ -98,33 +71,24 @@ const API: usize = 1;
 impl<'w, W: Workplace> Processor<'w, W> {
     /// A processor that does nothing yet. `owner` is a name that no other processor has.
     pub fn new(workplace: &'w W, owner: String, pace: Pace, clock: Clock, once: bool, stop: CancellationToken) -> Self {
-        let (open, closed) = Default::default();
-        let renewal = tokio::time::Instant::now();
-        Self {
-            workplace,
-            owner,
-            pace,
-            clock,
-            once,
-            stop,
-            queue: None,
-            outage: None,
-            open,
-            closed,
-            pruned: None,
-            renewal,
-        }
+        let queue = Contact::new(workplace, stop.clone(), once.then_some(pace.lease * PATIENT_LEASES));
+        let (open, closed, renewal) = (Vec::new(), [None, None], tokio::time::Instant::now());
+        Self { workplace, owner, pace, clock, once, stop, queue, open, closed, pruned: None, renewal }
     }
 
     /// Works until stopped, or until nothing can be claimed any more if that is all it is for. What it has not finished it gives
     /// back. An outage of the database is waited out, unless the processor has never seen the database and the reason will not
     /// pass, or is to run only once.
-    pub async fn run(mut self) -> Result<(), ProcessorError> {
+    pub async fn run(mut self) -> Result<(), StoreError> {
         let ended = self.work().await;
-        self.give_back().await;
+        let ends: Vec<_> = self.open.drain(..).map(|open| (open.held(), RequestEnd::GivenBack)).collect();
+        if !ends.is_empty() {
+            // What cannot be given back is free when the leases end.
+            self.queue.finish(async |queue| queue.end_requests(&ends).await).await;
+        }
         match ended {
             Ok(()) | Err(Halt::Stopped) => Ok(()),
-            Err(Halt::Failed(error)) => Err(error.into()),
+            Err(Halt::Failed(error)) => Err(error),
         }
     }
 
@@ -149,7 +113,7 @@ impl<'w, W: Workplace> Processor<'w, W> {
     async fn wait(&self, watch: &mut Option<<W::Store as QueueWatching>::Watch>) {
         let wait = async {
             if watch.is_none() {
-                *watch = self.queue.as_ref().map(QueueWatching::queue_watch);
+                *watch = self.queue.watch();
             }
             match watch {
                 Some(watch) => watch.wait(self.pace.idle()).await,
@@ -180,8 +144,7 @@ impl<'w, W: Workplace> Processor<'w, W> {
     /// Claims what can be claimed; whether that was anything.
     async fn claim_once(&mut self) -> Result<bool, Halt> {
         let (owner, lease) = (self.owner.clone(), self.pace.lease);
-        let claim = async |queue: &mut W::Store| queue.claim_requests(&owner, lease, MOST_CLAIMED).await;
-        let claimed = self.with_queue(claim).await?;
+        let claimed = self.queue.ask(async |queue| queue.claim_requests(&owner, lease, MOST_CLAIMED).await).await?;
         if claimed.is_empty() {
             return Ok(false);
         }
@@ -209,7 +172,7 @@ impl<'w, W: Workplace> Processor<'w, W> {
         let served = refused.into_iter().map(|(claimed, error)| {
             let message = shortened(error.to_string());
             let end = if matches!(error, WishError::CalendarEnded { .. }) {
-                RequestEnd::Retry { pause: self.pause(Wait::Long, claimed.retry_count), message }
+                self.retry(Wait::Long, claimed.retry_count, message)
             } else {
                 RequestEnd::Ended { outcome: RequestOutcome::Invalid, message: Some(message) }
             };
@@ -224,7 +187,7 @@ impl<'w, W: Workplace> Processor<'w, W> {
     async fn files(&mut self, step: FilesStep) {
         let FilesStep { dataset, dates, stretches } = step;
         let now = self.clock.now();
-        let request = |stretch: super::plan::Stretch| Request {
+        let request = |stretch: Stretch| Request {
             dataset,
             range: stretch.dates,
             symbols: Some(stretch.symbols),
@@ -232,7 +195,7 @@ impl<'w, W: Workplace> Processor<'w, W> {
             official_day: true,
             force: false,
             accept: Accept::None,
-            rest_counts: true,
+            rest_counts: WhenRestCounts::UnlessFileIsNewer,
             now,
         };
         let requests = stretches.into_iter().map(request).collect();
@@ -243,6 +206,13 @@ impl<'w, W: Workplace> Processor<'w, W> {
             return;
         }
         drop(loads);
+        if ended.failure.as_ref().is_some_and(|failure| failure.may_pass) {
+            self.renew(None).await;
+            // Not the fault of files: the same again when the database is back.
+            if self.queue.is_lost() {
+                return;
+            }
+        }
         self.say_closed(FILES, ended.failure.as_ref()).await;
         for open in self.open.iter_mut().filter(|open| open.dataset() == dataset) {
             open.take(&dates, &ended.report, ended.failure.as_ref());
@@ -265,7 +235,7 @@ impl<'w, W: Workplace> Processor<'w, W> {
         let Settled { verdicts, is_api_asked, api } = match settled {
             Ok(settled) => settled,
             // What was loaded is; what it comes to is looked at again.
-            Err(error) => return self.wait_out(error).await,
+            Err(error) => return self.queue.wait_out(error).await,
         };
         drop(loads);
         if is_api_asked {
@@ -275,9 +245,7 @@ impl<'w, W: Workplace> Processor<'w, W> {
             let open = self.open.iter().find(|open| open.held() == held)?;
             let end = match verdict {
                 Verdict::Ended(outcome, message) => RequestEnd::Ended { outcome, message },
-                Verdict::Later(wait, message) => {
-                    RequestEnd::Retry { pause: self.pause(wait, open.claimed.retry_count), message }
-                }
+                Verdict::Later(wait, message) => self.retry(wait, open.claimed.retry_count, message),
             };
             let served = ServedRequest {
                 id: held.id,
@@ -313,7 +281,7 @@ impl<'w, W: Workplace> Processor<'w, W> {
             queue.note_progress(&progress).await?;
             queue.end_requests(&ends).await
         };
-        let still_held: BTreeSet<Held> = self.with_queue(end).await?.into_iter().collect();
+        let still_held: BTreeSet<Held> = self.queue.ask(end).await?.into_iter().collect();
         let ended: BTreeSet<Held> = served.iter().map(|(held, _)| *held).collect();
         self.open.retain(|open| !ended.contains(&open.held()));
         let requests: Vec<ServedRequest> =
@@ -365,38 +333,27 @@ impl<'w, W: Workplace> Processor<'w, W> {
         let lease = self.pace.lease;
         let held: Vec<Held> = self.open.iter().map(Open::held).collect();
         let progress = self.progress(counting);
-        let Some(mut queue) = self.connection().await else { return 0 };
-        let renewal = async {
+        let renewal = async |queue: &mut W::Store| {
             let still_held = queue.renew_requests(&held, lease).await?;
             if !progress.is_empty() {
                 queue.note_progress(&progress).await?;
             }
-            Ok::<_, StoreError>(still_held)
+            Ok(still_held)
         };
-        match timeout(lease, renewal).await {
-            Ok(Ok(still_held)) => {
-                self.queue = Some(queue);
-                self.answered().await;
-                let still_held: BTreeSet<Held> = still_held.into_iter().collect();
-                self.open.retain(|open| still_held.contains(&open.held()));
-                for open in &mut self.open {
-                    let shown = progress.iter().find(|shown| shown.held == open.held());
-                    open.shown = shown.map_or(open.shown, |shown| Some(shown.days_done));
-                }
-                held.len() - self.open.len()
-            }
-            Ok(Err(error)) => {
-                self.lost(&error).await;
-                0
-            }
-            Err(_) => 0,
+        let Some(still_held) = self.queue.try_once(lease, renewal).await else { return 0 };
+        let still_held: BTreeSet<Held> = still_held.into_iter().collect();
+        self.open.retain(|open| still_held.contains(&open.held()));
+        for open in &mut self.open {
+            let shown = progress.iter().find(|shown| shown.held == open.held());
+            open.shown = shown.map_or(open.shown, |shown| Some(shown.days_done));
         }
+        held.len() - self.open.len()
     }
 
     /// How far requests are whose progress has changed since it was last shown.
     fn progress(&self, counting: Option<&Counting>) -> Vec<RequestProgress> {
         let of = |open: &Open| {
-            let is_done = |date: &jiff::civil::Date| match counting {
+            let is_done = |date: &Date| match counting {
                 _ if !open.is_left(*date) => !open.gaps.contains_key(date) && open.files.is_none(),
                 Some(counting) => counting.is_done(open.dataset(), *date),
                 None => false,
@@ -414,100 +371,16 @@ impl<'w, W: Workplace> Processor<'w, W> {
         if self.pruned.is_some_and(|pruned| pruned.elapsed() < PRUNED_EVERY) {
             return Ok(());
         }
-        self.with_queue(async |queue: &mut W::Store| queue.prune_requests(KEPT).await).await?;
+        self.queue.ask(async |queue| queue.prune_requests(KEPT).await).await?;
         self.pruned = Some(Instant::now());
         Ok(())
     }
 
-    /// Gives back what is not finished, if the database answers soon. Otherwise it is free when the leases end.
-    async fn give_back(&mut self) {
-        let ends: Vec<_> = self.open.drain(..).map(|open| (open.held(), RequestEnd::GivenBack)).collect();
-        let Some(mut queue) = self.queue.take().filter(|_| !ends.is_empty()) else { return };
-        let _ = timeout(STOPPING, queue.end_requests(&ends)).await;
-    }
-
-    fn pause(&self, wait: Wait, failed_before: u32) -> Duration {
-        self.pace.pause(wait, failed_before, self.clock.now(), fastrand::f64())
-    }
-
-    /// Does something with the queue, again and again until the database has let it.
-    async fn with_queue<T>(
-        &mut self,
-        mut what: impl AsyncFnMut(&mut W::Store) -> Result<T, StoreError>,
-    ) -> Result<T, Halt> {
-        let stop = self.stop.clone();
-        let too_late = async {
-            stop.cancelled().await;
-            sleep(STOPPING).await;
-        };
-        let mut too_late = pin!(too_late);
-        loop {
-            let attempt = async {
-                let mut queue = match self.queue.take() {
-                    Some(queue) => queue,
-                    None => self.workplace.store().await?,
-                };
-                let done = what(&mut queue).await?;
-                Ok((queue, done))
-            };
-            let attempted = tokio::select! {
-                biased;
-                attempted = attempt => attempted,
-                () = &mut too_late => return Err(Halt::Stopped),
-            };
-            match attempted {
-                Ok((queue, done)) => {
-                    self.queue = Some(queue);
-                    self.answered().await;
-                    return Ok(done);
-                }
-                Err(error) => self.wait_out(error).await?,
-            }
-        }
-    }
-
-    /// The connection to the queue, a new one if there is none; says why there is none.
-    async fn connection(&mut self) -> Option<W::Store> {
-        if let Some(queue) = self.queue.take() {
-            return Some(queue);
-        }
-        match timeout(self.pace.lease, self.workplace.store()).await.ok()? {
-            Ok(queue) => Some(queue),
-            Err(error) => {
-                self.lost(&error).await;
-                None
-            }
-        }
-    }
-
-    /// Waits after an error of the database.
-    async fn wait_out(&mut self, error: StoreError) -> Result<(), Halt> {
-        let is_first_contact = self.pruned.is_none() && self.open.is_empty();
-        let since = self.outage.map(|since| since.elapsed()).unwrap_or_default();
-        let is_too_long = self.once && since > self.pace.lease * PATIENT_LEASES;
-        if is_too_long || (self.once || is_first_contact) && !error.may_pass() {
-            return Err(Halt::Failed(error));
-        }
-        self.lost(&error).await;
-        // As long again as it has lasted: twice as long with every attempt.
-        let pause = since.clamp(FIRST_PAUSE, LONGEST_PAUSE);
-        tokio::select! {
-            () = self.stop.cancelled() => Err(Halt::Stopped),
-            () = sleep(pause) => Ok(()),
-        }
-    }
-
-    async fn lost(&mut self, error: &StoreError) {
-        if self.outage.is_none() {
-            self.outage = Some(Instant::now());
-            self.workplace.hear(Event::Note(format!("{error}; trying again until it is back"))).await;
-        }
-    }
-
-    async fn answered(&mut self) {
-        if self.outage.take().is_some() {
-            self.workplace.hear(Event::Note("the database is back".to_owned())).await;
-        }
+    fn retry(&self, wait: Wait, failed_before: u32, message: String) -> RequestEnd {
+        let since = self.closed.iter().flatten().filter_map(|closed| closed.passing_since).min();
+        let closed = since.map_or(Duration::ZERO, |since| since.elapsed());
+        let pause = self.pace.pause(wait, failed_before, closed, self.clock.now(), fastrand::f64());
+        RequestEnd::Retry { pause, message, counts: wait.counts() }
     }
 
     async fn say_lost(&self, lost: usize) {
@@ -518,17 +391,25 @@ impl<'w, W: Workplace> Processor<'w, W> {
         }
     }
 
-    /// Says why a way of loading is closed, unless that was said before.
+    /// Says why a way of loading is closed, and that it is open again, unless that was said before.
     async fn say_closed(&mut self, way: usize, failure: Option<&LoadFailure>) {
-        let message = failure.map(|failure| {
-            let way = if way == FILES { "files cannot be loaded" } else { "the REST API cannot be asked" };
-            format!("{way}: {}", failure.message)
-        });
-        if self.closed[way] == message {
-            return;
-        }
-        self.closed[way].clone_from(&message);
-        if let Some(message) = message {
+        let before = self.closed[way].take();
+        let (said, since) = before.map(|before| (before.message, before.passing_since)).unzip();
+        let message = match (way, failure) {
+            (FILES, Some(failure)) => format!("files cannot be loaded: {failure}"),
+            (FILES, None) => "files can be loaded again".to_owned(),
+            (_, Some(failure)) => format!("the REST API cannot be asked: {failure}"),
+            (_, None) => "the REST API can be asked again".to_owned(),
+        };
+        let is_news = match failure {
+            Some(failure) => {
+                let passing_since = failure.may_pass.then(|| since.flatten().unwrap_or_else(Instant::now));
+                self.closed[way] = Some(Closed { message: message.clone(), passing_since });
+                said.as_ref() != Some(&message)
+            }
+            None => said.is_some(),
+        };
+        if is_news {
             self.workplace.hear(Event::Note(message)).await;
         }
     }

@@ -23,7 +23,7 @@ async fn once(world: &World) {
 }
 
 fn closed(may_pass: bool) -> Option<LoadFailure> {
-    Some(LoadFailure { message: "closed".to_owned(), may_pass })
+    Some(LoadFailure { message: "closed".to_owned(), may_pass, is_unset: false })
 }
 
 async fn until(what: impl Fn() -> bool) {
@@ -102,6 +102,25 @@ async fn closed_ways_are_said_once_and_waited_for_long() {
     once(&world).await;
     assert!(pauses(&world)[0] < Duration::from_secs(3), "three leases, more or less");
     assert_eq!(world.notes(), ["files cannot be loaded: closed"], "and the API is not asked for all of it");
+}
+
+#[tokio::test]
+async fn a_way_that_is_open_again_is_said() {
+    let world = World::new();
+    world.state().files = closed(true);
+    world.add(asks("A", 10));
+    let stop = CancellationToken::new();
+    let mending = async {
+        until(|| world.state().rows[0].pause.is_some()).await;
+        world.state().files = None;
+        world.state().rows[0].pause = None;
+        until(|| world.outcomes()[0].is_some()).await;
+        stop.cancel();
+    };
+    let (served, ()) = tokio::join!(processor(&world, "p", false, &stop).run(), mending);
+    served.unwrap();
+    assert_eq!(world.outcomes(), [Some(RequestOutcome::Loaded)]);
+    assert_eq!(world.notes()[..2], ["files cannot be loaded: closed", "files can be loaded again"]);
 }
 
 #[tokio::test]

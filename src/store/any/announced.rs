@@ -12,7 +12,7 @@ impl AnnouncedSessions for AnyStore {
         on!(self, store => store.announced())
     }
 
-    async fn announce(&mut self, from: Date, sessions: &[AnnouncedSession], at: Timestamp) -> Result<(), StoreError> {
-        on!(self, store => store.announce(from, sessions, at))
+    async fn announce(&mut self, today: Date, sessions: &[AnnouncedSession], at: Timestamp) -> Result<(), StoreError> {
+        on!(self, store => store.announce(today, sessions, at))
     }
 }

@@ -54,15 +54,23 @@ macro_rules! on {
     };
 }
 
-mod announced;
-mod chain;
-mod outbox;
 mod queue;
 mod runs;
 
 pub use self::queue::AnyQueueWatch;
+mod announced;
+mod chain;
+mod outbox;
 
 impl AnyStore {
+    /// Another connection to the same database.
+    pub async fn beside(&self) -> Result<Self, StoreError> {
+        Ok(match self {
+            Self::Sqlite(store) => Self::Sqlite(Box::new(store.beside().await?)),
+            Self::Postgres(store) => Self::Postgres(Box::new(store.beside().await?)),
+        })
+    }
+
     /// Ends the connection.
     pub async fn close(self) -> Result<(), StoreError> {
         on!(self, store => store.close())

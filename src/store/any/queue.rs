@@ -49,6 +49,10 @@ impl Queue for AnyStore {
         on!(self, store => store.requests(symbol, ended))
     }
 
+    async fn dead_requests(&mut self) -> Result<(u64, Vec<QueuedRequest>), StoreError> {
+        on!(self, store => store.dead_requests())
+    }
+
     async fn queue_depth(&mut self) -> Result<QueueDepth, StoreError> {
         on!(self, store => store.queue_depth())
     }

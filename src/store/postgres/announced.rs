@@ -24,11 +24,11 @@ impl AnnouncedSessions for PostgresStore {
         work.done(sessions).await
     }
 
-    async fn announce(&mut self, from: Date, sessions: &[AnnouncedSession], at: Timestamp) -> Result<(), StoreError> {
+    async fn announce(&mut self, today: Date, sessions: &[AnnouncedSession], at: Timestamp) -> Result<(), StoreError> {
         let mut work = self.begin(Access::Write, "write the announced sessions").await?;
-        let delete = sqlx::query("DELETE FROM announced_sessions WHERE session_date >= $1::text::date");
-        work.execute(delete.bind(from.to_string())).await?;
-        for session in sessions.iter().filter(|session| session.date >= from) {
+        let delete = sqlx::query("DELETE FROM announced_sessions WHERE session_date > $1::text::date");
+        work.execute(delete.bind(today.to_string())).await?;
+        for session in sessions.iter().filter(|session| session.date >= today) {
             let query = sqlx::query(
                 "INSERT INTO announced_sessions (session_date, kind, name, announced_at)
                  VALUES ($1::text::date, $2, $3, $4)

@@ -2,6 +2,7 @@
 
 use std::ops::ControlFlow;
 
+use futures_util::FutureExt;
 use sqlx::postgres::PgRow;
 use sqlx::{AssertSqlSafe, Row};
 
@@ -80,9 +81,7 @@ impl Audit for PostgresStore {
     }
 
     async fn defects(&mut self) -> Result<Vec<Defect>, StoreError> {
-        let mut work = self.begin(Access::Read, "look for defects").await?;
-        let found = defects::find(&mut work).await?;
-        work.done(found).await
+        self.repeatable(Access::Read, "look for defects", &(), |work, ()| defects::find(work).boxed()).await
     }
 
     async fn remove_orphans(&mut self) -> Result<u64, StoreError> {

@@ -10,6 +10,7 @@ use sqlx::{AssertSqlSafe, Row};
 use super::transaction::{Access, Statement, Work};
 use super::{PostgresStore, StoreError};
 use crate::model::Outcome;
+use crate::store::chain::in_order;
 use crate::store::values::{count, date, instant, known, stored, unknown};
 use crate::store::{Attempt, ChainImported, ChainRow, ChainSource, ChainState, OptionChains, StoredChain};
 
@@ -97,6 +98,11 @@ impl OptionChains for PostgresStore {
         mut rows: impl Iterator<Item = ChainRow> + Send,
     ) -> Result<ChainImported, StoreError> {
         let mut work = self.begin(Access::Write, "import an option chain").await?;
+        // Each row by the key. What this transaction writes has no statistics yet, so that the table would be read whole every time.
+        work.script(
+            "SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off; SET LOCAL enable_seqscan = off",
+        )
+        .await?;
         let compare = format!(
             "WITH n AS ({ROWS_OF_ARRAYS})
              SELECT COUNT(*) FILTER (WHERE o.source = 'snapshot'),
@@ -157,25 +163,36 @@ impl OptionChains for PostgresStore {
         dates: RangeInclusive<Date>,
         mut each: impl FnMut(&[ChainRow]) -> ControlFlow<()> + Send,
     ) -> Result<(), StoreError> {
-        let columns = COLUMNS.replace("session_date", "session_date::text");
+        let columns = COLUMNS.replace("session_date", "c.session_date::text");
         let mut work = self.begin(Access::Read, "read option chains").await?;
-        let declare = format!(
-            "DECLARE chain NO SCROLL CURSOR FOR SELECT {columns} FROM option_chain_daily
-             WHERE session_date BETWEEN '{}' AND '{}' AND ($1::text[] IS NULL OR underlying = ANY($1))
-             ORDER BY underlying, option_chain_daily.session_date, contract",
-            dates.start(),
-            dates.end()
-        );
-        work.execute(sqlx::query(AssertSqlSafe(declare)).bind(underlyings)).await?;
-        loop {
-            let rows = work.rows(sqlx::query(AssertSqlSafe(format!("FETCH {ROWS_READ} FROM chain")))).await?;
-            let rows = rows.iter().map(chain_row).collect::<Result<Vec<_>, _>>()?;
-            if rows.is_empty() || each(&rows).is_break() {
-                break;
+        // Rows come in the order of the key by reading its index; sorting years of chains would fill a disk.
+        work.script("SET LOCAL enable_sort = off; SET LOCAL max_parallel_workers_per_gather = 0").await?;
+        // One query for each name: the rows of a list would have to be sorted after.
+        let names = underlyings.map_or_else(|| vec![None], |names| in_order(names).into_iter().map(Some).collect());
+        'all: for name in names {
+            let declare = format!(
+                "DECLARE chain NO SCROLL CURSOR FOR SELECT {columns} FROM option_chain_daily c
+                 WHERE c.session_date BETWEEN '{}' AND '{}' {}
+                 ORDER BY c.underlying, c.session_date, c.contract",
+                dates.start(),
+                dates.end(),
+                if name.is_some() { "AND c.underlying = $1" } else { "" }
+            );
+            work.execute(name.into_iter().fold(sqlx::query(AssertSqlSafe(declare)), Statement::bind)).await?;
+            loop {
+                let rows = work.rows(sqlx::query(AssertSqlSafe(format!("FETCH {ROWS_READ} FROM chain")))).await?;
+                let rows = rows.iter().map(chain_row).collect::<Result<Vec<_>, _>>()?;
+                if rows.is_empty() {
+                    break;
+                }
+                if each(&rows).is_break() {
+                    break 'all;
+                }
             }
+            work.script("CLOSE chain").await?;
         }
-        // The transaction may go on.
-        work.script("CLOSE chain").await?;
+        // A scan that ended early has left its cursor, and the transaction may go on.
+        work.script("CLOSE ALL").await?;
         work.commit().await
     }
 }

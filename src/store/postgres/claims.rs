@@ -23,7 +23,7 @@ impl Claiming for PostgresStore {
     type Claims = PostgresClaims;
 
     async fn claimant(&self, lease: Duration) -> Result<PostgresClaims, StoreError> {
-        let store = Self::connect(&self.address).await?;
+        let store = self.beside().await?;
         let lease_ms = i64::try_from(lease.as_millis()).unwrap_or(i64::MAX);
         Ok(PostgresClaims { store, claimant: claimant::name(), lease_ms })
     }
@@ -31,40 +31,36 @@ impl Claiming for PostgresStore {
 
 impl Claims for PostgresClaims {
     async fn claim(&mut self, dataset: Dataset, date: Date) -> Result<bool, StoreError> {
-        let mut work = self.store.begin(Access::Write, "claim a day").await?;
-        let held = work
-            .execute(
-                sqlx::query(concat!(
-                    "INSERT INTO day_claims AS c (dataset, session_date, claimant, lease_until)
-                     VALUES ($1, $2::date, $3, ",
-                    now!(),
-                    " + $4)
-                     ON CONFLICT (dataset, session_date) DO UPDATE
-                         SET claimant = excluded.claimant, lease_until = excluded.lease_until
-                         WHERE c.claimant = excluded.claimant OR c.lease_until < ",
-                    now!()
-                ))
-                .bind(dataset.as_str())
-                .bind(date.to_string())
-                .bind(&self.claimant)
-                .bind(self.lease_ms),
-            )
-            .await?;
-        work.commit().await?;
-        Ok(held > 0)
+        let claim = || {
+            sqlx::query(concat!(
+                "INSERT INTO day_claims AS c (dataset, session_date, claimant, lease_until)
+                 VALUES ($1, $2::date, $3, ",
+                now!(),
+                " + $4)
+                 ON CONFLICT (dataset, session_date) DO UPDATE
+                     SET claimant = excluded.claimant, lease_until = excluded.lease_until
+                     WHERE c.claimant = excluded.claimant OR c.lease_until < ",
+                now!(),
+                " RETURNING TRUE"
+            ))
+            .bind(dataset.as_str())
+            .bind(date.to_string())
+            .bind(&self.claimant)
+            .bind(self.lease_ms)
+        };
+        let held = self.store.single(Access::Write, "claim a day", claim).await?;
+        Ok(!held.is_empty())
     }
 
     async fn renew(&mut self) -> Result<(), StoreError> {
-        let mut work = self.store.begin(Access::Write, "renew its claims").await?;
         let renew = concat!("UPDATE day_claims SET lease_until = ", now!(), " + $2 WHERE claimant = $1");
-        work.execute(sqlx::query(renew).bind(&self.claimant).bind(self.lease_ms)).await?;
-        work.commit().await
+        let renew = || sqlx::query(renew).bind(&self.claimant).bind(self.lease_ms);
+        self.store.single(Access::Write, "renew its claims", renew).await.map(drop)
     }
 
     async fn release(&mut self, dataset: Dataset, date: Date) -> Result<(), StoreError> {
-        let mut work = self.store.begin(Access::Write, "release a day").await?;
         let release = "DELETE FROM day_claims WHERE dataset = $1 AND session_date = $2::date AND claimant = $3";
-        work.execute(sqlx::query(release).bind(dataset.as_str()).bind(date.to_string()).bind(&self.claimant)).await?;
-        work.commit().await
+        let release = || sqlx::query(release).bind(dataset.as_str()).bind(date.to_string()).bind(&self.claimant);
+        self.store.single(Access::Write, "release a day", release).await.map(drop)
     }
 }

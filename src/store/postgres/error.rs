@@ -22,6 +22,8 @@ pub(super) fn named(database: &str, doing: &'static str, source: Error) -> Store
         Some("42501") => StoreError::Forbidden { database, doing, detail },
         // The server stops, or an administrator, or a time limit, has ended the connection.
         Some("57P01" | "57P02" | "57P03" | "57P05" | "25P03") => StoreError::Lost { database, doing, source },
+        // So does a pooler say that the server behind it is gone.
+        Some(code) if code.starts_with("08") => StoreError::Lost { database, doing, source },
         _ => StoreError::Other { database, doing, source },
     }
 }

@@ -31,22 +31,24 @@ impl PostgresStore {
     async fn read_facts(&mut self) -> Result<Facts, StoreError> {
         let applied = if self.has_tables().await? { Some(self.applied().await?) } else { None };
         let schema = Schema::of(applied.as_deref(), &MIGRATIONS);
-        let mut work = self.begin(Access::Read, "look at it").await?;
-        let of_any = work.rows(sqlx::query(OF_ANY)).await?;
-        let of_ours = if applied.is_some() { work.rows(sqlx::query(OF_OURS)).await? } else { Vec::new() };
+        let doing = "look at it";
+        let of_any = self.single(Access::Read, doing, || sqlx::query(OF_ANY)).await?;
+        let of_ours = match applied {
+            Some(_) => self.single(Access::Read, doing, || sqlx::query(OF_OURS)).await?,
+            None => Vec::new(),
+        };
         let (version, may_create): (String, bool) =
             of_any.first().map_or_else(Default::default, |row| (row.get(0), row.get(1)));
         let (size_bytes, file_days, may_insert): (i64, i64, bool) =
             of_ours.first().map_or((0, 0, true), |row| (row.get(0), row.get(1), row.get(2)));
         // Distributions add their own version behind a space.
         let version = version.split(' ').next().unwrap_or_default();
-        work.done(Facts {
+        Ok(Facts {
             engine: format!("PostgreSQL {version}"),
             schema,
             is_writable: may_create && may_insert,
             size_bytes: u64::try_from(size_bytes).unwrap_or(0),
             file_days: u64::try_from(file_days).unwrap_or(0),
         })
-        .await
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 
+use futures_util::FutureExt;
 use jiff::Timestamp;
 use jiff::civil::Date;
 use sqlx::postgres::PgRow;
@@ -20,9 +21,7 @@ impl Ledger for PostgresStore {
         dataset: Dataset,
         range: RangeInclusive<Date>,
     ) -> Result<BTreeMap<Date, DayState>, StoreError> {
-        let mut work = self.begin(Access::Read, "read the ledger").await?;
-        let states = read_states(&mut work, dataset, range, None).await?;
-        work.done(states).await
+        self.states(dataset, range, None).await
     }
 
     async fn symbol_states(
@@ -30,9 +29,7 @@ impl Ledger for PostgresStore {
         symbol: &Symbol,
         range: RangeInclusive<Date>,
     ) -> Result<BTreeMap<Date, DayState>, StoreError> {
-        let mut work = self.begin(Access::Read, "read the ledger").await?;
-        let states = read_states(&mut work, symbol.dataset(), range, Some(symbol.as_str())).await?;
-        work.done(states).await
+        self.states(symbol.dataset(), range, Some(symbol.as_str())).await
     }
 
     async fn record_attempt(
@@ -42,8 +39,7 @@ impl Ledger for PostgresStore {
         file: FileKind,
         attempt: &Attempt,
     ) -> Result<(), StoreError> {
-        let mut work = self.begin(Access::Write, "write the ledger").await?;
-        work.execute(
+        let write = || {
             sqlx::query(
                 "INSERT INTO ingest_ledger (dataset, session_date, file, outcome, detail, started_at, finished_at)
                  VALUES ($1, $2::date, $3, $4, $5, $6, $7)
@@ -56,10 +52,9 @@ impl Ledger for PostgresStore {
             .bind(attempt.outcome.as_str())
             .bind(&attempt.detail)
             .bind(attempt.started_at.as_millisecond())
-            .bind(attempt.finished_at.as_millisecond()),
-        )
-        .await?;
-        work.commit().await
+            .bind(attempt.finished_at.as_millisecond())
+        };
+        self.single(Access::Write, "write the ledger", write).await.map(drop)
     }
 
     async fn record_same_content(
@@ -70,8 +65,7 @@ impl Ledger for PostgresStore {
         version: &FileVersion,
         at: Timestamp,
     ) -> Result<(), StoreError> {
-        let mut work = self.begin(Access::Write, "write the ledger").await?;
-        work.execute(
+        let write = || {
             sqlx::query(
                 "UPDATE ingest_ledger SET object_key = $4, etag = $5, size_bytes = $6, last_modified = $7,
                      outcome = 'loaded', detail = NULL, finished_at = $8
@@ -84,30 +78,31 @@ impl Ledger for PostgresStore {
             .bind(&version.etag)
             .bind(stored(version.size_bytes))
             .bind(version.last_modified.map(Timestamp::as_millisecond))
-            .bind(at.as_millisecond()),
-        )
-        .await?;
-        work.commit().await
+            .bind(at.as_millisecond())
+        };
+        self.single(Access::Write, "write the ledger", write).await.map(drop)
     }
 
     async fn restatements(&mut self, range: RangeInclusive<Date>) -> Result<Vec<Restatement>, StoreError> {
-        let mut work = self.begin(Access::Read, "read the restatements").await?;
-        let query = sqlx::query(
-            "SELECT dataset, session_date::text, file, loaded_at, old_object_key, old_etag, old_size_bytes,
-                    old_last_modified, new_object_key, new_etag, new_size_bytes, new_last_modified, bars_added,
-                    bars_changed, bars_removed
-             FROM restatements WHERE session_date BETWEEN $1::date AND $2::date
-             ORDER BY dataset, session_date, loaded_at, restatement_id",
-        );
-        let rows = work.rows(query.bind(range.start().to_string()).bind(range.end().to_string())).await?;
-        let restatements = rows.iter().map(restatement).collect::<Result<_, _>>()?;
-        work.done(restatements).await
+        let query = || {
+            sqlx::query(
+                "SELECT dataset, session_date::text, file, loaded_at, old_object_key, old_etag, old_size_bytes,
+                        old_last_modified, new_object_key, new_etag, new_size_bytes, new_last_modified, bars_added,
+                        bars_changed, bars_removed
+                 FROM restatements WHERE session_date BETWEEN $1::date AND $2::date
+                 ORDER BY dataset, session_date, loaded_at, restatement_id",
+            )
+            .bind(range.start().to_string())
+            .bind(range.end().to_string())
+        };
+        let rows = self.single(Access::Read, "read the restatements", query).await?;
+        rows.iter().map(restatement).collect()
     }
 
     async fn load_rate(&mut self, everyone: bool) -> Result<Option<LoadRate>, StoreError> {
-        let mut work = self.begin(Access::Read, "read the load rate").await?;
-        let query = sqlx::query("SELECT file_bytes, bars, seconds, measured_at FROM load_rates WHERE scope = $1");
-        let rows = work.rows(query.bind(scope(everyone))).await?;
+        let query = "SELECT file_bytes, bars, seconds, measured_at FROM load_rates WHERE scope = $1";
+        let query = || sqlx::query(query).bind(scope(everyone));
+        let rows = self.single(Access::Read, "read the load rate", query).await?;
         let rate = rows.first().map(|row| {
             Ok(LoadRate {
                 file_bytes: count(row.get(0)),
@@ -116,12 +111,11 @@ impl Ledger for PostgresStore {
                 measured_at: instant(row.get(3))?,
             })
         });
-        work.done(rate.transpose()?).await
+        rate.transpose()
     }
 
     async fn record_load_rate(&mut self, everyone: bool, rate: LoadRate) -> Result<(), StoreError> {
-        let mut work = self.begin(Access::Write, "write the load rate").await?;
-        work.execute(
+        let write = || {
             sqlx::query(
                 "INSERT INTO load_rates (scope, file_bytes, bars, seconds, measured_at) VALUES ($1, $2, $3, $4, $5)
                  ON CONFLICT (scope) DO UPDATE SET file_bytes = excluded.file_bytes, bars = excluded.bars,
@@ -131,10 +125,23 @@ impl Ledger for PostgresStore {
             .bind(stored(rate.file_bytes))
             .bind(stored(rate.bars))
             .bind(rate.seconds)
-            .bind(rate.measured_at.as_millisecond()),
-        )
-        .await?;
-        work.commit().await
+            .bind(rate.measured_at.as_millisecond())
+        };
+        self.single(Access::Write, "write the load rate", write).await.map(drop)
+    }
+}
+
+impl PostgresStore {
+    async fn states(
+        &mut self,
+        dataset: Dataset,
+        range: RangeInclusive<Date>,
+        symbol: Option<&str>,
+    ) -> Result<BTreeMap<Date, DayState>, StoreError> {
+        self.repeatable(Access::Read, "read the ledger", &(dataset, range, symbol), |work, (dataset, range, symbol)| {
+            read_states(work, *dataset, range, *symbol).boxed()
+        })
+        .await
     }
 }
 
@@ -147,7 +154,7 @@ const fn scope(everyone: bool) -> &'static str {
 pub(super) async fn read_states(
     work: &mut Work<'_>,
     dataset: Dataset,
-    range: RangeInclusive<Date>,
+    range: &RangeInclusive<Date>,
     symbol: Option<&str>,
 ) -> Result<BTreeMap<Date, DayState>, StoreError> {
     let (from, to) = (range.start().to_string(), range.end().to_string());

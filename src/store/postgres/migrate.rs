@@ -2,10 +2,10 @@
 //!
 //! Not by the driver's migrator: it keeps a named statement and a lock for the session, and behind a pooler there is none.
 
-use sqlx::AssertSqlSafe;
-use sqlx::Row;
+use futures_util::FutureExt;
+use sqlx::{AssertSqlSafe, Row};
 
-use super::transaction::Access;
+use super::transaction::{Access, Work};
 use super::{PostgresStore, StoreError};
 use crate::store::facts::checksum;
 
@@ -21,13 +21,15 @@ pub(super) const MIGRATIONS: [(i64, &str, &str); 5] = [
 /// The table the migrations are remembered in; its own name, as other programs may share the schema.
 const TABLE: &str = "barkeep_migrations";
 
+/// What is remembered.
+const APPLIED: &str = "SELECT version, checksum FROM barkeep_migrations ORDER BY version";
+
 impl PostgresStore {
     /// Whether the schema has tables of ours.
     pub(super) async fn has_tables(&mut self) -> Result<bool, StoreError> {
-        let mut work = self.begin(Access::Read, "look at its tables").await?;
         let known = "SELECT 1 FROM pg_catalog.pg_tables WHERE schemaname = current_schema() AND tablename = $1";
-        let rows = work.rows(sqlx::query(known).bind(TABLE)).await?;
-        work.done(!rows.is_empty()).await
+        let rows = self.single(Access::Read, "look at its tables", || sqlx::query(known).bind(TABLE)).await?;
+        Ok(!rows.is_empty())
     }
 
     /// Makes what is missing, in one transaction: two processes may meet at an empty schema, and a schema with a table of
@@ -35,48 +37,21 @@ impl PostgresStore {
     pub(super) async fn migrate(&mut self) -> Result<(), StoreError> {
         let mut applied = if self.has_tables().await? { self.applied().await? } else { Vec::new() };
         if applied.len() < MIGRATIONS.len() {
-            applied = self.apply().await?;
+            let database = self.address.name().to_owned();
+            applied = self
+                .repeatable(Access::Write, "create its tables", &database, |work, database| {
+                    apply(work, database).boxed()
+                })
+                .await?;
+            crash_point!("migrated");
         }
         self.check(&applied)
     }
 
     /// Versions and checksums of the migrations that were applied.
     pub(super) async fn applied(&mut self) -> Result<Vec<(i64, Vec<u8>)>, StoreError> {
-        let mut work = self.begin(Access::Read, "read its migrations").await?;
-        let sql = format!("SELECT version, checksum FROM {TABLE} ORDER BY version");
-        let rows = work.rows(sqlx::query(AssertSqlSafe(sql))).await?;
-        work.done(rows.iter().map(|row| (row.get(0), row.get(1))).collect()).await
-    }
-
-    async fn apply(&mut self) -> Result<Vec<(i64, Vec<u8>)>, StoreError> {
-        let name = self.address.name().to_owned();
-        let mut work = self.begin(Access::Write, "create its tables").await?;
-        work.script("SELECT pg_advisory_xact_lock(hashtextextended('barkeep migrations ' || current_schema(), 0))")
-            .await?;
-        work.script(&format!(
-            "CREATE TABLE IF NOT EXISTS {TABLE} (
-                 version    BIGINT      NOT NULL PRIMARY KEY,
-                 name       TEXT        NOT NULL,
-                 checksum   BYTEA       NOT NULL,
-                 applied_at TIMESTAMPTZ NOT NULL DEFAULT now()
-             )"
-        ))
-        .await?;
-        crash_point!("migration-begun");
-        let sql = format!("SELECT version, checksum FROM {TABLE} ORDER BY version");
-        let rows = work.rows(sqlx::query(AssertSqlSafe(sql))).await?;
-        let mut applied: Vec<(i64, Vec<u8>)> = rows.iter().map(|row| (row.get(0), row.get(1))).collect();
-        for (version, description, sql) in MIGRATIONS.into_iter().skip(applied.len()) {
-            work.script(sql).await.map_err(|error| foreign(&name, error))?;
-            let checksum = checksum(version, sql);
-            let insert = format!("INSERT INTO {TABLE} (version, name, checksum) VALUES ($1, $2, $3)");
-            work.execute(sqlx::query(AssertSqlSafe(insert)).bind(version).bind(description).bind(&checksum)).await?;
-            applied.push((version, checksum));
-        }
-        crash_point!("migrations-run");
-        let applied = work.done(applied).await?;
-        crash_point!("migrated");
-        Ok(applied)
+        let rows = self.single(Access::Read, "read its migrations", || sqlx::query(APPLIED)).await?;
+        Ok(rows.iter().map(|row| (row.get(0), row.get(1))).collect())
     }
 
     fn check(&self, applied: &[(i64, Vec<u8>)]) -> Result<(), StoreError> {
@@ -96,6 +71,31 @@ impl PostgresStore {
         }
         Ok(())
     }
+}
+
+async fn apply(work: &mut Work<'_>, database: &str) -> Result<Vec<(i64, Vec<u8>)>, StoreError> {
+    work.script("SELECT pg_advisory_xact_lock(hashtextextended('barkeep migrations ' || current_schema(), 0))").await?;
+    work.script(&format!(
+        "CREATE TABLE IF NOT EXISTS {TABLE} (
+             version    BIGINT      NOT NULL PRIMARY KEY,
+             name       TEXT        NOT NULL,
+             checksum   BYTEA       NOT NULL,
+             applied_at TIMESTAMPTZ NOT NULL DEFAULT now()
+         )"
+    ))
+    .await?;
+    crash_point!("migration-begun");
+    let rows = work.rows(sqlx::query(APPLIED)).await?;
+    let mut applied: Vec<(i64, Vec<u8>)> = rows.iter().map(|row| (row.get(0), row.get(1))).collect();
+    for (version, description, sql) in MIGRATIONS.into_iter().skip(applied.len()) {
+        work.script(sql).await.map_err(|error| foreign(database, error))?;
+        let checksum = checksum(version, sql);
+        let insert = format!("INSERT INTO {TABLE} (version, name, checksum) VALUES ($1, $2, $3)");
+        work.execute(sqlx::query(AssertSqlSafe(insert)).bind(version).bind(description).bind(&checksum)).await?;
+        applied.push((version, checksum));
+    }
+    crash_point!("migrations-run");
+    Ok(applied)
 }
 
 /// A table that is there already is another program's.

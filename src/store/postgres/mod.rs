@@ -41,6 +41,7 @@ pub use self::notes::PostgresNotes;
 use self::partitions::Month;
 pub use self::queue_watch::PostgresQueueWatch;
 use self::sink::OpenDay;
+use self::transaction::wait_out;
 use super::StoreError;
 
 /// How long a server may leave a statement, or a piece of a stream of bars, without an answer before it counts as gone.
@@ -82,6 +83,17 @@ impl PostgresStore {
     async fn connect(address: &PostgresAddress) -> Result<Self, StoreError> {
         let link = Link::open(address).await?;
         Ok(Self { address: address.clone(), link, open_day: None, frozen: false, partitions: BTreeSet::new() })
+    }
+
+    /// Another connection to the same database.
+    pub async fn beside(&self) -> Result<Self, StoreError> {
+        let mut outage = self.restart();
+        loop {
+            match Self::connect(&self.address).await {
+                Err(error) => wait_out(&mut outage, error).await?,
+                connected => return connected,
+            }
+        }
     }
 
     /// Ends the connection.

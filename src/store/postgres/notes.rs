@@ -1,10 +1,14 @@
 //! Notes: small texts by which processes agree.
 
 use sqlx::Row;
+use sqlx::postgres::PgRow;
 
-use super::transaction::{Access, Statement};
+use super::transaction::{Access, Statement, wait_out};
 use super::{PostgresStore, StoreError};
 use crate::store::{Notes, Noting};
+
+/// What is done, for messages.
+const CHANGE: &str = "change a note";
 
 /// Locks the row, making it where it is not there: who comes second waits, be it for the first text of all.
 const TAKE: &str = "INSERT INTO shared_notes AS n (name) VALUES ($1) ON CONFLICT (name) DO UPDATE SET text = n.text
@@ -22,7 +26,7 @@ impl Noting for PostgresStore {
     type Notes = PostgresNotes;
 
     async fn notes(&self) -> Result<PostgresNotes, StoreError> {
-        Self::connect(&self.address).await.map(PostgresNotes)
+        self.beside().await.map(PostgresNotes)
     }
 
     async fn look_at_note(&mut self, name: &str) -> Result<Option<String>, StoreError> {
@@ -38,12 +42,27 @@ impl Notes for PostgresNotes {
         name: &str,
         change: impl FnOnce(Option<&str>) -> (Option<String>, T) + Send,
     ) -> Result<T, StoreError> {
-        let mut work = self.0.begin(Access::Write, "change a note").await?;
-        let taken = work.rows(sqlx::query(TAKE).bind(name)).await?;
+        let mut outage = self.0.restart();
+        // Only so far: what was decided by one text must not be written over another.
+        let taken = loop {
+            match self.take(name).await {
+                Ok(taken) => break taken,
+                Err(error) => wait_out(&mut outage, error).await?,
+            }
+        };
         let (text, made) = change(taken.first().and_then(|row| row.get(0)));
+        let mut work = self.0.work(CHANGE);
         let write = sqlx::query(if text.is_some() { KEEP } else { REMOVE }).bind(name);
         work.execute(text.into_iter().fold(write, Statement::bind)).await?;
         work.commit().await?;
         Ok(made)
+    }
+}
+
+impl PostgresNotes {
+    /// Opens the transaction in which a note is changed.
+    async fn take(&mut self, name: &str) -> Result<Vec<PgRow>, StoreError> {
+        self.0.open_transaction(Access::Write, CHANGE).await?;
+        self.0.work(CHANGE).rows(sqlx::query(TAKE).bind(name)).await
     }
 }

@@ -64,10 +64,9 @@ impl PostgresStore {
     }
 
     async fn missing(&mut self, months: &[Month]) -> Result<Vec<Month>, StoreError> {
-        let mut work = self.begin(Access::Read, "look at its partitions").await?;
-        let rows = work.rows(sqlx::query(PARTITIONS)).await?;
+        let rows = self.single(Access::Read, "look at its partitions", || sqlx::query(PARTITIONS)).await?;
         let there: Vec<String> = rows.iter().map(|row| row.get(0)).collect();
-        work.done(months.iter().copied().filter(|month| !there.contains(&month.table())).collect()).await
+        Ok(months.iter().copied().filter(|month| !there.contains(&month.table())).collect())
     }
 
     async fn make_partitions(&mut self, months: &[Month]) -> Result<(), StoreError> {

@@ -63,6 +63,10 @@ const OPEN: &str = queued!(
 const CLOSED: &str =
     queued!("q.status IN ('completed', 'failed') ORDER BY q.completed_at DESC NULLS LAST, q.id DESC LIMIT $2");
 
+const DEAD: &str = queued!("q.status = 'failed' AND q.outcome = 'dead' ORDER BY q.id DESC LIMIT 10");
+
+const COUNT_DEAD: &str = "SELECT count(*) FROM historical_ingestion_queue WHERE status = 'failed' AND outcome = 'dead'";
+
 const ENQUEUE: &str = "
 INSERT INTO historical_ingestion_queue (symbol, days_to_backfill, from_date, to_date, timeframes, priority)
 SELECT s, d, f::date, t::date, tf, p
@@ -143,7 +147,9 @@ const PROGRESS: &str = concat!(
     clock!(),
     ", ",
     held!("FOR UPDATE OF q SKIP LOCKED"),
-    " UPDATE historical_ingestion_queue q SET days_total = p.total, days_done = p.done, updated_at = clock.now
+    " UPDATE historical_ingestion_queue q
+     SET days_total = p.total, retry_count = CASE WHEN p.done > q.days_done THEN 0 ELSE q.retry_count END,
+         days_done = greatest(q.days_done, p.done), updated_at = clock.now
      FROM clock, unnest($1::bigint[], $3::int[], $4::int[]) AS p (id, total, done)
      WHERE q.id = p.id AND q.id IN (SELECT id FROM held)"
 );
@@ -164,7 +170,7 @@ const END: &str = concat!(
          outcome = CASE WHEN e.is_dead THEN 'dead' ELSE e.outcome END,
          error_message = CASE WHEN e.status = 'pending' THEN coalesce(e.message, q.error_message) ELSE e.message END,
          completed_at = CASE WHEN e.is_dead OR e.status <> 'pending' THEN clock.now END,
-         not_before = CASE WHEN e.in_vain AND NOT e.is_dead THEN clock.now + e.pause END,
+         not_before = CASE WHEN e.pause > 0 AND NOT e.is_dead THEN clock.now + e.pause END,
          retry_count = least(q.retry_count, $8) + e.in_vain::int, lease_owner = NULL, lease_until = NULL,
          updated_at = clock.now
      FROM clock, ends e WHERE q.id = e.id AND q.id IN (SELECT id FROM held)
@@ -174,14 +180,16 @@ const END: &str = concat!(
 const DEPTH: &str = concat!(
     "WITH ",
     clock!(),
-    " SELECT count(*) FILTER (WHERE q.status = 'pending'), count(*) FILTER (WHERE q.status = 'processing'),
-         count(*) FILTER (WHERE q.status = 'processing' AND (q.lease_until IS NULL OR q.lease_until < clock.now)),
-         count(*) FILTER (WHERE q.status = 'failed' AND q.outcome = 'dead'),
-         min(greatest(q.requested_at, q.not_before)) FILTER (
-             WHERE q.status = 'pending' AND (q.not_before IS NULL OR q.not_before <= clock.now)
-               AND NOT EXISTS (SELECT 1 FROM historical_ingestion_queue held
-                               WHERE held.symbol = q.symbol AND held.status = 'processing'))
-     FROM historical_ingestion_queue q CROSS JOIN clock"
+    " SELECT (SELECT count(*) FROM historical_ingestion_queue WHERE status = 'pending'),
+         (SELECT count(*) FROM historical_ingestion_queue WHERE status = 'processing'),
+         (SELECT count(*) FROM historical_ingestion_queue
+          WHERE status = 'processing' AND (lease_until IS NULL OR lease_until < clock.now)),
+         (SELECT count(*) FROM historical_ingestion_queue WHERE status = 'failed' AND outcome = 'dead'),
+         (SELECT min(greatest(q.requested_at, q.not_before)) FROM historical_ingestion_queue q
+          WHERE q.status = 'pending' AND (q.not_before IS NULL OR q.not_before <= clock.now)
+            AND NOT EXISTS (SELECT 1 FROM historical_ingestion_queue held
+                            WHERE held.symbol = q.symbol AND held.status = 'processing'))
+     FROM clock"
 );
 
 /// Of equal ones the latest; none that equals an open one.
@@ -207,7 +215,8 @@ const PRUNE: &str = concat!(
     "WITH ",
     clock!(),
     " DELETE FROM historical_ingestion_queue q USING clock
-     WHERE q.status IN ('completed', 'failed') AND coalesce(q.completed_at, q.updated_at) < clock.now - $1"
+     WHERE q.status IN ('completed', 'failed') AND q.outcome IS DISTINCT FROM 'dead'
+       AND coalesce(q.completed_at, q.updated_at) < clock.now - $1"
 );
 
 impl Queue for PostgresStore {
@@ -305,6 +314,13 @@ impl Queue for PostgresStore {
         let open = work.rows(sqlx::query(OPEN).bind(symbol)).await?;
         let closed = work.rows(sqlx::query(CLOSED).bind(symbol).bind(i64::from(ended))).await?;
         work.done(open.iter().chain(&closed).map(queued).collect()).await
+    }
+
+    async fn dead_requests(&mut self) -> Result<(u64, Vec<QueuedRequest>), StoreError> {
+        let mut work = self.begin(Access::Read, "look for dead requests").await?;
+        let number = work.rows(sqlx::query(COUNT_DEAD)).await?.first().map_or(0, |row| count(row.get(0)));
+        let latest = work.rows(sqlx::query(DEAD).bind(None::<&str>)).await?;
+        work.done((number, latest.iter().map(queued).collect())).await
     }
 
     async fn queue_depth(&mut self) -> Result<QueueDepth, StoreError> {

@@ -21,6 +21,7 @@ const SILENCE: Duration = Duration::from_mins(1);
 const ANSWER: Duration = Duration::from_secs(5);
 
 /// Listens on a connection of its own.
+#[derive(Debug)]
 pub struct PostgresQueueWatch {
     address: PostgresAddress,
     ear: Option<Ear>,
@@ -29,21 +30,12 @@ pub struct PostgresQueueWatch {
     pause: Duration,
 }
 
+#[derive(Debug)]
 struct Ear {
     listener: PgListener,
     /// Channels belong to the database, queues to a schema.
     schema: String,
     last_sign: Instant,
-}
-
-impl std::fmt::Debug for PostgresQueueWatch {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let is_listening = self.ear.is_some();
-        f.debug_struct("PostgresQueueWatch")
-            .field("address", &self.address)
-            .field("is_listening", &is_listening)
-            .finish()
-    }
 }
 
 impl QueueWatching for PostgresStore {

@@ -19,36 +19,34 @@ impl BarReader for PostgresStore {
         timeframe: Timeframe,
         range_ms: RangeInclusive<i64>,
     ) -> Result<Vec<StoredBar>, StoreError> {
-        let mut work = self.begin(Access::Read, "read bars").await?;
-        let query = sqlx::query(
-            "SELECT timestamp, open, high, low, close, volume, vwap, trades, session, vwap_method, session_date::text,
-                    end_timestamp, minutes
-             FROM historical_bars WHERE symbol = $1 AND timeframe = $2 AND timestamp BETWEEN $3 AND $4
-             ORDER BY timestamp",
-        );
-        let query = query.bind(symbol).bind(timeframe.as_str()).bind(*range_ms.start()).bind(*range_ms.end());
-        let rows = work.rows(query).await?;
-        let bars = rows.iter().map(|row| stored_bar(timeframe, row)).collect::<Result<_, _>>()?;
-        work.done(bars).await
+        let query = || {
+            sqlx::query(
+                "SELECT timestamp, open, high, low, close, volume, vwap, trades, session, vwap_method, session_date::text,
+                        end_timestamp, minutes
+                 FROM historical_bars WHERE symbol = $1 AND timeframe = $2 AND timestamp BETWEEN $3 AND $4
+                 ORDER BY timestamp",
+            )
+            .bind(symbol)
+            .bind(timeframe.as_str())
+            .bind(*range_ms.start())
+            .bind(*range_ms.end())
+        };
+        let rows = self.single(Access::Read, "read bars", query).await?;
+        rows.iter().map(|row| stored_bar(timeframe, row)).collect()
     }
 
     async fn known(&mut self, symbols: &[Symbol]) -> Result<BTreeSet<Symbol>, StoreError> {
-        let mut work = self.begin(Access::Read, "look up symbols").await?;
-        let query = sqlx::query(
-            "SELECT s.at FROM unnest($1::text[]) WITH ORDINALITY AS s (symbol, at)
-             WHERE EXISTS (SELECT 1 FROM historical_bars b WHERE b.symbol = s.symbol)",
-        );
         let names: Vec<&str> = symbols.iter().map(Symbol::as_str).collect();
-        let rows = work.rows(query.bind(names)).await?;
+        let query = "SELECT s.at FROM unnest($1::text[]) WITH ORDINALITY AS s (symbol, at)
+                     WHERE EXISTS (SELECT 1 FROM historical_bars b WHERE b.symbol = s.symbol)";
+        let rows = self.single(Access::Read, "look up symbols", || sqlx::query(query).bind(&names)).await?;
         let places = rows.iter().map(|row| count(row.get::<i64, _>(0)) as usize - 1);
-        let known = places.filter_map(|place| symbols.get(place).cloned()).collect();
-        work.done(known).await
+        Ok(places.filter_map(|place| symbols.get(place).cloned()).collect())
     }
 
     async fn series(&mut self, symbols: Option<&[Symbol]>) -> Result<Vec<SeriesStatus>, StoreError> {
-        let mut work = self.begin(Access::Read, "read the series").await?;
         let names = symbols.map(|symbols| symbols.iter().map(Symbol::as_str).collect::<Vec<_>>());
-        let query = match names {
+        let query = || match &names {
             None => sqlx::query(
                 "SELECT symbol, timeframe, COUNT(*), MIN(timestamp), MAX(timestamp) FROM historical_bars GROUP BY 1, 2",
             ),
@@ -58,10 +56,10 @@ impl BarReader for PostgresStore {
             )
             .bind(names),
         };
-        let rows = work.rows(query).await?;
+        let rows = self.single(Access::Read, "read the series", query).await?;
         let mut series = rows.iter().map(series_status).collect::<Result<Vec<_>, _>>()?;
         series.sort_unstable_by(|a, b| (&a.symbol, a.timeframe).cmp(&(&b.symbol, b.timeframe)));
-        work.done(series).await
+        Ok(series)
     }
 }
 

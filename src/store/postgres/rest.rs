@@ -54,17 +54,17 @@ impl SymbolSink for PostgresStore {
     ) -> Result<(), StoreError> {
         // In one order everywhere, so that two processes do not wait for each other.
         let dates: BTreeSet<Date> = dates.iter().copied().collect();
-        let mut work = self.begin(Access::Write, "write the ledger").await?;
-        let write = sqlx::query(ATTEMPT)
-            .bind(symbol.dataset().as_str())
-            .bind(dates.iter().map(ToString::to_string).collect::<Vec<_>>())
-            .bind(symbol.as_str())
-            .bind(attempt.outcome.as_str())
-            .bind(&attempt.detail)
-            .bind(attempt.started_at.as_millisecond())
-            .bind(attempt.finished_at.as_millisecond());
-        work.execute(write).await?;
-        work.commit().await
+        let write = || {
+            sqlx::query(ATTEMPT)
+                .bind(symbol.dataset().as_str())
+                .bind(dates.iter().map(ToString::to_string).collect::<Vec<_>>())
+                .bind(symbol.as_str())
+                .bind(attempt.outcome.as_str())
+                .bind(&attempt.detail)
+                .bind(attempt.started_at.as_millisecond())
+                .bind(attempt.finished_at.as_millisecond())
+        };
+        self.single(Access::Write, "write the ledger", write).await.map(drop)
     }
 }
 
@@ -78,7 +78,7 @@ impl PostgresStore {
         self.begin(Access::Write, "store days of a symbol").await?;
         self.lock_days(days.dataset, &dates, || ()).await?;
         let mut work = self.work("read the ledger");
-        let mut states = read_states(&mut work, days.dataset, first.date..=last.date, Some(&days.symbol)).await?;
+        let mut states = read_states(&mut work, days.dataset, &(first.date..=last.date), Some(&days.symbol)).await?;
         for day in days.days.iter().filter(|day| day.is_absent_in_file && !day.bars.is_empty()) {
             if let Some(state) = states.get_mut(&day.date) {
                 self.give_up_absence(days, day, state).await?;

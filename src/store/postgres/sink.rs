@@ -74,7 +74,7 @@ impl BarSink for PostgresStore {
         self.begin(Access::Write, "begin a day").await?;
         self.lock_days(dataset, &[date], waiting).await?;
         let mut work = self.work("begin a day");
-        let state = read_states(&mut work, dataset, date..=date, None).await?.remove(&date).unwrap_or_default();
+        let state = read_states(&mut work, dataset, &(date..=date), None).await?.remove(&date).unwrap_or_default();
         let kept = FileKind::ALL.map(|kind| state.file(kind).map_or(0, |file| file.bars));
         self.open_day = Some(OpenDay { dataset, date, state: state.clone(), range_ms, kept, restated: Vec::new() });
         Ok(state)

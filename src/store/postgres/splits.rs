@@ -23,22 +23,23 @@ const DATES_AT_ONCE: usize = 2000;
 
 impl Splits for PostgresStore {
     async fn splits(&mut self, symbols: Option<&[Symbol]>) -> Result<Vec<SplitRecord>, StoreError> {
-        let mut work = self.begin(Access::Read, "read the splits").await?;
         let names: Option<Vec<&str>> = symbols.map(|symbols| symbols.iter().map(Symbol::as_str).collect());
-        let query = sqlx::query(
-            "SELECT symbol, execution_date::text, split_from, split_to, adjustment_type, vendor_factor, source, status,
-                    flags, reason
-             FROM splits WHERE $1::text[] IS NULL OR symbol = ANY($1)
-             ORDER BY symbol, execution_date, split_from NULLS FIRST, split_to NULLS FIRST, source",
-        );
-        let rows = work.rows(query.bind(names)).await?;
-        let records = rows.iter().map(record).collect::<Result<_, _>>()?;
-        work.done(records).await
+        let query = || {
+            sqlx::query(
+                "SELECT symbol, execution_date::text, split_from, split_to, adjustment_type, vendor_factor, source, status,
+                        flags, reason
+                 FROM splits WHERE $1::text[] IS NULL OR symbol = ANY($1)
+                 ORDER BY symbol, execution_date, split_from NULLS FIRST, split_to NULLS FIRST, source",
+            )
+            .bind(&names)
+        };
+        let rows = self.single(Access::Read, "read the splits", query).await?;
+        rows.iter().map(record).collect()
     }
 
     async fn split_loads(&mut self) -> Result<SplitLoads, StoreError> {
-        let mut work = self.begin(Access::Read, "read the splits").await?;
-        let rows = work.rows(sqlx::query("SELECT symbol, loaded_at FROM split_loads")).await?;
+        let query = "SELECT symbol, loaded_at FROM split_loads";
+        let rows = self.single(Access::Read, "read the splits", || sqlx::query(query)).await?;
         let mut loads = SplitLoads::default();
         for row in rows {
             let (symbol, at): (String, Timestamp) = (row.get(0), instant(row.get(1))?);
@@ -48,7 +49,7 @@ impl Splits for PostgresStore {
                 loads.named.insert(symbol, at);
             }
         }
-        work.done(loads).await
+        Ok(loads)
     }
 
     async fn replace_splits(
@@ -79,7 +80,6 @@ impl Splits for PostgresStore {
         &mut self,
         around: &[(String, Date)],
     ) -> Result<BTreeMap<(String, Date), PriceJump>, StoreError> {
-        let mut work = self.begin(Access::Read, "read bars").await?;
         let mut jumps = BTreeMap::new();
         for around in around.chunks(DATES_AT_ONCE) {
             let (symbols, dates): (Vec<&str>, Vec<Date>) =
@@ -87,16 +87,21 @@ impl Splits for PostgresStore {
             let midnight = |date: Date| midnight(Market::NewYork, date).as_millisecond();
             let from = dates.iter().map(|on| midnight(on.saturating_sub(JUMP_DAYS.days()))).collect::<Vec<_>>();
             let to = dates.iter().map(|on| midnight(on.saturating_add(JUMP_DAYS.days()))).collect::<Vec<_>>();
-            let query = sqlx::query(
-                "SELECT e.at, b.timeframe, b.session_date::text, b.open, b.close
-                 FROM unnest($1::text[], $2::bigint[], $3::bigint[]) WITH ORDINALITY AS e (symbol, from_ms, to_ms, at)
-                 CROSS JOIN LATERAL (
-                     SELECT timeframe, session_date, open, close FROM historical_bars
-                     WHERE symbol = e.symbol COLLATE \"C\" AND timeframe IN ('day', 'day_official')
-                       AND timestamp BETWEEN e.from_ms AND e.to_ms) b
-                 ORDER BY e.at",
-            );
-            let rows = work.rows(query.bind(symbols).bind(from).bind(to)).await?;
+            let query = || {
+                sqlx::query(
+                    "SELECT e.at, b.timeframe, b.session_date::text, b.open, b.close
+                     FROM unnest($1::text[], $2::bigint[], $3::bigint[]) WITH ORDINALITY AS e (symbol, from_ms, to_ms, at)
+                     CROSS JOIN LATERAL (
+                         SELECT timeframe, session_date, open, close FROM historical_bars
+                         WHERE symbol = e.symbol COLLATE \"C\" AND timeframe IN ('day', 'day_official')
+                           AND timestamp BETWEEN e.from_ms AND e.to_ms) b
+                     ORDER BY e.at",
+                )
+                .bind(&symbols)
+                .bind(&from)
+                .bind(&to)
+            };
+            let rows = self.single(Access::Read, "read bars", query).await?;
             for rows in rows.chunk_by(|a, b| a.get::<i64, _>(0) == b.get::<i64, _>(0)) {
                 let bar = |row: &PgRow| {
                     let timeframe: Timeframe = row.get::<&str, _>(1).parse().map_err(unknown)?;
@@ -107,7 +112,7 @@ impl Splits for PostgresStore {
                 jumps.extend(price_jump(*on, &bars).map(|jump| ((ticker.clone(), *on), jump)));
             }
         }
-        work.done(jumps).await
+        Ok(jumps)
     }
 }
 

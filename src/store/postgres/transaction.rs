@@ -1,5 +1,9 @@
 //! Statements in transactions.
 
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
 use sqlx::postgres::{PgArguments, PgConnection, PgRow};
 use sqlx::query::Query;
 use sqlx::{AssertSqlSafe, Executor, Postgres};
@@ -7,12 +11,16 @@ use sqlx::{AssertSqlSafe, Executor, Postgres};
 use super::connection::{Link, within};
 use super::error::named;
 use super::{PostgresStore, StoreError};
+use crate::store::Outage;
 
 /// What a transaction asks of the server for as long as it lasts: to notice a client that is gone without a word, so that
 /// its locks do not outlive it. Bars are worth waiting for, so there is no limit on statements or locks.
 const SETTINGS: &str = "SET LOCAL idle_in_transaction_session_timeout = '5min'; SET LOCAL statement_timeout = 0; \
                         SET LOCAL lock_timeout = 0; SET LOCAL tcp_keepalives_idle = 30; \
                         SET LOCAL tcp_keepalives_interval = 10; SET LOCAL tcp_keepalives_count = 3";
+
+/// How long a server may take to restart, from where the connection to it was lost.
+const RESTART_PATIENCE: Duration = Duration::from_secs(10);
 
 /// A statement with its arguments.
 pub(super) type Statement<'q> = Query<'q, Postgres, PgArguments>;
@@ -32,10 +40,59 @@ pub(super) struct Work<'a> {
 }
 
 impl PostgresStore {
-    /// Opens a transaction, on a new connection if the last one was lost.
+    /// Opens a transaction; again, on a new connection, if this one turns out to be lost. What is done in it is done once.
     pub(super) async fn begin(&mut self, access: Access, doing: &'static str) -> Result<Work<'_>, StoreError> {
+        let mut outage = self.restart();
+        while let Err(error) = self.open_transaction(access, doing).await {
+            wait_out(&mut outage, error).await?;
+        }
+        Ok(self.work(doing))
+    }
+
+    /// The rows of a statement that is a whole transaction; see [`Self::repeatable`].
+    pub(super) async fn single(
+        &mut self,
+        access: Access,
+        doing: &'static str,
+        statement: impl Fn() -> Statement<'static> + Sync,
+    ) -> Result<Vec<PgRow>, StoreError> {
+        self.repeatable(access, doing, &statement, |work, statement| work.rows(statement()).boxed()).await
+    }
+
+    /// Does a whole transaction with what it is about; again, on a new connection, if this one is lost in its midst. Only for
+    /// what may be done twice: the answer to the commit may be all that was lost.
+    ///
+    /// A function that borrows nothing, because the compiler cannot tell yet that the future of one that does may be sent.
+    pub(super) async fn repeatable<A: Sync, T>(
+        &mut self,
+        access: Access,
+        doing: &'static str,
+        about: &A,
+        whole: for<'a> fn(&'a mut Work<'_>, &'a A) -> BoxFuture<'a, Result<T, StoreError>>,
+    ) -> Result<T, StoreError> {
+        let mut outage = self.restart();
+        loop {
+            let done = async {
+                self.open_transaction(access, doing).await?;
+                let mut work = self.work(doing);
+                let made = whole(&mut work, about).await?;
+                work.done(made).await
+            };
+            match done.await {
+                // What another transaction would read is of another moment.
+                Err(error) if !self.frozen => {
+                    self.roll_back().await;
+                    wait_out(&mut outage, error).await?;
+                }
+                done => return done,
+            }
+        }
+    }
+
+    /// One try to open a transaction, on a new connection if the last one is lost.
+    pub(super) async fn open_transaction(&mut self, access: Access, doing: &'static str) -> Result<(), StoreError> {
         if self.frozen {
-            return Ok(self.work(doing));
+            return Ok(());
         }
         self.stop_copying().await.ok();
         if matches!(self.link, Link::Lost) {
@@ -47,9 +104,12 @@ impl PostgresStore {
             // What another process has committed while this one waited for a lock must be seen.
             Access::Write => "READ COMMITTED, READ WRITE",
         };
-        let mut work = Work { store: self, doing };
-        work.script(&format!("BEGIN ISOLATION LEVEL {mode}; {SETTINGS}")).await?;
-        Ok(work)
+        self.work(doing).script(&format!("BEGIN ISOLATION LEVEL {mode}; {SETTINGS}")).await.map(drop)
+    }
+
+    /// An outage as short as the restart of a server.
+    pub(super) fn restart(&self) -> Outage {
+        Outage::new(RESTART_PATIENCE.min(self.address.patience))
     }
 
     /// Goes on with the open transaction.
@@ -81,6 +141,13 @@ impl PostgresStore {
         }
         named(self.address.name(), doing, source)
     }
+}
+
+/// Pauses after an error that may pass; gives back one that will not pass, or has not for too long.
+pub(super) async fn wait_out(outage: &mut Outage, error: StoreError) -> Result<(), StoreError> {
+    let Some(pause) = outage.pause(&error) else { return Err(error) };
+    tokio::time::sleep(pause).await;
+    Ok(())
 }
 
 impl Work<'_> {

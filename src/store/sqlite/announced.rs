@@ -23,9 +23,9 @@ impl AnnouncedSessions for SqliteStore {
         rows.iter().map(session).collect()
     }
 
-    async fn announce(&mut self, from: Date, sessions: &[AnnouncedSession], at: Timestamp) -> Result<(), StoreError> {
+    async fn announce(&mut self, today: Date, sessions: &[AnnouncedSession], at: Timestamp) -> Result<(), StoreError> {
         self.begin_write(|| ()).await?;
-        let written = self.put_announced(from, sessions, at).await.map_err(self.error("write the announced sessions"));
+        let written = self.put_announced(today, sessions, at).await.map_err(self.error("write the announced sessions"));
         self.end_write(written, "write the announced sessions").await
     }
 }
@@ -33,13 +33,13 @@ impl AnnouncedSessions for SqliteStore {
 impl SqliteStore {
     async fn put_announced(
         &mut self,
-        from: Date,
+        today: Date,
         sessions: &[AnnouncedSession],
         at: Timestamp,
     ) -> Result<(), sqlx::Error> {
-        let delete = sqlx::query("DELETE FROM announced_sessions WHERE session_date >= ?1").bind(from.to_string());
+        let delete = sqlx::query("DELETE FROM announced_sessions WHERE session_date > ?1").bind(today.to_string());
         delete.execute(&mut self.connection).await?;
-        for session in sessions.iter().filter(|session| session.date >= from) {
+        for session in sessions.iter().filter(|session| session.date >= today) {
             sqlx::query(
                 "INSERT OR REPLACE INTO announced_sessions (session_date, kind, name, announced_at)
                  VALUES (?1, ?2, ?3, ?4)",

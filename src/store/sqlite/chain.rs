@@ -11,6 +11,7 @@ use sqlx::{AssertSqlSafe, Row, Sqlite};
 
 use super::{SqliteStore, named};
 use crate::model::Outcome;
+use crate::store::chain::in_order;
 use crate::store::values::{count, date, instant, known, stored, unknown};
 use crate::store::{Attempt, ChainImported, ChainRow, ChainSource, ChainState, OptionChains, StoreError, StoredChain};
 
@@ -94,7 +95,7 @@ impl OptionChains for SqliteStore {
                 rows = all.fetch_all(&mut self.connection).await.map_err(self.error("read option chains"))?;
             }
             Some(underlyings) => {
-                for underlying in sorted(underlyings) {
+                for underlying in in_order(underlyings) {
                     let one = sqlx::query(AssertSqlSafe(select("WHERE underlying = ?1"))).bind(underlying);
                     let found = one.fetch_all(&mut self.connection).await;
                     rows.extend(found.map_err(self.error("read option chains"))?);
@@ -126,7 +127,7 @@ impl OptionChains for SqliteStore {
             )
         };
         // One query for each name: a list would have to be sorted after.
-        let names = underlyings.map_or_else(|| vec![None], |names| sorted(names).into_iter().map(Some).collect());
+        let names = underlyings.map_or_else(|| vec![None], |names| in_order(names).into_iter().map(Some).collect());
         let path = self.path.clone();
         let mut chunk = Vec::with_capacity(ROWS_READ);
         for name in names {
@@ -268,13 +269,6 @@ fn bind_row<'q>(query: Query<'q, Sqlite, SqliteArguments>, row: &'q ChainRow) ->
         .bind(row.day_volume)
         .bind(row.known_at.as_millisecond())
         .bind(row.source.as_str())
-}
-
-fn sorted(names: &[String]) -> Vec<&str> {
-    let mut names: Vec<&str> = names.iter().map(String::as_str).collect();
-    names.sort_unstable();
-    names.dedup();
-    names
 }
 
 fn state(row: &SqliteRow) -> Result<ChainState, StoreError> {

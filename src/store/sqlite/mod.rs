@@ -131,6 +131,11 @@ impl SqliteStore {
         if path.exists() { Self::open(path).await.map(Some) } else { Ok(None) }
     }
 
+    /// Another connection to the same database.
+    pub async fn beside(&self) -> Result<Self, StoreError> {
+        Self::open(&self.path).await
+    }
+
     /// Copies the log into the database and ends the connection.
     pub async fn close(self) -> Result<(), StoreError> {
         let path = self.path;

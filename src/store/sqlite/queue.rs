@@ -43,6 +43,10 @@ const OPEN: &str =
 const CLOSED: &str =
     queued!("status IN ('completed', 'failed') ORDER BY completed_at DESC NULLS LAST, id DESC LIMIT ?2");
 
+const DEAD_LATEST: &str = queued!("status = 'failed' AND outcome = 'dead' ORDER BY id DESC LIMIT 10");
+
+const COUNT_DEAD: &str = "SELECT count(*) FROM historical_ingestion_queue WHERE status = 'failed' AND outcome = 'dead'";
+
 const ENQUEUE: &str = "
 INSERT INTO historical_ingestion_queue (symbol, days_to_backfill, from_date, to_date, timeframes, priority)
 VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT DO NOTHING";
@@ -50,8 +54,9 @@ VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT DO NOTHING";
 /// Whether anything could be claimed, leases that are over included.
 const LOOK: &str = "
 SELECT EXISTS (SELECT 1 FROM historical_ingestion_queue
-               WHERE status = 'pending' AND (not_before IS NULL OR not_before <= ?1)
-                  OR status = 'processing' AND (lease_until IS NULL OR lease_until NOT BETWEEN ?1 AND ?2))";
+               WHERE status = 'pending' AND (not_before IS NULL OR not_before <= ?1))
+    OR EXISTS (SELECT 1 FROM historical_ingestion_queue
+               WHERE status = 'processing' AND (lease_until IS NULL OR lease_until NOT BETWEEN ?1 AND ?2))";
 
 /// Ends claims whose leases are over: with that many tries in vain for good, else they wait again.
 const RESCUE: &str = "
@@ -63,12 +68,14 @@ SET status = CASE WHEN retry_count >= ?3 - 1 THEN 'failed' ELSE 'pending' END,
     lease_until = NULL, updated_at = ?1
 WHERE status = 'processing' AND (lease_until IS NULL OR lease_until NOT BETWEEN ?1 AND ?2)";
 
-/// As many as wanted, and all that wait of the same symbols.
+/// As many as wanted, and all that wait of the same symbols. (SQLite uses an index of some rows where its condition is repeated
+/// word by word.)
 const CLAIM: &str = concat!(
     "UPDATE historical_ingestion_queue
      SET status = 'processing', outcome = NULL, started_at = ?1, completed_at = NULL, lease_owner = ?2, lease_until = ?3,
          fencing_token = fencing_token + 1, not_before = NULL, updated_at = ?1
-     WHERE status = 'pending' AND (not_before IS NULL OR not_before <= ?1) AND symbol IN (
+     WHERE status IN ('pending', 'processing') AND status = 'pending' AND (not_before IS NULL OR not_before <= ?1)
+       AND symbol IN (
          SELECT symbol FROM (
              SELECT q.symbol FROM historical_ingestion_queue q
              WHERE q.status = 'pending' AND (q.not_before IS NULL OR q.not_before <= ?1)
@@ -86,7 +93,9 @@ UPDATE historical_ingestion_queue SET lease_until = ?4, updated_at = ?3
 WHERE id = ?1 AND fencing_token = ?2 AND status = 'processing'";
 
 const PROGRESS: &str = "
-UPDATE historical_ingestion_queue SET days_total = ?4, days_done = ?5, updated_at = ?3
+UPDATE historical_ingestion_queue
+SET days_total = ?4, retry_count = CASE WHEN ?5 > days_done THEN 0 ELSE retry_count END,
+    days_done = max(days_done, ?5), updated_at = ?3
 WHERE id = ?1 AND fencing_token = ?2 AND status = 'processing'";
 
 /// A message of none: that of one that waits stays.
@@ -96,19 +105,20 @@ SET status = CASE WHEN ?8 AND retry_count >= ?9 - 1 THEN 'failed' ELSE ?4 END,
     outcome = CASE WHEN ?8 AND retry_count >= ?9 - 1 THEN 'dead' ELSE ?5 END,
     error_message = CASE WHEN ?4 = 'pending' THEN coalesce(?6, error_message) ELSE ?6 END,
     completed_at = CASE WHEN ?4 <> 'pending' OR ?8 AND retry_count >= ?9 - 1 THEN ?3 END,
-    not_before = CASE WHEN ?8 AND retry_count < ?9 - 1 THEN ?3 + ?7 END,
+    not_before = CASE WHEN ?7 > 0 AND NOT (?8 AND retry_count >= ?9 - 1) THEN ?3 + ?7 END,
     retry_count = min(retry_count, ?9) + ?8, lease_owner = NULL, lease_until = NULL, updated_at = ?3
 WHERE id = ?1 AND fencing_token = ?2 AND status = 'processing'";
 
 const DEPTH: &str = "
-SELECT count(*) FILTER (WHERE q.status = 'pending'), count(*) FILTER (WHERE q.status = 'processing'),
-    count(*) FILTER (WHERE q.status = 'processing' AND (q.lease_until IS NULL OR q.lease_until NOT BETWEEN ?1 AND ?2)),
-    count(*) FILTER (WHERE q.status = 'failed' AND q.outcome = 'dead'),
-    min(max(q.requested_at, coalesce(q.not_before, 0))) FILTER (
-        WHERE q.status = 'pending' AND (q.not_before IS NULL OR q.not_before <= ?1)
-          AND NOT EXISTS (SELECT 1 FROM historical_ingestion_queue held
-                          WHERE held.symbol = q.symbol AND held.status = 'processing'))
-FROM historical_ingestion_queue q";
+SELECT (SELECT count(*) FROM historical_ingestion_queue WHERE status = 'pending'),
+    (SELECT count(*) FROM historical_ingestion_queue WHERE status = 'processing'),
+    (SELECT count(*) FROM historical_ingestion_queue
+     WHERE status = 'processing' AND (lease_until IS NULL OR lease_until NOT BETWEEN ?1 AND ?2)),
+    (SELECT count(*) FROM historical_ingestion_queue WHERE status = 'failed' AND outcome = 'dead'),
+    (SELECT min(max(q.requested_at, coalesce(q.not_before, 0))) FROM historical_ingestion_queue q
+     WHERE q.status = 'pending' AND (q.not_before IS NULL OR q.not_before <= ?1)
+       AND NOT EXISTS (SELECT 1 FROM historical_ingestion_queue held
+                       WHERE held.symbol = q.symbol AND held.status = 'processing'))";
 
 const DEAD: &str = "SELECT id FROM historical_ingestion_queue WHERE status = 'failed' AND outcome = 'dead'";
 
@@ -123,7 +133,7 @@ WHERE id = ?1 AND status = 'failed' AND NOT EXISTS (
 
 const PRUNE: &str = "
 DELETE FROM historical_ingestion_queue
-WHERE status IN ('completed', 'failed') AND coalesce(completed_at, updated_at) < ?1 - ?2";
+WHERE status IN ('completed', 'failed') AND outcome IS NOT 'dead' AND coalesce(completed_at, updated_at) < ?1 - ?2";
 
 impl Queue for SqliteStore {
     async fn enqueue(&mut self, requests: &[NewRequest]) -> Result<u64, StoreError> {
@@ -195,6 +205,14 @@ impl Queue for SqliteStore {
         let open = sqlx::query(OPEN).bind(symbol).fetch_all(&mut self.connection).await.map_err(self.error(doing))?;
         let closed = sqlx::query(CLOSED).bind(symbol).bind(ended).fetch_all(&mut self.connection).await;
         Ok(open.iter().chain(&closed.map_err(self.error(doing))?).map(queued).collect())
+    }
+
+    async fn dead_requests(&mut self) -> Result<(u64, Vec<QueuedRequest>), StoreError> {
+        let doing = "look for dead requests";
+        let number = sqlx::query_scalar(COUNT_DEAD).fetch_one(&mut self.connection).await;
+        let number: i64 = number.map_err(self.error(doing))?;
+        let latest = sqlx::query(DEAD_LATEST).bind(None::<&str>).fetch_all(&mut self.connection).await;
+        Ok((count(number), latest.map_err(self.error(doing))?.iter().map(queued).collect()))
     }
 
     async fn queue_depth(&mut self) -> Result<QueueDepth, StoreError> {

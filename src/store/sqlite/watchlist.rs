@@ -30,7 +30,7 @@ impl Watchlist for SqliteStore {
     }
 
     async fn senseless(&mut self) -> Result<Vec<(String, SymbolError)>, StoreError> {
-        let names: Vec<String> = sqlx::query_scalar("SELECT symbol FROM watchlist ORDER BY symbol")
+        let names: Vec<String> = sqlx::query_scalar("SELECT CAST(symbol AS TEXT) FROM watchlist ORDER BY symbol")
             .fetch_all(&mut self.connection)
             .await
             .map_err(self.error("read the watchlist"))?;

@@ -3,6 +3,7 @@
 mod list;
 mod queue;
 mod run;
+mod telling;
 
 use super::{Context, store_error, warn};
 use crate::cli::{CliError, Exit, Signals, WatchlistCommand};

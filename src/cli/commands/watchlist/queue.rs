@@ -11,7 +11,7 @@ use super::{Context, store_error};
 use crate::cli::format::{count, counted, duration, printable};
 use crate::cli::{Align, Body, CliError, Exit, Table, WatchlistQueueArgs, WatchlistRetryArgs, print_json};
 use crate::model::Symbol;
-use crate::store::{Queue, QueueDepth, QueuedRequest};
+use crate::store::{Queue, QueueDepth, QueuedRequest, RequestOutcome};
 
 #[derive(Serialize)]
 struct Row<'a> {
@@ -114,7 +114,7 @@ fn row(queued: &QueuedRequest) -> Row<'_> {
         id: queued.id,
         symbol: &queued.request.symbol,
         status: queued.status.as_str(),
-        outcome: queued.outcome.map(|outcome| outcome.as_str()),
+        outcome: queued.outcome.map(RequestOutcome::as_str),
         days_to_backfill: queued.request.days_to_backfill,
         from: queued.request.from,
         to: queued.request.to,
@@ -157,7 +157,7 @@ fn text(requests: &[QueuedRequest], depth: &QueueDepth, now: Timestamp) -> Strin
             queued.id.to_string(),
             printable(&queued.request.symbol),
             queued.status.as_str().to_owned(),
-            queued.outcome.map_or("-", |outcome| outcome.as_str()).to_owned(),
+            queued.outcome.map_or("-", RequestOutcome::as_str).to_owned(),
             days(queued),
             queued.request.priority.to_string(),
             minute(Some(queued.requested_at)),
@@ -198,7 +198,7 @@ fn line(depth: &QueueDepth, now: Timestamp) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::{NewRequest, RequestOutcome, RequestStatus};
+    use crate::store::{NewRequest, RequestStatus};
 
     fn at(text: &str) -> Timestamp {
         text.parse().unwrap()
