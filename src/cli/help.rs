@@ -64,7 +64,7 @@ A file that is published after its day was fetched takes the place of what was f
 pub(super) const NIGHTLY: &str = "\
 Examples:
   backfill nightly                         the watchlist
-  backfill nightly --all                   all stocks, and the watchlist of others
+  backfill nightly --all                   all stocks, and what is watched
   backfill nightly --all --dataset=crypto
   backfill nightly --wait-until=off        now, and what is late another time
   backfill nightly --recheck               all that is stored, not once a week

@@ -12,7 +12,7 @@ pub const REMINDED_AFTER: SignedDuration = SignedDuration::from_hours(7 * 24);
 /// How a source of trouble is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Situation {
-    /// Its name: `nightly`, `watchlist`.
+    /// Its name: `nightly`, `nightly --all stocks`, `watchlist`.
     pub source: String,
     /// What is wrong with it; none when all is well.
     pub problem: Option<Problem>,

@@ -12,7 +12,7 @@ use super::{ConditionChange, StoreError};
 pub struct RunStart {
     /// Its name, unlike any other's.
     pub run_id: String,
-    /// The command: `nightly`.
+    /// The command, and after a space what else it was asked for: `nightly`, `nightly --all stocks`.
     pub command: String,
     /// When.
     pub started_at: Timestamp,
@@ -56,9 +56,10 @@ pub trait Runs: Send {
         told: Option<&ConditionChange>,
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
-    /// The latest runs of a command, newest first.
+    /// The latest runs of a command, whatever else it was asked for, newest first.
     fn runs(&mut self, command: &str, most: u32) -> impl Future<Output = Result<Vec<RunRecord>, StoreError>> + Send;
 
-    /// The last session up to which everything due was there at the end of a run of a command: of the latest run that knows.
+    /// The last session up to which everything due was there at the end of a run of a command, whatever else it
+    /// was asked for: of the latest run that knows.
     fn complete_to(&mut self, command: &str) -> impl Future<Output = Result<Option<Date>, StoreError>> + Send;
 }

@@ -18,6 +18,9 @@ fn a_second_run_leaves_the_work_to_the_first() {
         let second = world.run("nightly --if-running=fail").ended(1);
         assert!(second.err.contains("error: another nightly run is alive"), "{}", second.err);
         assert_eq!(world.query("SELECT run_id FROM ingest_runs").len(), 1, "who does nothing has no record");
+        let other = world.run("nightly --all --wait-until=off --lookback=1 --json").ended(0).json();
+        assert_eq!(other["totals"]["already_running"], serde_json::Value::Null, "it does other work");
+        assert_eq!(incidents(&other["totals"]), [""; 0], "nobody was killed");
         signal(&first, "TERM");
         finished(first).ended(143);
         world.at("2026-10-02T12:30:00Z").night("--lookback=2").ended(0);

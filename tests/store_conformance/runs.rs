@@ -27,8 +27,8 @@ pub async fn runs_come_back_newest_first(bench: &impl Bench) {
     assert_eq!(store.runs("nightly", 10).await.unwrap(), []);
     let first = start("a", "nightly", "2026-10-01T21:30:00.125Z");
     let killed = start("b", "nightly", "2026-10-02T21:30:00Z");
-    let other = start("c", "watchlist", "2026-10-03T21:30:00Z");
-    let last = start("d", "nightly", "2026-10-04T21:30:00Z");
+    let other = start("c", "nightlywatch", "2026-10-03T21:30:00Z");
+    let last = start("d", "nightly --all stocks", "2026-10-04T21:30:00Z");
     for run in [&last, &killed, &other, &first] {
         store.begin_run(run).await.unwrap();
     }

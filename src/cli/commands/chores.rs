@@ -15,7 +15,7 @@ use crate::ingest::chain::{ChainTools, UnderlyingReport, default_underlyings, ta
 use crate::ingest::nightly::{Chore, Chores};
 use crate::ingest::source::{Cache, CacheKeep};
 use crate::ingest::{Announced, Clock, Outcome, Reporter, SplitsRequest, load_announced, load_splits};
-use crate::model::{heed_announced, options_session};
+use crate::model::heed_announced;
 use crate::store::{AnnouncedSessions, AnyStore, Splits};
 
 /// A list of splits that is younger is not fetched again: a run by day follows one by night.
@@ -36,7 +36,7 @@ impl Chores for NightlyChores<'_> {
             Chore::Cache => self.sweep(),
             // Without a key there is nothing to ask, which is no failure.
             Chore::Chains | Chore::Splits | Chore::Calendar if key(self.context).is_err() => Ok(None),
-            Chore::Chains => Box::pin(self.chains(now)).await,
+            Chore::Chains => Box::pin(self.chains()).await,
             Chore::Splits => Box::pin(self.splits(now)).await,
             Chore::Calendar => Box::pin(self.calendar(now)).await,
         };
@@ -45,12 +45,7 @@ impl Chores for NightlyChores<'_> {
 }
 
 impl NightlyChores<'_> {
-    async fn chains(&self, now: Timestamp) -> Result<Option<String>, CliError> {
-        // Of a session that is not over there is nothing yet that lasts.
-        let (_, is_provisional) = options_session(now);
-        if is_provisional {
-            return Ok(None);
-        }
+    async fn chains(&self) -> Result<Option<String>, CliError> {
         let mut store = self.context.store().await?;
         let underlyings = default_underlyings(&watched(Some(&mut store)).await?);
         let api = Api::open(self.context, Some(&store), &self.reporter).await?;
@@ -66,7 +61,9 @@ impl NightlyChores<'_> {
             let why = one.detail.as_deref().unwrap_or(one.outcome.as_str());
             return Err(CliError::failed(anyhow::anyhow!("{}: {why}", one.underlying)));
         }
-        let loaded = || report.underlyings.iter().filter(|one| one.outcome == Outcome::Loaded);
+        // What is taken while the session goes on is replaced by a run after it; it is all there is if none comes.
+        let is_new = |one: &&UnderlyingReport| matches!(one.outcome, Outcome::Loaded | Outcome::Provisional);
+        let loaded = || report.underlyings.iter().filter(is_new);
         let contracts = loaded().map(|one| one.contracts).sum();
         let said =
             || format!("{} of {}", counted(contracts, "contract"), counted(loaded().count() as u64, "underlying"));

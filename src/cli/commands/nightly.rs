@@ -31,16 +31,22 @@ pub(super) async fn run(args: &NightlyArgs, context: &Context, signals: &Signals
     let clock = context.clock();
     let run_id = &context.run;
     let options = options(args, run_id, context)?;
+    let name = options.name();
     let notifier = notifier(context)?;
     let metrics = metrics::start(&args.metrics, &clock, context).await?;
-    let mut store = match context.store().await {
-        Ok(store) => store,
-        Err(error) => {
-            tell_without_database(&error, &notifier, clock.now()).await;
-            return Err(error);
-        }
+    let untold = async |error: CliError| {
+        tell_without_database(&error, &name, &notifier, clock.now()).await;
+        error
     };
-    let notes = store.notes().await.map_err(store_error)?;
+    let opened = async {
+        let store = context.store().await?;
+        let notes = store.notes().await.map_err(store_error)?;
+        Ok((store, notes))
+    };
+    let (mut store, notes) = match opened.await {
+        Ok(opened) => opened,
+        Err(error) => return Err(untold(error).await),
+    };
     let patience = LOCK_PATIENCE.min(context.settings.lease.value);
     let waiting = || {
         if !context.quiet {
@@ -50,7 +56,11 @@ pub(super) async fn run(args: &NightlyArgs, context: &Context, signals: &Signals
     let lock = tokio::select! {
         biased;
         () = signals.stop().cancelled() => return Ok(signals.exit().unwrap_or(Exit::Interrupted)),
-        lock = take_lock(notes, run_id.as_str(), patience, waiting) => lock.map_err(store_error)?,
+        lock = take_lock(notes, &name, run_id.as_str(), patience, waiting) => lock.map_err(store_error),
+    };
+    let lock = match lock {
+        Ok(lock) => lock,
+        Err(error) => return Err(untold(error).await),
     };
     let Some(lock) = lock else { return already_running(args.if_running, context) };
     telling::send(&notifier, &mut store, telling::LEFT_OVER, &metrics, signals.stop()).await;
@@ -117,7 +127,7 @@ async fn night(
     let patience = (context.settings.lease.value, signals.stop());
     let written = remember(&report, exit, notifier, store, is_news, patience).await.map_err(store_error);
     if let Err(error) = &written {
-        tell_without_database(error, notifier, clock.now()).await;
+        tell_without_database(error, &report.name, notifier, clock.now()).await;
     }
     telling::send(notifier, store, telling::NEWS, metrics, signals.stop()).await;
     print(&report, exit, &effective, context)?;

@@ -27,14 +27,14 @@ pub(super) async fn change(
     if report.ending == Ending::Stopped {
         return Ok(None);
     }
-    let last = store.condition(NIGHTLY).await?;
+    let last = store.condition(&report.name).await?;
     Ok(notifier.change(last, &situation(report), report.finished_at))
 }
 
 fn situation(report: &NightlyReport) -> Situation {
     let summary = report.summary();
     let summary = summary.strip_prefix(NIGHTLY).and_then(|rest| rest.strip_prefix(": ")).unwrap_or(&summary);
-    Situation { source: NIGHTLY.to_owned(), problem: report.problem(), summary: summary.to_owned() }
+    Situation { source: report.name.clone(), problem: report.problem(), summary: summary.to_owned() }
 }
 
 /// Sends what waits. What could not be sent waits for the next run.
@@ -55,12 +55,13 @@ pub(super) async fn send(
     }
 }
 
-/// Tells that there is no database: then there is no outbox either, and nothing remembers that it was told.
-pub(super) async fn tell_without_database(error: &CliError, notifier: &Notifier, at: Timestamp) {
+/// Tells that there is no database for a run of some name: then there is no outbox either, and nothing remembers that it was
+/// told.
+pub(super) async fn tell_without_database(error: &CliError, name: &str, notifier: &Notifier, at: Timestamp) {
     let why = error.reason();
     let problem =
         Problem { essence: vec!["database".to_owned()], headline: "no database".to_owned(), details: vec![why] };
-    let now = Situation { source: NIGHTLY.to_owned(), problem: Some(problem), summary: String::new() };
+    let now = Situation { source: name.to_owned(), problem: Some(problem), summary: String::new() };
     for tried in notifier.tell_now(&now, at).await {
         if let Err(why) = tried.result {
             warn(&printable(&format!("message not sent: {}: {why}", tried.channel)));

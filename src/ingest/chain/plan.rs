@@ -12,10 +12,12 @@ use crate::store::ChainState;
 const INDICES: [&str; 2] = ["I:SPX", "I:NDX"];
 
 /// How long it is believed without asking again that the plan does not include a chain.
-const REFUSED_HOURS: i64 = 24;
+/// Less than a day, so that each night asks anew, and hears that the plan was changed.
+const REFUSED_HOURS: i64 = 20;
 
-/// How long it is believed without asking again that an underlying has no options.
-const EMPTY_HOURS: i64 = 30 * 24;
+/// How long it is believed without asking again that an underlying has no options. Options are listed some days after their
+/// stock, and a quota of five requests a minute is not for asking each night for what most of a watchlist does not have.
+const EMPTY_HOURS: i64 = 7 * 24;
 
 /// Whose chains are kept when none is named: stocks and indices of the watchlist, and SPX and NDX. Which of them have options
 /// is found out by asking.
@@ -90,10 +92,10 @@ mod tests {
     #[test]
     fn refusals_are_believed_for_a_while() {
         let friday = date(2026, 10, 2);
-        assert_eq!(after(Outcome::NotEntitled, friday, 23, true), Some(Outcome::NotEntitled));
-        assert_eq!(after(Outcome::NotEntitled, friday, 24, true), None);
-        assert_eq!(after(Outcome::Empty, friday, 29 * 24, true), Some(Outcome::Empty));
-        assert_eq!(after(Outcome::Empty, friday, 30 * 24, true), None);
+        assert_eq!(after(Outcome::NotEntitled, friday, 19, true), Some(Outcome::NotEntitled));
+        assert_eq!(after(Outcome::NotEntitled, friday, 20, true), None);
+        assert_eq!(after(Outcome::Empty, friday, 7 * 24 - 1, true), Some(Outcome::Empty));
+        assert_eq!(after(Outcome::Empty, friday, 7 * 24, true), None);
     }
 
     #[test]

@@ -86,7 +86,7 @@ impl ChainError {
 
 /// Takes the snapshots of underlyings, stocks or indices, that are not there yet, and stores each when it is whole. With
 /// `force` all are asked for, whatever is there and was refused. The session is that of the beginning: one that ends meanwhile
-/// is taken again.
+/// is taken again, and what comes when the next has begun is not stored.
 pub async fn take(
     tools: ChainTools<'_>,
     store: &mut impl OptionChains,
@@ -213,7 +213,13 @@ impl Taking<'_> {
         };
         let fetched = client.option_chain(underlying, self.session_date, each_page).await;
         let known_at = self.tools.clock.now();
+        let (session_now, _) = options_session(known_at);
         let error = match fetched {
+            // Some of it may be of the session after.
+            Ok(_) if session_now != self.session_date => {
+                let why = format!("the session of {session_now} began while it came; take it again");
+                return Ok(Err((Outcome::Failed, why)));
+            }
             Ok(chain) if !chain.contracts.is_empty() => return Ok(Ok((chain, known_at))),
             Ok(_) => {
                 return Ok(Err(match last_stored {

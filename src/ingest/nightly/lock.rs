@@ -10,7 +10,6 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
-use super::NIGHTLY;
 use crate::store::{Notes, StoreError};
 
 /// How often a note is renewed, and looked at by who waits, within the time after which its holder counts as dead.
@@ -32,29 +31,36 @@ struct Holder {
     renewals: u64,
 }
 
-/// Takes the lock; `None` if another run that is alive holds it. A holder that has not renewed it for `patience` is dead.
+/// Takes the lock of a name; `None` if another run that is alive holds it. A holder that has not renewed it for `patience` is dead.
 /// `waiting` hears once that there is one to be watched.
 pub async fn take_lock<N: Notes + 'static>(
     mut notes: N,
+    name: &str,
     owner: &str,
     patience: Duration,
     waiting: impl FnOnce(),
 ) -> Result<Option<Lock>, StoreError> {
-    let mut found = look(&mut notes, owner, None).await?;
+    let mut found = look(&mut notes, name, owner, None).await?;
     if let Some(before) = found.clone() {
         waiting();
         let since = Instant::now();
         while found.is_some() {
             sleep(patience / LOOKS).await;
             let dead = (since.elapsed() >= patience).then_some(before.as_str());
-            found = look(&mut notes, owner, dead).await?;
+            found = look(&mut notes, name, owner, dead).await?;
             if found.as_ref().is_some_and(|now| *now != before) {
                 return Ok(None);
             }
         }
     }
     let (lost, release) = (CancellationToken::new(), CancellationToken::new());
-    let keeper = tokio::spawn(keep(notes, owner.to_owned(), patience / RENEWALS, lost.clone(), release.clone()));
+    let keeper = tokio::spawn(keep(
+        notes,
+        (name.to_owned(), owner.to_owned()),
+        patience / RENEWALS,
+        lost.clone(),
+        release.clone(),
+    ));
     Ok(Some(Lock { lost, release, keeper }))
 }
 
@@ -73,12 +79,17 @@ impl Lock {
 }
 
 /// Takes a note that nobody has, or that says this; else tells what it says.
-async fn look(notes: &mut impl Notes, owner: &str, dead: Option<&str>) -> Result<Option<String>, StoreError> {
+async fn look(
+    notes: &mut impl Notes,
+    name: &str,
+    owner: &str,
+    dead: Option<&str>,
+) -> Result<Option<String>, StoreError> {
     let take = |found: Option<&str>| match found {
         Some(text) if dead != Some(text) => (Some(text.to_owned()), Some(text.to_owned())),
         _ => (Some(text(owner, 0)), None),
     };
-    notes.change_note(NIGHTLY, take).await
+    notes.change_note(name, take).await
 }
 
 fn text(owner: &str, renewals: u64) -> String {
@@ -88,7 +99,7 @@ fn text(owner: &str, renewals: u64) -> String {
 
 async fn keep(
     mut notes: impl Notes,
-    owner: String,
+    (name, owner): (String, String),
     every: Duration,
     lost: CancellationToken,
     release: CancellationToken,
@@ -109,14 +120,14 @@ async fn keep(
             (if is_ours { Some(text(&owner, renewals)) } else { found.map(str::to_owned) }, is_ours)
         };
         // A database that does not answer now is asked again; until it does nobody else can take the lock either.
-        if let Ok(false) = notes.change_note(NIGHTLY, renew).await {
+        if let Ok(false) = notes.change_note(&name, renew).await {
             lost.cancel();
             return;
         }
     }
     let remove = |found: Option<&str>| (found.filter(|text| !is_ours(Some(text))).map(str::to_owned), ());
     // A note that could not be removed is taken over in time.
-    let _ = notes.change_note(NIGHTLY, remove).await;
+    let _ = notes.change_note(&name, remove).await;
 }
 
 #[cfg(test)]
@@ -144,7 +155,7 @@ mod tests {
     const PATIENCE: Duration = Duration::from_millis(400);
 
     async fn take(notes: &Fake, owner: &str) -> Option<Lock> {
-        take_lock(notes.clone(), owner, PATIENCE, || ()).await.unwrap()
+        take_lock(notes.clone(), "nightly", owner, PATIENCE, || ()).await.unwrap()
     }
 
     #[tokio::test]

@@ -19,5 +19,5 @@ pub use report::{Amounts, Ending, Incident, IncidentKind, MarketReport, NightlyD
 pub use run::{Nightly, NightlyOptions, patiently};
 pub use scope::{Scope, ScopedMarket, Watched};
 
-/// The command under which runs are remembered, and the name of the lock.
+/// The command under which runs are remembered; what follows after a space is what it was asked for.
 pub const NIGHTLY: &str = "nightly";

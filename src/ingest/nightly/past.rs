@@ -17,7 +17,7 @@ const RECHECK_DAYS: i32 = 7;
 /// What earlier runs have left.
 #[derive(Debug, Default)]
 pub(super) struct Past {
-    /// Runs that began and did not end, since the last one that did, newest first: they were killed.
+    /// Runs of the same name that began and did not end, since the last one that did, newest first: they were killed.
     pub(super) killed: Vec<RunStart>,
     /// Ended ones, newest first.
     ended: Vec<(Timestamp, Left)>,
@@ -40,9 +40,11 @@ struct LeftMarket {
 }
 
 impl Past {
-    /// From the records of runs, newest first.
-    pub(super) fn of(runs: &[RunRecord]) -> Self {
-        let killed = runs.iter().take_while(|run| run.end.is_none()).map(|run| run.start.clone()).collect();
+    /// From the records of runs of any name, newest first, as a run of this one sees them.
+    pub(super) fn of(name: &str, runs: &[RunRecord]) -> Self {
+        // One of another name may be under way.
+        let same = runs.iter().filter(|run| run.start.command == name);
+        let killed = same.take_while(|run| run.end.is_none()).map(|run| run.start.clone()).collect();
         let ended = runs.iter().filter_map(|run| {
             let end = run.end.as_ref()?;
             Some((run.start.started_at, serde_json::from_str(&end.record).unwrap_or_default()))
@@ -98,24 +100,33 @@ mod tests {
     #[test]
     fn all_is_checked_again_after_a_week() {
         let runs = [run("2026-10-03T01:30:05Z", Some("{}")), run("2026-10-02T01:30:05Z", Some(CHECKED))];
-        let past = Past::of(&runs);
+        let past = Past::of("nightly", &runs);
         assert!(!past.recheck_is_due("2026-10-08T01:30:05Z".parse().unwrap()));
         assert!(past.recheck_is_due("2026-10-09T01:30:04Z".parse().unwrap()), "a week by the calendar");
-        assert!(Past::of(&runs[..1]).recheck_is_due("2026-10-03T02:00:00Z".parse().unwrap()), "nobody ever has");
+        assert!(
+            Past::of("nightly", &runs[..1]).recheck_is_due("2026-10-03T02:00:00Z".parse().unwrap()),
+            "nobody ever has"
+        );
     }
 
     #[test]
     fn runs_without_an_end_were_killed() {
         let (killed, ended) = (run("2026-10-03T01:30:00Z", None), run("2026-10-02T01:30:00Z", Some(CHECKED)));
-        let past = Past::of(&[killed.clone(), ended.clone(), run("2026-10-01T01:30:00Z", None)]);
-        assert_eq!(past.killed, [killed.start], "the one before was told of already");
-        assert_eq!(Past::of(&[ended]).killed, []);
+        let past = Past::of("nightly", &[killed.clone(), ended.clone(), run("2026-10-01T01:30:00Z", None)]);
+        assert_eq!(past.killed, [killed.start.clone()], "the one before was told of already");
+        assert_eq!(Past::of("nightly", &[ended.clone()]).killed, []);
+        let mut other = killed;
+        other.start.command = "nightly --all stocks".to_owned();
+        assert_eq!(Past::of("nightly", &[other.clone(), ended]).killed, [], "another's, and it may be alive");
+        assert_eq!(Past::of("nightly --all stocks", &[other.clone()]).killed, [other.start]);
     }
 
     #[test]
     fn what_is_complete_is_known_by_scope() {
-        let past =
-            Past::of(&[run("2026-10-04T01:30:00Z", Some("not JSON")), run("2026-10-03T01:30:00Z", Some(CHECKED))]);
+        let past = Past::of(
+            "nightly",
+            &[run("2026-10-04T01:30:00Z", Some("not JSON")), run("2026-10-03T01:30:00Z", Some(CHECKED))],
+        );
         let market = |everyone| ScopedMarket {
             dataset: Dataset::Stocks,
             everyone,

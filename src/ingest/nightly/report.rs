@@ -188,6 +188,8 @@ pub struct Amounts {
 pub struct NightlyReport {
     /// Its name.
     pub run_id: String,
+    /// What it was asked for, as it is typed.
+    pub name: String,
     /// When it began.
     pub started_at: Timestamp,
     /// When it ended.

@@ -45,6 +45,13 @@ pub struct NightlyOptions {
     pub patience: Duration,
 }
 
+impl NightlyOptions {
+    /// What it was asked for, as it is typed: runs of another name do other work, beside each other.
+    pub fn name(&self) -> String {
+        self.all.map_or_else(|| NIGHTLY.to_owned(), |dataset| format!("{NIGHTLY} --all {dataset}"))
+    }
+}
+
 /// A nightly run, with all it needs.
 #[derive(Debug)]
 pub struct Nightly<'a, S, L, C> {
@@ -77,6 +84,7 @@ impl<S: Ledger + Runs + Watchlist + BarReader, L: Loads, C: Chores> Nightly<'_, 
     pub async fn run(mut self) -> NightlyReport {
         let mut report = NightlyReport {
             run_id: self.options.run_id.clone(),
+            name: self.options.name(),
             started_at: self.clock.now(),
             lookback: self.options.lookback,
             ..NightlyReport::default()
@@ -94,8 +102,9 @@ impl<S: Ledger + Runs + Watchlist + BarReader, L: Loads, C: Chores> Nightly<'_, 
 
     async fn work(&mut self, report: &mut NightlyReport, told: &mut Told) -> Result<(), StoreError> {
         let now = report.started_at;
-        let past = Past::of(&self.persist(async |store| store.runs(NIGHTLY, LOOKED_AT).await).await?);
-        let start = RunStart { run_id: report.run_id.clone(), command: NIGHTLY.to_owned(), started_at: now };
+        let runs = self.persist(async |store| store.runs(NIGHTLY, LOOKED_AT).await).await?;
+        let past = Past::of(&report.name, &runs);
+        let start = RunStart { run_id: report.run_id.clone(), command: report.name.clone(), started_at: now };
         self.persist(async |store| store.begin_run(&start).await).await?;
         let scope = self.scope(report).await?;
         let looked = self.look(scope, &past, now, report).await?;

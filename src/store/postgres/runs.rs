@@ -45,7 +45,7 @@ impl Runs for PostgresStore {
         let mut work = self.begin(Access::Read, "read the record of runs").await?;
         let query = sqlx::query(
             "SELECT run_id, command, started_at, finished_at, exit_code, complete_to::text, summary, record::text
-             FROM ingest_runs WHERE command = $1 ORDER BY started_at DESC, run_id DESC LIMIT $2",
+             FROM ingest_runs WHERE (command = $1 OR substr(command, 1, length($1) + 1) = $1 || ' ') ORDER BY started_at DESC, run_id DESC LIMIT $2",
         );
         let rows = work.rows(query.bind(command).bind(i64::from(most))).await?;
         let records = rows.iter().map(record).collect::<Result<_, _>>()?;
@@ -55,7 +55,7 @@ impl Runs for PostgresStore {
     async fn complete_to(&mut self, command: &str) -> Result<Option<Date>, StoreError> {
         let mut work = self.begin(Access::Read, "read the record of runs").await?;
         let query = sqlx::query(
-            "SELECT complete_to::text FROM ingest_runs WHERE command = $1 AND complete_to IS NOT NULL
+            "SELECT complete_to::text FROM ingest_runs WHERE (command = $1 OR substr(command, 1, length($1) + 1) = $1 || ' ') AND complete_to IS NOT NULL
              ORDER BY started_at DESC, run_id DESC LIMIT 1",
         );
         let rows = work.rows(query.bind(command)).await?;

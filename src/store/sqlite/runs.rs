@@ -33,7 +33,7 @@ impl Runs for SqliteStore {
     async fn runs(&mut self, command: &str, most: u32) -> Result<Vec<RunRecord>, StoreError> {
         let rows = sqlx::query(
             "SELECT run_id, command, started_at, finished_at, exit_code, complete_to, summary, record FROM ingest_runs
-             WHERE command = ?1 ORDER BY started_at DESC, run_id DESC LIMIT ?2",
+             WHERE (command = ?1 OR substr(command, 1, length(?1) + 1) = ?1 || ' ') ORDER BY started_at DESC, run_id DESC LIMIT ?2",
         )
         .bind(command)
         .bind(most)
@@ -45,7 +45,7 @@ impl Runs for SqliteStore {
 
     async fn complete_to(&mut self, command: &str) -> Result<Option<Date>, StoreError> {
         let known: Option<String> = sqlx::query_scalar(
-            "SELECT complete_to FROM ingest_runs WHERE command = ?1 AND complete_to IS NOT NULL
+            "SELECT complete_to FROM ingest_runs WHERE (command = ?1 OR substr(command, 1, length(?1) + 1) = ?1 || ' ') AND complete_to IS NOT NULL
              ORDER BY started_at DESC, run_id DESC LIMIT 1",
         )
         .bind(command)
