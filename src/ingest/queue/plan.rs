@@ -150,7 +150,7 @@ pub(super) fn next_step(open: &[Open]) -> Option<Step> {
     Some(Step::Files(FilesStep { dataset, stretches: stretches(open, dataset, &dates), dates }))
 }
 
-/// Cuts dates where what is wanted of them changes.
+/// Cuts dates, each of which somebody wants, where what is wanted of them changes.
 fn stretches(open: &[Open], dataset: Dataset, within: &Dates) -> Vec<Stretch> {
     let of_dataset: Vec<&Open> = open.iter().filter(|open| open.dataset() == dataset).collect();
     let mut starts = BTreeSet::from([*within.start()]);
@@ -166,7 +166,6 @@ fn stretches(open: &[Open], dataset: Dataset, within: &Dates) -> Vec<Stretch> {
         let symbols: BTreeSet<String> = wanting().map(|open| open.wish.symbol.to_string()).collect();
         let timeframes = wanting().fold(TimeframeSet::EMPTY, |all, open| all.union(open.wish.timeframes));
         match stretches.last_mut() {
-            _ if symbols.is_empty() => {}
             Some(last)
                 if (&last.symbols, last.timeframes) == (&symbols, timeframes)
                     && last.dates.end().saturating_add(1.day()) == *start =>

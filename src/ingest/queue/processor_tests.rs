@@ -176,13 +176,16 @@ async fn who_has_lost_a_claim_ends_nothing_of_it() {
             crate::store::Queue::claim_requests(&mut thief, "thief", Duration::from_mins(1), 9).await.unwrap();
         assert_eq!(claimed.len(), 1);
         until(|| !world.notes().is_empty()).await;
+        world.state().takes = Duration::ZERO;
+        world.add(asks("B", 3));
+        until(|| world.outcomes()[1].is_some()).await;
         stop.cancel();
     };
     let (served, ()) = tokio::join!(processor(&world, "p", false, &stop).run(), stealing);
     served.unwrap();
     let row = world.state().rows[0].clone();
     assert_eq!((row.status, row.owner.as_deref()), (RequestStatus::Processing, Some("thief")));
-    assert_eq!(world.notes(), ["a request was taken over by another processor, as the lease had ended"]);
+    assert_eq!(world.notes()[0], "a request was taken over by another processor, as the lease had ended");
 }
 
 #[tokio::test]
