@@ -132,8 +132,8 @@ mod tests {
     fn runs_without_an_end_were_killed() {
         let (killed, ended) = (run("2026-10-03T01:30:00Z", None), run("2026-10-02T01:30:00Z", Some(CHECKED)));
         let past = Past::of("nightly", &[killed.clone(), ended.clone(), run("2026-10-01T01:30:00Z", None)]);
-        assert_eq!(past.killed, [killed.start.clone()], "the one before was told of already");
-        assert_eq!(Past::of("nightly", &[ended.clone()]).killed, []);
+        assert_eq!(past.killed, std::slice::from_ref(&killed.start), "the one before was told of already");
+        assert_eq!(Past::of("nightly", std::slice::from_ref(&ended)).killed, []);
         let mut other = killed;
         other.start.command = "nightly --all stocks".to_owned();
         assert_eq!(Past::of("nightly", &[other.clone(), ended]).killed, [], "another's, and it may be alive");
