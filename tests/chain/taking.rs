@@ -224,20 +224,20 @@ fn a_plan_without_options_is_asked_once_a_day_and_market() {
         let refused = type_at(&place, &vendor, FRIDAY_EVENING, line).ended(1);
         let expected = ["AAPL", "I:NDX", "I:SPX", "SPY"].map(|name| format!("{name} not_entitled 0"));
         assert_eq!((told(&refused), asked(&vendor)), (expected.clone().into(), 2), "one of each market");
-        let again = type_at(&place, &vendor, "2026-10-03T23:00:00Z", line).ended(1);
+        let again = type_at(&place, &vendor, "2026-10-03T20:59:00Z", line).ended(1);
         assert_eq!((told(&again), asked(&vendor)), (expected.into(), 2));
         let detail = again.json()["rows"][0]["detail"].as_str().unwrap().to_owned();
         assert!(detail.contains("refused 2026-10-03 01:00 UTC; --force asks again"), "{detail}");
         drop(vendor);
         let vendor = vendor_at(&place, FRIDAY_EVENING, |_| {});
         type_at(&place, &vendor, FRIDAY_EVENING, "chain SPX --force --quiet").ended(0);
-        type_at(&place, &vendor, "2026-10-04T01:01:00Z", line).ended(0);
+        type_at(&place, &vendor, "2026-10-03T21:01:00Z", line).ended(0);
         assert_eq!(stored(&place).len(), 4);
     }
 }
 
 #[test]
-fn what_has_no_options_is_asked_once_a_month() {
+fn what_has_no_options_is_asked_once_a_week() {
     for place in places() {
         let vendor = vendor_at(&place, FRIDAY_EVENING, |_| {});
         let named = type_at(&place, &vendor, FRIDAY_EVENING, "chain ZVZZT SPY --json").ended(3);
@@ -245,9 +245,9 @@ fn what_has_no_options_is_asked_once_a_month() {
         assert_eq!(asked(&vendor), 3, "one answer that there is nothing is not believed");
         let quiet = type_at(&place, &vendor, FRIDAY_EVENING, "chain ZVZZT --quiet").ended(1);
         assert!(quiet.out.is_empty() && quiet.err.contains("ZVZZT: empty: the vendor lists no options"), "{quiet:?}");
-        type_at(&place, &vendor, "2026-11-01T01:00:00Z", "chain ZVZZT --quiet").ended(1);
+        type_at(&place, &vendor, "2026-10-10T00:59:00Z", "chain ZVZZT --quiet").ended(1);
         assert_eq!(asked(&vendor), 3);
-        type_at(&place, &vendor, "2026-11-02T01:01:00Z", "chain ZVZZT --quiet").ended(1);
+        type_at(&place, &vendor, "2026-10-10T01:01:00Z", "chain ZVZZT --quiet").ended(1);
         assert_eq!(asked(&vendor), 5);
         type_at(&place, &vendor, FRIDAY_EVENING, "chain ZVZZT --force --quiet").ended(1);
         assert_eq!(asked(&vendor), 7);

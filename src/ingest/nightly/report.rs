@@ -458,6 +458,9 @@ mod tests {
         let problem = report.problem().unwrap();
         assert_eq!((&problem.essence[..], &*problem.headline), (&["step chains".to_owned()][..], "chains failed"));
         assert_eq!(problem.details, ["chains: refused"]);
+        report.files_failure = Some("refused".to_owned());
+        assert_eq!(report.problem().unwrap().essence, ["files", "step chains"]);
+        report.files_failure = None;
         report.days = vec![day("2026-09-30", Outcome::Missing)];
         report.ending = Ending::Gaps;
         let problem = report.problem().unwrap();

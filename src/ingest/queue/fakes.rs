@@ -287,7 +287,7 @@ impl Queue for World {
     }
 
     async fn dead_requests(&mut self) -> Result<(u64, Vec<QueuedRequest>), StoreError> {
-        unimplemented!("the processor does not ask")
+        unreachable!("a processor tells nobody")
     }
 
     async fn queue_depth(&mut self) -> Result<QueueDepth, StoreError> {
