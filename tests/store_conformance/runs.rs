@@ -41,7 +41,7 @@ pub async fn runs_come_back_newest_first(bench: &impl Bench) {
     let all = [record(&last, Some(&ended_last)), record(&killed, None), record(&first, Some(&ended))];
     assert_eq!(again.runs("nightly", 10).await.unwrap(), all);
     assert_eq!(again.runs("nightly", 2).await.unwrap(), all[..2]);
-    assert_eq!(again.runs("watchlist", 10).await.unwrap(), [record(&other, None)]);
+    assert_eq!(again.runs("nightlywatch", 10).await.unwrap(), [record(&other, None)]);
 }
 
 pub async fn what_is_complete_is_told_by_the_latest_run_that_knows(bench: &impl Bench) {
