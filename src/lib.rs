@@ -9,6 +9,7 @@
 pub mod crash;
 
 pub mod aggregate;
+pub mod backtest;
 pub mod cli;
 pub mod config;
 pub mod export;

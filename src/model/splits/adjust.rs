@@ -3,7 +3,7 @@
 use jiff::civil::Date;
 use jiff::{Timestamp, ToSpan};
 
-use super::{Split, SplitRecord, SplitStatus};
+use super::{Ratio, Split, SplitRecord, SplitStatus};
 use crate::model::{Bar, Market, Prices, midnight};
 
 /// What all splits between a bar and a date do together.
@@ -20,6 +20,11 @@ pub struct Factor {
 impl Factor {
     /// No split.
     pub const NONE: Self = Self { from: 1.0, to: 1.0 };
+
+    /// What one split does.
+    pub const fn of(ratio: Ratio) -> Self {
+        Self { from: ratio.from, to: ratio.to }
+    }
 
     fn and(self, split: &Split) -> Self {
         Self { from: self.from * split.ratio.from, to: self.to * split.ratio.to }

@@ -1,0 +1,185 @@
+//! Detectors: what is looked for at the end of a bar. Each is a hypothesis; nothing is promised of any.
+
+use std::fmt;
+
+use super::{ExitPlan, FeatureSettings, Features, Input, Known, OnceLevel, Side, TradeRules};
+
+/// One detector with its parameters, for both the run and the explanation of a bar.
+pub trait Detector: fmt::Debug + Send + Sync {
+    /// What its features depend on. Detectors with equal settings share them.
+    fn features(&self) -> FeatureSettings;
+
+    /// Which of its signals are traded, and how trades are ended beside stop and target.
+    fn rules(&self) -> &TradeRules;
+
+    /// Looks at the inputs it requires, then at its conditions. The side to trade if all are met; `None` if one is not, or an
+    /// input is missing, as `checks` tells.
+    fn detect(&self, features: &Features, checks: &mut Checks) -> Option<Side>;
+
+    /// The score of a bar whose conditions are met: the sum of weight × factor over `factors`, 0 to 100.
+    fn score(&self, features: &Features, side: Side, factors: &mut Factors) -> f64;
+
+    /// Stop and target of a bar whose conditions are met.
+    fn exits(&self, features: &Features, side: Side) -> ExitPlan;
+
+    /// A level that is traded once per session.
+    fn once(&self, _features: &Features, _side: Side) -> Option<OnceLevel> {
+        None
+    }
+}
+
+/// How a condition compares its value with its limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Comparison {
+    /// value > limit
+    Above,
+    /// value ≥ limit
+    AtLeast,
+    /// value < limit
+    Below,
+    /// value ≤ limit
+    AtMost,
+    /// Neither number matters: it is so or not.
+    Holds,
+}
+
+/// A condition that was looked at, for the explanation of a bar.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Check {
+    /// What is compared, in words.
+    pub name: &'static str,
+    /// Its value; NaN where an input is missing.
+    pub value: f64,
+    /// How.
+    pub comparison: Comparison,
+    /// With what.
+    pub limit: f64,
+    /// Whether it is met; never with a missing value.
+    pub met: bool,
+}
+
+/// Goes through inputs and conditions of a bar: up to the first that fails in a run, through all for an explanation.
+#[derive(Debug, Default)]
+pub struct Checks {
+    missing: Option<Input>,
+    failed: bool,
+    explains: Option<Vec<Check>>,
+}
+
+impl Checks {
+    /// One that goes through all conditions and remembers them.
+    pub fn explaining() -> Self {
+        Self { explains: Some(Vec::new()), ..Self::default() }
+    }
+
+    /// Starts with another bar.
+    pub fn reset(&mut self) {
+        (self.missing, self.failed) = (None, false);
+        if let Some(checks) = &mut self.explains {
+            checks.clear();
+        }
+    }
+
+    /// The first required input that is missing: the bar is not evaluable.
+    pub const fn missing(&self) -> Option<Input> {
+        self.missing
+    }
+
+    /// Whether every input is there and every condition met.
+    pub const fn all_met(&self) -> bool {
+        self.missing.is_none() && !self.failed
+    }
+
+    /// The conditions that were looked at; empty unless explaining.
+    pub fn list(&self) -> &[Check] {
+        self.explains.as_deref().unwrap_or_default()
+    }
+
+    /// A required input. All of them are asked for before the first condition.
+    pub fn need<T: Copy>(&mut self, input: Known<T>) -> Option<T> {
+        if let Err(missing) = input {
+            self.missing.get_or_insert(missing);
+        }
+        input.ok()
+    }
+
+    /// value > limit
+    pub fn above(&mut self, name: &'static str, value: f64, limit: f64) -> Option<()> {
+        self.check(name, value, Comparison::Above, limit, value > limit)
+    }
+
+    /// value ≥ limit
+    pub fn at_least(&mut self, name: &'static str, value: f64, limit: f64) -> Option<()> {
+        self.check(name, value, Comparison::AtLeast, limit, value >= limit)
+    }
+
+    /// value < limit
+    pub fn below(&mut self, name: &'static str, value: f64, limit: f64) -> Option<()> {
+        self.check(name, value, Comparison::Below, limit, value < limit)
+    }
+
+    /// value ≤ limit
+    pub fn at_most(&mut self, name: &'static str, value: f64, limit: f64) -> Option<()> {
+        self.check(name, value, Comparison::AtMost, limit, value <= limit)
+    }
+
+    /// Something that is so or not.
+    pub fn holds(&mut self, name: &'static str, met: bool) -> Option<()> {
+        self.check(name, f64::from(u8::from(met)), Comparison::Holds, 1.0, met)
+    }
+
+    /// `None` ends a run's look at the bar; an explanation goes on.
+    fn check(&mut self, name: &'static str, value: f64, comparison: Comparison, limit: f64, met: bool) -> Option<()> {
+        self.failed |= !met;
+        match &mut self.explains {
+            Some(checks) => checks.push(Check { name, value, comparison, limit, met }),
+            None if !met => return None,
+            None => {}
+        }
+        Some(())
+    }
+}
+
+/// A part of a score, for the explanation of a bar.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Factor {
+    /// Its name.
+    pub name: &'static str,
+    /// Its share of the score, 0 to 1.
+    pub weight: f64,
+    /// 0 to 100.
+    pub value: f64,
+}
+
+/// Adds up a score, and remembers its parts for an explanation.
+#[derive(Debug, Default)]
+pub struct Factors {
+    sum: f64,
+    explains: Option<Vec<Factor>>,
+}
+
+impl Factors {
+    /// One that remembers the parts.
+    pub fn explaining() -> Self {
+        Self { sum: 0.0, explains: Some(Vec::new()) }
+    }
+
+    /// Adds a part; its value is clamped to 0 to 100.
+    pub fn add(&mut self, name: &'static str, weight: f64, value: f64) {
+        let value = value.clamp(0.0, 100.0);
+        self.sum += weight * value;
+        if let Some(factors) = &mut self.explains {
+            factors.push(Factor { name, weight, value });
+        }
+    }
+
+    /// The score so far.
+    pub const fn sum(&self) -> f64 {
+        self.sum
+    }
+
+    /// The parts; empty unless explaining.
+    pub fn list(&self) -> &[Factor] {
+        self.explains.as_deref().unwrap_or_default()
+    }
+}

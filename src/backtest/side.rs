@@ -1,0 +1,34 @@
+//! Which way a trade goes.
+
+use serde::Serialize;
+
+/// Which way a trade goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum Side {
+    /// Bought first.
+    Long,
+    /// Sold first.
+    Short,
+}
+
+impl Side {
+    /// Both.
+    pub const BOTH: [Self; 2] = [Self::Long, Self::Short];
+
+    /// 1 for long, -1 for short: what a move of the price is multiplied with to become a gain.
+    pub const fn sign(self) -> f64 {
+        match self {
+            Self::Long => 1.0,
+            Self::Short => -1.0,
+        }
+    }
+
+    /// The word in reports.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Long => "LONG",
+            Self::Short => "SHORT",
+        }
+    }
+}
