@@ -27,8 +27,9 @@ fn what_a_killed_processor_leaves_another_finishes() {
     for world in slow() {
         world.request(&["SPY", "QQQ"], DAYS);
         let killed = world.processor();
-        wait_until("some days to be loaded", || world.vendor.counts().get >= 8);
+        wait_until("both to be claimed", || world.count("processing") == 2);
         let other = world.processor();
+        wait_until("some days to be loaded", || world.vendor.counts().get >= 8);
         killed.kill();
         let began = Instant::now();
         let taken_over = "SELECT CAST(count(*) AS TEXT) FROM historical_ingestion_queue WHERE fencing_token > 1";
