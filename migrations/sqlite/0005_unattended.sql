@@ -2,19 +2,15 @@
 -- their way to people, and the daily picture of option chains. Instants are milliseconds since the Unix epoch, UTC; they are
 -- computed so that older versions of SQLite in other programs can do it, too.
 
--- Other programs put symbols on the list with nothing but their names. Not by renaming a new table: that fails where another
--- program has a view of the old one.
-CREATE TABLE barkeep_watchlist_before AS SELECT symbol, days_to_backfill, active, priority, added_at FROM watchlist;
-DROP TABLE watchlist;
-CREATE TABLE watchlist (
-    symbol           TEXT NOT NULL PRIMARY KEY,
-    days_to_backfill INTEGER NOT NULL DEFAULT 90,
-    active           INTEGER NOT NULL DEFAULT 1,
-    priority         INTEGER NOT NULL DEFAULT 0,
-    added_at         INTEGER NOT NULL DEFAULT (CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER))
-) STRICT, WITHOUT ROWID;
-INSERT INTO watchlist SELECT symbol, days_to_backfill, active, priority, added_at FROM barkeep_watchlist_before;
-DROP TABLE barkeep_watchlist_before;
+-- Other programs put symbols on the list with nothing but their names. A default can be given to a column only by writing it
+-- into the schema, as SQLite's documentation of ALTER TABLE has it: a table made anew would be without the columns, indexes and
+-- triggers that other programs have put on it.
+PRAGMA writable_schema = ON;
+UPDATE sqlite_schema
+SET sql = replace(sql, 'added_at         INTEGER NOT NULL',
+    'added_at         INTEGER NOT NULL DEFAULT (CAST((julianday(''now'') - 2440587.5) * 86400000 AS INTEGER))')
+WHERE type = 'table' AND name = 'watchlist';
+PRAGMA writable_schema = RESET;
 
 -- Requests to load a symbol. `from_date` 0001-01-01 stands for as far back as `days_to_backfill` says, `to_date` 9999-12-31 for
 -- the newest there is. `outcome` says more than `status`: loaded, partial, no_data, not_entitled, invalid, dead.

@@ -192,8 +192,9 @@ A mail server is named as smtps://user:password@host or smtp+starttls://user:pas
 is X-Barkeep-Signature: sha256= and the HMAC of the body in hexadecimal digits.
 
 A failure of a command that runs by itself is told when it begins or becomes another, every seven days while it lasts, and when it \
-is over. A message that a crash cut off is sent again: with the same Idempotency-Key or Message-ID; to Telegram with a line that \
-says so. --test ends with 1 if a channel failed, with 2 if none is set up.";
+is over. A message that is not taken is tried again, in the end every hour, for a week; so is one that is refused with 401, 403 or \
+404, or whose login is refused, as somebody may put that right. Other refusals give it up. A message that a crash cut off is sent \
+again: with the same Idempotency-Key or Message-ID; to Telegram with a line that says so. --test ends with 1 if a channel failed, with 2 if none is set up.";
 
 /// Of `completions`.
 pub(super) const COMPLETIONS: &str = "\
@@ -244,7 +245,8 @@ Examples:
 Whatever is put on the watchlist, by `backfill watchlist add` or by another program's SQL, is queued by the database and loaded \
 here: from files, each read once for all who want it, and from the REST API what files lack. Requests lie in the table \
 historical_ingestion_queue; its status, outcome and error_message say what became of each. What fails and may pass is tried \
-again after 1, 2, 4 minutes and so on. Stopped by SIGTERM it gives back what it has not finished, and ends with 0.";
+again after 1, 2, 4 minutes and so on; a file that is late is looked for every hour, for three days. Requests that are given up, or \
+put off for more than six hours, are told (see notify). Stopped by SIGTERM it gives back what it has not finished, and ends with 0.";
 
 #[cfg(test)]
 mod tests {

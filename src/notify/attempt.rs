@@ -5,8 +5,8 @@ use std::time::Duration;
 use crate::net::tidy;
 use crate::store::{ClaimedMessage, SendEnd};
 
-/// A message is given up after so many attempts: some days of trying every hour.
-const ATTEMPTS: u32 = 100;
+/// A message is given up after so many attempts: a week of trying every hour.
+const ATTEMPTS: u32 = 180;
 /// The longest first pause; it doubles from attempt to attempt.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 /// The longest pause, whatever a server asks for.
@@ -47,6 +47,12 @@ impl Attempt {
         Self::Failed { why: why.into(), wait: None, may_have_arrived: true }
     }
 
+    /// An attempt that was refused for something that somebody is likely to put right: a token, a right, an address. It is
+    /// tried again, slowly.
+    pub(super) fn barred(why: impl Into<String>) -> Self {
+        Self::Failed { why: why.into(), wait: Some(LONGEST_PAUSE), may_have_arrived: false }
+    }
+
     /// What becomes of the message. `random` is from 0 to 1.
     pub(super) fn end(self, claimed: &ClaimedMessage, random: f64) -> SendEnd {
         match self {
@@ -65,14 +71,14 @@ impl Attempt {
     }
 }
 
-/// How long a message waits after so many attempts before this one.
+/// How long a message waits after so many attempts before this one. What a server asks for may make that longer and not
+/// shorter: one that asks for nothing at all would use up all attempts in seconds.
 fn pause(attempts: u32, asked: Option<Duration>, random: f64) -> Duration {
     let doubled = FIRST_PAUSE.saturating_mul(2_u32.checked_pow(attempts).unwrap_or(u32::MAX)).min(LONGEST_PAUSE);
-    match asked {
-        // Everybody who was told the same second must not come back in the same millisecond.
-        Some(asked) => asked.min(LONGEST_PAUSE) + FIRST_PAUSE.mul_f64(random / 4.0),
-        None => doubled.mul_f64(0.5 + random / 2.0),
-    }
+    let own = doubled.mul_f64(0.5 + random / 2.0);
+    // Everybody who was told the same second must not come back in the same millisecond.
+    let asked = asked.map(|asked| asked.min(LONGEST_PAUSE) + FIRST_PAUSE.mul_f64(random / 4.0));
+    own.max(asked.unwrap_or_default())
 }
 
 /// What an answer of an HTTP server means, by its status; `words` are what it says.
@@ -87,6 +93,7 @@ pub(super) fn judged(status: u16, wait: Option<Duration>, words: &str) -> Attemp
         300..=399 => Attempt::Refused {
             why: format!("HTTP {status}: a redirect, which is not followed; set the address that it leads to"),
         },
+        401 | 403 | 404 => Attempt::barred(why),
         408 | 425 | 429 => Attempt::Failed { why, wait, may_have_arrived: false },
         // A gateway may say so of a request that was served.
         500.. => Attempt::Failed { why, wait, may_have_arrived: true },
@@ -125,6 +132,26 @@ mod tests {
     }
 
     #[test]
+    fn a_server_that_asks_for_no_pause_does_not_use_up_the_attempts() {
+        let pauses = || (0..ATTEMPTS).map(|attempts| pause(attempts, Some(Duration::ZERO), 0.0));
+        assert!(pauses().sum::<Duration>() > Duration::from_hours(3 * 24));
+        assert!(pauses().zip(0..).all(|(asked, attempts)| asked == pause(attempts, None, 0.0)));
+    }
+
+    #[test]
+    fn what_somebody_may_put_right_is_tried_every_hour_for_a_week() {
+        let barred = |attempts| judged(403, Some(Duration::ZERO), "").end(&claimed(attempts, false), 0.0);
+        let pauses = (0..ATTEMPTS).map_while(|attempts| match barred(attempts) {
+            SendEnd::Retry { pause, may_have_arrived: false, .. } => Some(pause),
+            _ => None,
+        });
+        let pauses: Vec<Duration> = pauses.collect();
+        assert!(pauses.iter().all(|pause| *pause == LONGEST_PAUSE));
+        assert!(pauses.iter().sum::<Duration>() > Duration::from_hours(7 * 24));
+        assert!(matches!(barred(ATTEMPTS), SendEnd::Dead { .. }));
+    }
+
+    #[test]
     fn a_message_that_may_have_arrived_once_may_have_arrived_ever_after() {
         for (before, now, after) in [(false, false, false), (false, true, true), (true, false, true)] {
             let failed = Attempt::Failed { why: String::new(), wait: None, may_have_arrived: now };
@@ -137,14 +164,17 @@ mod tests {
     fn trying_ends_some_day() {
         assert!(matches!(Attempt::unsent("x").end(&claimed(ATTEMPTS - 2, false), 0.0), SendEnd::Retry { .. }));
         let SendEnd::Dead { message } = Attempt::unsent("x").end(&claimed(ATTEMPTS - 1, false), 0.0) else { panic!() };
-        assert_eq!(message, "given up after 100 attempts; the last one: x");
+        assert_eq!(message, "given up after 180 attempts; the last one: x");
     }
 
     #[test]
     fn a_status_says_whether_it_may_help_to_ask_again() {
         assert_eq!(judged(204, None, ""), Attempt::Taken { but: None });
-        for status in [301, 308, 400, 401, 403, 404, 410, 413] {
+        for status in [301, 308, 400, 410, 413] {
             assert!(matches!(judged(status, None, ""), Attempt::Refused { .. }), "{status}");
+        }
+        for status in [401, 403, 404] {
+            assert_eq!(judged(status, None, ""), Attempt::barred(format!("HTTP {status}")));
         }
         for (status, uncertain) in [(429, false), (408, false), (500, true), (502, true), (503, true), (504, true)] {
             let wait = Some(Duration::from_secs(7));

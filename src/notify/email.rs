@@ -142,7 +142,8 @@ impl Email {
         if let Some(credentials) = &self.server.credentials
             && let Err(error) = connection.auth(DEFAULT_MECHANISMS, credentials).await
         {
-            return failed(&error);
+            let why = self.server.words(&error);
+            return if error.is_permanent() { Attempt::barred(why) } else { Attempt::unsent(why) };
         }
         if let Err(error) = connection.command(Mail::new(Some(self.from.email.clone()), Vec::new())).await {
             return failed(&error);

@@ -49,7 +49,7 @@ pub use types::{
 };
 
 use crate::model::splits::{PriceJump, SplitRecord};
-use crate::model::{Dataset, FileKind, Symbol, SymbolError, Timeframe};
+use crate::model::{Dataset, FileKind, Symbol, SymbolError, Timeframe, TimeframeSet};
 
 /// What is known of each day: which version of its files is loaded, for whom, and how the last attempt ended.
 pub trait Ledger: Send {
@@ -191,6 +191,14 @@ pub trait BarReader: Send {
 
     /// Which of the symbols have, or once had, a bar. Does not read bars.
     fn known(&mut self, symbols: &[Symbol]) -> impl Future<Output = Result<BTreeSet<Symbol>, StoreError>> + Send;
+
+    /// Whether there is a bar of a symbol on some dates, of any of some lengths.
+    fn has_bars(
+        &mut self,
+        symbol: &Symbol,
+        timeframes: TimeframeSet,
+        dates: RangeInclusive<Date>,
+    ) -> impl Future<Output = Result<bool, StoreError>> + Send;
 
     /// Every series of the named symbols, or of all (`None`): how many bars, from when to when.
     fn series(

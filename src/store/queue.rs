@@ -16,6 +16,10 @@ pub(super) const NO_LAST_DATE: &str = "9999-12-31";
 /// Tries in vain after which a request is dead.
 pub const MOST_RETRIES: u32 = 10;
 
+/// Tries after which a request whose processors vanish is claimed alone: it may be what they die of, and the requests that they
+/// hold beside it would die with it.
+pub(super) const MOST_TOGETHER: u32 = 3;
+
 /// Of a request whose processor ended without a word.
 pub(super) const VANISHED: &str = "the processor that worked on it vanished";
 
@@ -269,9 +273,15 @@ pub trait Queue: Send {
     /// Adds requests; says how many. One that equals an open request is not added.
     fn enqueue(&mut self, requests: &[NewRequest]) -> impl Future<Output = Result<u64, StoreError>> + Send;
 
-    /// Claims requests that can be: pending ones whose pause is over, and those of processors whose leases have ended (which
-    /// counts as tried in vain). Highest priority first, then oldest. Never one of a symbol that another processor holds a
-    /// request of; all that can be claimed of a symbol go together, so `most` may be exceeded by some.
+    /// Ends the claims of processors whose leases are over, which counts as tried in vain, so that others can claim their
+    /// requests; says how many. A claim of `owner` itself that has run out is ended, too, and does not count: its answer was
+    /// lost on the way. Not for who was without the database for a while: so were the others, who need a moment to renew theirs.
+    fn rescue_requests(&mut self, owner: &str) -> impl Future<Output = Result<u64, StoreError>> + Send;
+
+    /// Claims requests that can be: pending ones whose pause is over. Highest priority first, then oldest. Never one of a symbol
+    /// that another processor holds a request of; all that can be claimed of a symbol go together, so `most` may be exceeded by
+    /// some. A request over which several processors have vanished is claimed by one that holds nothing else, when nothing else
+    /// is left, and as long as it is held nothing else is claimed.
     fn claim_requests(
         &mut self,
         owner: &str,

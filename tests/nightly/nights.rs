@@ -1,9 +1,10 @@
-//! What becomes of a night, as the vendor behaves.
+//! What becomes of a night, as the vendor behaves. On SQLite, where the database makes no difference: nights of weeks are on both
+//! in `year`.
 
 use jiff::civil::date;
 use serde_json::json;
 
-use crate::harness::{Place, Schema, signal, wait_until};
+use crate::harness::{Place, signal, wait_until};
 use crate::hook::Hook;
 use crate::world::{World, incidents, outcomes, usually};
 
@@ -37,23 +38,22 @@ fn the_file_of_the_night_is_waited_for() {
 
 #[test]
 fn a_file_that_does_not_come_is_made_up_for_by_requests_and_taken_later() {
-    for world in World::on_both(FROM, TO) {
-        world.at("2026-10-01T01:30:00Z").night("--lookback=3").ended(0);
-        world.publish("2026-10-01", "2026-10-02T22:00:00Z".parse().unwrap());
-        let ran = world.at(EVENING).night("--lookback=3").ended(0);
-        assert_eq!(world.now().to_string(), "2026-10-02T15:30:00Z", "11:30 in New York");
-        let record = &ran.json()["totals"];
-        assert_eq!(incidents(record), ["late 2026-10-01", "by_requests 2026-10-01"]);
-        assert_eq!(record["incidents"][0]["seconds"], 1800);
-        assert!(world.record()["markets"][0]["complete_to"] == "2026-10-01");
-        let text = world.run("verify").ended(0);
-        assert!(text.code == 0);
-        let ran = world.at("2026-10-03T01:30:00Z").night("--lookback=3").ended(0);
-        let record = &ran.json()["totals"];
-        assert_eq!(incidents(record), ["came_late 2026-10-01", "took_place_of_requests 2026-10-01"]);
-        assert_eq!(record["incidents"][0]["seconds"], 7 * 3600);
-        world.dump().assert_same_bars(&world.fresh("2026-09-24", "2026-10-02"));
-    }
+    let world = World::new(Place::new(), FROM, TO);
+    world.at("2026-10-01T01:30:00Z").night("--lookback=3").ended(0);
+    world.publish("2026-10-01", "2026-10-02T22:00:00Z".parse().unwrap());
+    let ran = world.at(EVENING).night("--lookback=3").ended(0);
+    assert_eq!(world.now().to_string(), "2026-10-02T15:30:00Z", "11:30 in New York");
+    let record = &ran.json()["totals"];
+    assert_eq!(incidents(record), ["late 2026-10-01", "by_requests 2026-10-01"]);
+    assert_eq!(record["incidents"][0]["seconds"], 1800);
+    assert!(world.record()["markets"][0]["complete_to"] == "2026-10-01");
+    let text = world.run("verify").ended(0);
+    assert!(text.code == 0);
+    let ran = world.at("2026-10-03T01:30:00Z").night("--lookback=3").ended(0);
+    let record = &ran.json()["totals"];
+    assert_eq!(incidents(record), ["came_late 2026-10-01", "took_place_of_requests 2026-10-01"]);
+    assert_eq!(record["incidents"][0]["seconds"], 7 * 3600);
+    world.dump().assert_same_bars(&world.fresh("2026-09-24", "2026-10-02"));
 }
 
 #[test]
@@ -80,58 +80,54 @@ fn what_requests_have_brought_of_a_symbol_that_its_file_lacks_stays() {
 
 #[test]
 fn what_requests_have_brought_is_replaced_however_old() {
-    for world in World::on_both(FROM, TO) {
-        world.publish("2026-09-24", "2026-10-06T12:00:00Z".parse().unwrap());
-        world.at("2026-09-25T01:30:00Z").night("--lookback=1").ended(0);
-        for evening in ["2026-09-26T01:30:00Z", "2026-09-29T01:30:00Z", "2026-09-30T01:30:00Z", "2026-10-01T01:30:00Z"]
-        {
-            world.at(evening).night("--lookback=1").ended(0);
-        }
-        assert!(!world.query("SELECT source FROM bar_sources WHERE source = 'rest'").is_empty());
-        let ran = world.at("2026-10-07T01:30:00Z").night("--lookback=1").ended(0);
-        assert_eq!(
-            incidents(&ran.json()["totals"]),
-            ["downtime 2026-10-01 2026-10-05", "took_place_of_requests 2026-09-24"]
-        );
-        assert_eq!(world.query("SELECT source FROM bar_sources WHERE source = 'rest'"), [""; 0]);
+    let world = World::new(Place::new(), FROM, TO);
+    world.publish("2026-09-24", "2026-10-06T12:00:00Z".parse().unwrap());
+    world.at("2026-09-25T01:30:00Z").night("--lookback=1").ended(0);
+    for evening in ["2026-09-26T01:30:00Z", "2026-09-29T01:30:00Z", "2026-09-30T01:30:00Z", "2026-10-01T01:30:00Z"] {
+        world.at(evening).night("--lookback=1").ended(0);
     }
+    assert!(!world.query("SELECT source FROM bar_sources WHERE source = 'rest'").is_empty());
+    let ran = world.at("2026-10-07T01:30:00Z").night("--lookback=1").ended(0);
+    assert_eq!(
+        incidents(&ran.json()["totals"]),
+        ["downtime 2026-10-01 2026-10-05", "took_place_of_requests 2026-09-24"]
+    );
+    assert_eq!(world.query("SELECT source FROM bar_sources WHERE source = 'rest'"), [""; 0]);
 }
 
 #[test]
 fn a_replaced_file_is_loaded_again_at_once_if_it_is_young_and_within_a_week_if_it_is_old() {
-    for world in World::on_both(FROM, TO) {
-        world.at("2026-09-24T01:30:00Z").night("--lookback=2").ended(0);
-        let stale = world.dump();
-        for evening in ["2026-09-25T01:30:00Z", "2026-09-26T01:30:00Z"] {
-            world.at(evening).night("--lookback=2").ended(0);
-        }
-        world.republish("2026-09-25", "2026-09-28T12:00:00Z".parse().unwrap());
-        world.republish("2026-09-22", "2026-09-28T12:00:00Z".parse().unwrap());
-        let ran = world.at("2026-09-29T01:30:00Z").night("--lookback=2").ended(0);
-        assert_eq!(incidents(&ran.json()["totals"]), ["replaced 2026-09-25"]);
-        assert_eq!(world.dump().bars_with("|2026-09-22|"), stale.bars_with("|2026-09-22|"), "too old to be looked at");
-        world.at("2026-09-30T01:30:00Z").night("--lookback=2").ended(0);
-        let ran = world.at("2026-10-01T01:30:00Z").night("--lookback=2").ended(0);
-        assert_eq!(ran.json()["totals"]["whole_ledger"], true);
-        assert_eq!(incidents(&ran.json()["totals"]), ["replaced 2026-09-22"]);
-        world.dump().assert_same_bars(&world.fresh("2026-09-17", "2026-09-30"));
-        let flag = world.at("2026-10-01T12:00:00Z").night("--recheck --lookback=2").ended(0);
-        assert_eq!(flag.json()["totals"]["whole_ledger"], true);
+    let world = World::new(Place::new(), FROM, TO);
+    world.at("2026-09-24T01:30:00Z").night("--lookback=2").ended(0);
+    let stale = world.dump();
+    for evening in ["2026-09-25T01:30:00Z", "2026-09-26T01:30:00Z"] {
+        world.at(evening).night("--lookback=2").ended(0);
     }
+    world.republish("2026-09-25", "2026-09-28T12:00:00Z".parse().unwrap());
+    world.republish("2026-09-22", "2026-09-28T12:00:00Z".parse().unwrap());
+    let ran = world.at("2026-09-29T01:30:00Z").night("--lookback=2").ended(0);
+    assert_eq!(incidents(&ran.json()["totals"]), ["replaced 2026-09-25"]);
+    assert_eq!(world.dump().bars_with("|2026-09-22|"), stale.bars_with("|2026-09-22|"), "too old to be looked at");
+    world.at("2026-09-30T01:30:00Z").night("--lookback=2").ended(0);
+    let ran = world.at("2026-10-01T01:30:00Z").night("--lookback=2").ended(0);
+    assert_eq!(ran.json()["totals"]["whole_ledger"], true);
+    assert_eq!(incidents(&ran.json()["totals"]), ["replaced 2026-09-22"]);
+    world.dump().assert_same_bars(&world.fresh("2026-09-17", "2026-09-30"));
+    let flag = world.at("2026-10-01T12:00:00Z").night("--recheck --lookback=2").ended(0);
+    assert_eq!(flag.json()["totals"]["whole_ledger"], true);
 }
 
 #[test]
 fn after_weeks_of_downtime_all_of_it_is_loaded() {
-    for world in World::on_both("2026-08-31", TO) {
-        world.at("2026-09-11T01:30:00Z").night("--lookback=2").ended(0);
-        let ran = world.at("2026-10-02T12:30:00Z").night("--lookback=2").ended(0);
-        let record = &ran.json()["totals"];
-        assert_eq!(incidents(record), ["downtime 2026-09-11 2026-09-30"]);
-        assert_eq!(record["incidents"][0]["detail"], "14 sessions ended without a run");
-        assert_eq!(outcomes(record).len(), 15);
-        assert!(outcomes(record).values().all(|outcome| outcome == "loaded"));
-        world.dump().assert_same_bars(&world.fresh("2026-09-04", "2026-10-01"));
-    }
+    let world = World::new(Place::new(), "2026-08-31", TO);
+    world.at("2026-09-11T01:30:00Z").night("--lookback=2").ended(0);
+    let ran = world.at("2026-10-02T12:30:00Z").night("--lookback=2").ended(0);
+    let record = &ran.json()["totals"];
+    assert_eq!(incidents(record), ["downtime 2026-09-11 2026-09-30"]);
+    assert_eq!(record["incidents"][0]["detail"], "14 sessions ended without a run");
+    assert_eq!(outcomes(record).len(), 15);
+    assert!(outcomes(record).values().all(|outcome| outcome == "loaded"));
+    world.dump().assert_same_bars(&world.fresh("2026-09-04", "2026-10-01"));
 }
 
 #[test]
@@ -152,48 +148,44 @@ fn an_early_close_and_a_holiday_are_what_they_are() {
 
 #[test]
 fn a_closure_that_is_announced_is_no_gap() {
-    for place in [Some(Place::new()), Schema::new().map(Place::on)].into_iter().flatten() {
-        let world = World::with(place, FROM, TO, |options| options.rest.announced = [date(2026, 10, 1)].into());
-        world.withdraw("2026-10-01");
-        let ran = world.at("2026-09-30T12:30:00Z").night("--lookback=1").ended(0);
-        let steps = ran.json()["totals"]["steps"].clone();
-        let calendar = steps.as_array().unwrap().iter().find(|step| step["name"] == "calendar").unwrap();
-        assert_eq!(calendar["done"], "2026-10-01 closed");
-        // Friday at four in the afternoon, and Sunday.
-        let line = world.at("2026-10-02T20:00:00Z").run("nightly --lookback=2").ended(0).out;
-        assert!(line.starts_with("nightly: 2026-09-30 complete; "), "{line}");
-        let line = world.at("2026-10-04T20:00:00Z").run("nightly --lookback=2").ended(0).out;
-        assert!(line.starts_with("nightly: 2026-10-02 complete; "), "{line}");
-        let without =
-            world.query("SELECT CAST(session_date AS TEXT) FROM bar_sources WHERE session_date = '2026-10-01'");
-        assert_eq!(without, [""; 0]);
-        world.run("verify").ended(0);
-    }
+    let world = World::with(Place::new(), FROM, TO, |options| options.rest.announced = [date(2026, 10, 1)].into());
+    world.withdraw("2026-10-01");
+    let ran = world.at("2026-09-30T12:30:00Z").night("--lookback=1").ended(0);
+    let steps = ran.json()["totals"]["steps"].clone();
+    let calendar = steps.as_array().unwrap().iter().find(|step| step["name"] == "calendar").unwrap();
+    assert_eq!(calendar["done"], "2026-10-01 closed");
+    // Friday at four in the afternoon, and Sunday.
+    let line = world.at("2026-10-02T20:00:00Z").run("nightly --lookback=2").ended(0).out;
+    assert!(line.starts_with("nightly: 2026-09-30 complete; "), "{line}");
+    let line = world.at("2026-10-04T20:00:00Z").run("nightly --lookback=2").ended(0).out;
+    assert!(line.starts_with("nightly: 2026-10-02 complete; "), "{line}");
+    let without = world.query("SELECT CAST(session_date AS TEXT) FROM bar_sources WHERE session_date = '2026-10-01'");
+    assert_eq!(without, [""; 0]);
+    world.run("verify").ended(0);
 }
 
 #[test]
 fn a_damaged_file_is_a_gap_unless_requests_bring_the_day() {
-    for world in World::on_both(FROM, TO) {
-        world.at("2026-10-01T12:30:00Z").night("--lookback=2").ended(0);
-        world.damage("2026-10-01", usually("2026-10-01"));
-        let mut keyless = world.command("nightly --json --lookback=2");
-        world.at("2026-10-02T12:30:00Z");
-        let ran = crate::harness::ran(keyless.env_remove("MASSIVE_API_KEY")).ended(0);
-        assert_eq!(outcomes(&ran.json()["totals"])["2026-10-01"], "not_due", "it is not due before 11:00");
-        world.at("2026-10-02T15:30:00Z");
-        let ran = crate::harness::ran(&mut keyless).ended(3);
-        let record = &ran.json()["totals"];
-        assert_eq!(outcomes(record)["2026-10-01"], "damaged");
-        assert_eq!(record["markets"][0]["complete_to"], "2026-09-30");
-        assert!(incidents(record).contains(&"damaged 2026-10-01".to_owned()), "{record:#}");
-        assert!(ran.err.contains("2026-10-01 of stocks: damaged: file damaged: "), "{}", ran.err);
-        let ran = world.night("--lookback=2").ended(0);
-        assert_eq!(incidents(&ran.json()["totals"]), ["by_requests 2026-10-01", "damaged 2026-10-01"]);
-        // The day is complete, and its file is taken when it is whole.
-        world.publish("2026-10-01", "2026-10-02T18:00:00Z".parse().unwrap());
-        world.at("2026-10-02T18:30:00Z").night("--lookback=2").ended(0);
-        world.dump().assert_same_bars(&world.fresh("2026-09-24", "2026-10-01"));
-    }
+    let world = World::new(Place::new(), FROM, TO);
+    world.at("2026-10-01T12:30:00Z").night("--lookback=2").ended(0);
+    world.damage("2026-10-01", usually("2026-10-01"));
+    let mut keyless = world.command("nightly --json --lookback=2");
+    world.at("2026-10-02T12:30:00Z");
+    let ran = crate::harness::ran(keyless.env_remove("MASSIVE_API_KEY")).ended(0);
+    assert_eq!(outcomes(&ran.json()["totals"])["2026-10-01"], "not_due", "it is not due before 11:00");
+    world.at("2026-10-02T15:30:00Z");
+    let ran = crate::harness::ran(&mut keyless).ended(3);
+    let record = &ran.json()["totals"];
+    assert_eq!(outcomes(record)["2026-10-01"], "damaged");
+    assert_eq!(record["markets"][0]["complete_to"], "2026-09-30");
+    assert!(incidents(record).contains(&"damaged 2026-10-01".to_owned()), "{record:#}");
+    assert!(ran.err.contains("2026-10-01 of stocks: damaged: file damaged: "), "{}", ran.err);
+    let ran = world.night("--lookback=2").ended(0);
+    assert_eq!(incidents(&ran.json()["totals"]), ["by_requests 2026-10-01", "damaged 2026-10-01"]);
+    // The day is complete, and its file is taken when it is whole.
+    world.publish("2026-10-01", "2026-10-02T18:00:00Z".parse().unwrap());
+    world.at("2026-10-02T18:30:00Z").night("--lookback=2").ended(0);
+    world.dump().assert_same_bars(&world.fresh("2026-09-24", "2026-10-01"));
 }
 
 #[test]
@@ -221,40 +213,36 @@ fn without_files_requests_do_the_work_and_the_other_way_round() {
 
 #[test]
 fn what_the_plan_does_not_include_is_said_and_had_when_it_does() {
-    let schema = [Some(Place::new()), Schema::new().map(Place::on)];
-    for place in schema.into_iter().flatten() {
-        let world = World::with(place, FROM, TO, |options| {
-            options.plan.from = Some(date(2026, 9, 30));
-            options.rest.plan = Some(options.plan.clone());
-        });
-        let ran = world.at("2026-10-02T15:30:00Z").night("--lookback=3").ended(3);
-        let record = &ran.json()["totals"];
-        assert_eq!(outcomes(record)["2026-09-29"], "not_entitled");
-        assert_eq!(record["markets"][0]["complete_to"], "2026-09-28");
-        assert_eq!(incidents(record)[0], "not_entitled 2026-09-25 2026-09-29", "{record:#}");
-    }
+    let world = World::with(Place::new(), FROM, TO, |options| {
+        options.plan.from = Some(date(2026, 9, 30));
+        options.rest.plan = Some(options.plan.clone());
+    });
+    let ran = world.at("2026-10-02T15:30:00Z").night("--lookback=3").ended(3);
+    let record = &ran.json()["totals"];
+    assert_eq!(outcomes(record)["2026-09-29"], "not_entitled");
+    assert_eq!(record["markets"][0]["complete_to"], "2026-09-28");
+    assert_eq!(incidents(record)[0], "not_entitled 2026-09-25 2026-09-29", "{record:#}");
 }
 
 #[test]
 fn an_outage_is_waited_out_or_told() {
-    for world in World::on_both(FROM, TO) {
-        world.at("2026-10-01T12:30:00Z").night("--lookback=2").ended(0);
-        let nowhere = |line: &str| {
-            let mut command = world.command(line);
-            command.env("MASSIVE_S3_ENDPOINT", "http://127.0.0.1:9").env("MASSIVE_API_URL", "http://127.0.0.1:9");
-            command
-        };
-        world.at("2026-10-02T15:00:00Z");
-        let ran = crate::harness::ran(&mut nowhere("nightly --json --lookback=2 --poll=30m")).ended(1);
-        assert_eq!(world.now().to_string(), "2026-10-02T15:30:00Z", "it may have passed");
-        let record = world.record();
-        assert_eq!(outcomes(&record)["2026-10-01"], "failed");
-        assert_eq!(record["ending"], "failed");
-        assert!(incidents(&record).contains(&"outage".to_owned()), "{record:#}");
-        assert!(ran.err.contains("error: files: "), "{}", ran.err);
-        world.night("--lookback=2").ended(0);
-        world.dump().assert_same_bars(&world.fresh("2026-09-24", "2026-10-01"));
-    }
+    let world = World::new(Place::new(), FROM, TO);
+    world.at("2026-10-01T12:30:00Z").night("--lookback=2").ended(0);
+    let nowhere = |line: &str| {
+        let mut command = world.command(line);
+        command.env("MASSIVE_S3_ENDPOINT", "http://127.0.0.1:9").env("MASSIVE_API_URL", "http://127.0.0.1:9");
+        command
+    };
+    world.at("2026-10-02T15:00:00Z");
+    let ran = crate::harness::ran(&mut nowhere("nightly --json --lookback=2 --poll=30m")).ended(1);
+    assert_eq!(world.now().to_string(), "2026-10-02T15:30:00Z", "it may have passed");
+    let record = world.record();
+    assert_eq!(outcomes(&record)["2026-10-01"], "failed");
+    assert_eq!(record["ending"], "failed");
+    assert!(incidents(&record).contains(&"outage".to_owned()), "{record:#}");
+    assert!(ran.err.contains("error: files: "), "{}", ran.err);
+    world.night("--lookback=2").ended(0);
+    world.dump().assert_same_bars(&world.fresh("2026-09-24", "2026-10-01"));
 }
 
 #[test]
@@ -283,32 +271,30 @@ fn who_is_told_to_stop_while_waiting_stops_and_says_so() {
 
 #[test]
 fn what_makes_no_sense_on_the_watchlist_is_told_and_stops_nobody() {
-    for world in World::on_both(FROM, TO) {
-        world.execute("INSERT INTO watchlist (symbol, days_to_backfill) VALUES ('F:ESZ6', 5), ('NOSUCH', 5)");
-        let ran = world.at("2026-10-02T15:30:00Z").night("--lookback=2").ended(3);
-        let record = &ran.json()["totals"];
-        assert_eq!(record["unknown_symbols"], json!(["NOSUCH"]));
-        assert_eq!(incidents(record), ["senseless_symbol", "unknown_symbol"]);
-        assert!(ran.err.contains("the watchlist has what is no symbol: `F:ESZ6`: futures are not supported"));
-        assert!(ran.err.contains("there is not a single bar of NOSUCH"), "{}", ran.err);
-        assert_eq!(record["markets"][0]["complete_to"], "2026-10-01");
-    }
+    let world = World::new(Place::new(), FROM, TO);
+    world.execute("INSERT INTO watchlist (symbol, days_to_backfill) VALUES ('F:ESZ6', 5), ('NOSUCH', 5)");
+    let ran = world.at("2026-10-02T15:30:00Z").night("--lookback=2").ended(3);
+    let record = &ran.json()["totals"];
+    assert_eq!(record["unknown_symbols"], json!(["NOSUCH"]));
+    assert_eq!(incidents(record), ["senseless_symbol", "unknown_symbol"]);
+    assert!(ran.err.contains("the watchlist has what is no symbol: `F:ESZ6`: futures are not supported"));
+    assert!(ran.err.contains("there is not a single bar of NOSUCH"), "{}", ran.err);
+    assert_eq!(record["markets"][0]["complete_to"], "2026-10-01");
 }
 
 #[test]
 fn a_whole_market_and_the_watchlist_of_others_are_kept_filled() {
-    for world in World::on_both(FROM, TO) {
-        world.at("2026-10-02T15:30:00Z").run("nightly --all --lookback=2").ended(0);
-        assert!(world.query("SELECT DISTINCT symbol FROM historical_bars").len() > 10);
-        assert_eq!(world.query("SELECT symbol FROM historical_bars WHERE timeframe = '1m' LIMIT 1"), [""; 0]);
-        world.publish("2026-10-02", "2026-10-06T00:00:00Z".parse().unwrap());
-        let ran = world.at("2026-10-04T20:00:00Z").night("--all --lookback=2").ended(3);
-        let record = &ran.json()["totals"];
-        assert_eq!(incidents(record), ["late 2026-10-02", "by_requests 2026-10-02"], "of what is watched");
-        assert_eq!(outcomes(record)["2026-10-02"], "missing", "of all the others");
-        world.at("2026-10-06T01:00:00Z").night("--all --lookback=2").ended(0);
-        world.run("verify").ended(0);
-    }
+    let world = World::new(Place::new(), FROM, TO);
+    world.at("2026-10-02T15:30:00Z").run("nightly --all --lookback=2").ended(0);
+    assert!(world.query("SELECT DISTINCT symbol FROM historical_bars").len() > 10);
+    assert_eq!(world.query("SELECT symbol FROM historical_bars WHERE timeframe = '1m' LIMIT 1"), [""; 0]);
+    world.publish("2026-10-02", "2026-10-06T00:00:00Z".parse().unwrap());
+    let ran = world.at("2026-10-04T20:00:00Z").night("--all --lookback=2").ended(3);
+    let record = &ran.json()["totals"];
+    assert_eq!(incidents(record), ["late 2026-10-02", "by_requests 2026-10-02"], "of what is watched");
+    assert_eq!(outcomes(record)["2026-10-02"], "missing", "of all the others");
+    world.at("2026-10-06T01:00:00Z").night("--all --lookback=2").ended(0);
+    world.run("verify").ended(0);
 }
 
 #[test]
@@ -361,17 +347,14 @@ fn that_there_is_no_database_is_told() {
 
 #[test]
 fn work_beside_bars_is_done_and_told() {
-    for place in [Some(Place::new()), Schema::new().map(Place::on)].into_iter().flatten() {
-        let world = World::with(place, FROM, TO, |options| options.rest.plan = None);
-        world.execute("DELETE FROM split_loads");
-        let ran = world.at("2026-10-02T12:30:00Z").night("--lookback=1").ended(0);
-        let steps = ran.json()["totals"]["steps"].clone();
-        let done =
-            |name: &str| steps.as_array().unwrap().iter().find(|step| step["name"] == name).unwrap()["done"].clone();
-        assert!(done("splits").as_str().unwrap().contains(" new, 0 changed, 0 removed"), "{steps:#}");
-        assert!(done("chains").as_str().is_some_and(|done| done.contains("contracts of ")), "{steps:#}");
-        let again = world.at("2026-10-02T13:00:00Z").night("--lookback=1").ended(0);
-        let steps = again.json()["totals"]["steps"].clone();
-        assert!(steps.as_array().unwrap().iter().all(|step| step["done"].is_null()), "{steps:#}");
-    }
+    let world = World::with(Place::new(), FROM, TO, |options| options.rest.plan = None);
+    world.execute("DELETE FROM split_loads");
+    let ran = world.at("2026-10-02T12:30:00Z").night("--lookback=1").ended(0);
+    let steps = ran.json()["totals"]["steps"].clone();
+    let done = |name: &str| steps.as_array().unwrap().iter().find(|step| step["name"] == name).unwrap()["done"].clone();
+    assert!(done("splits").as_str().unwrap().contains(" new, 0 changed, 0 removed"), "{steps:#}");
+    assert!(done("chains").as_str().is_some_and(|done| done.contains("contracts of ")), "{steps:#}");
+    let again = world.at("2026-10-02T13:00:00Z").night("--lookback=1").ended(0);
+    let steps = again.json()["totals"]["steps"].clone();
+    assert!(steps.as_array().unwrap().iter().all(|step| step["done"].is_null()), "{steps:#}");
 }

@@ -53,7 +53,7 @@ fn without_a_channel_there_is_nothing_to_try() {
 
 #[test]
 fn channels_and_messages_are_shown() {
-    let world = World { webhook: Hook::new([status(404)]), ..World::new() };
+    let world = World { webhook: Hook::new([status(410)]), ..World::new() };
     world.tell(&broken(), BROKEN, &["webhook", "email"]);
     ran(&mut world.command("notify --send")).ended(3);
     world.tell(&repaired(), REPAIRED, &["telegram"]);
@@ -68,7 +68,7 @@ fn channels_and_messages_are_shown() {
         ["channel", "event", "status", "error"].map(|key| row[key].as_str().unwrap_or("-").to_owned()).join(" ")
     };
     let rows: Vec<String> = rows.iter().map(row).collect();
-    assert_eq!(rows, ["telegram recovery pending -", "email failure sent -", "webhook failure dead HTTP 404"]);
+    assert_eq!(rows, ["telegram recovery pending -", "email failure sent -", "webhook failure dead HTTP 410"]);
 }
 
 #[test]

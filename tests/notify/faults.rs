@@ -66,8 +66,8 @@ fn a_webhook_that_fails_is_asked_again_with_the_same_key_and_body() {
 #[test]
 fn a_webhook_that_refuses_is_not_asked_again() {
     for (reply, why) in [
-        (Reply::Answer(404, "", "no_service of /services/very-secret-path\n".to_owned()), "HTTP 404: no_service of …"),
-        (status(410), "HTTP 410"),
+        (Reply::Answer(410, "", "no_service of /services/very-secret-path\n".to_owned()), "HTTP 410: no_service of …"),
+        (status(400), "HTTP 400"),
         (
             Reply::Answer(302, "location: http://127.0.0.1:9/login\r\n", String::new()),
             "HTTP 302: a redirect, which is not followed; set the address that it leads to",
@@ -80,6 +80,48 @@ fn a_webhook_that_refuses_is_not_asked_again() {
         assert_eq!(world.webhook.posts().len(), 1);
         assert_eq!(end(&world), ("dead", 1, why.to_owned()));
     }
+}
+
+/// The only message waits about an hour for its next attempt.
+#[track_caller]
+fn assert_waits_for_an_hour(world: &World) {
+    let not_before = world.place.sql("SELECT CAST(not_before AS TEXT) FROM notification_outbox").concat();
+    let not_before: i64 = not_before.parse().unwrap();
+    let minutes = (not_before - jiff::Timestamp::now().as_millisecond()) / 60_000;
+    assert!((55..=61).contains(&minutes), "{minutes} minutes");
+}
+
+#[test]
+fn a_refusal_that_somebody_may_put_right_does_not_give_a_message_up() {
+    for (number, channel) in
+        [(401, "webhook"), (403, "webhook"), (404, "webhook"), (401, "telegram"), (403, "telegram")]
+    {
+        let world = match channel {
+            "webhook" => with_webhook([status(number)]),
+            _ => with_telegram([status(number)]),
+        };
+        let sent = send(&world, channel).ended(3);
+        assert!(sent.err.contains(&format!("{channel}: HTTP {number}\n")), "{sent:?}");
+        assert_eq!(end(&world), ("pending", 1, format!("HTTP {number}")));
+        assert_waits_for_an_hour(&world);
+        // Somebody puts it right, and an hour passes.
+        world.place.sql("UPDATE notification_outbox SET not_before = 0");
+        ran(&mut world.command_of(channel, "notify --send")).ended(0);
+        assert_eq!(end(&world), ("sent", 2, String::new()));
+    }
+}
+
+#[test]
+fn a_server_that_asks_for_no_pause_does_not_use_up_a_message() {
+    let now = || Reply::Answer(429, "retry-after: 0\r\n", String::new());
+    let world = with_webhook(std::iter::repeat_with(now).take(50));
+    assert!(world.tell(&broken(), BROKEN, &["webhook"]));
+    let mut sender = world.command_of("webhook", "notify --send --quiet").spawn().unwrap();
+    std::thread::sleep(Duration::from_secs(3));
+    signal(&sender, "TERM");
+    assert_eq!(sender.wait().unwrap().code(), Some(143));
+    // Half a second at least, then one, then two.
+    assert!(world.webhook.posts().len() <= 3, "{}", world.webhook.posts().len());
 }
 
 #[test]
@@ -140,7 +182,7 @@ fn telegram_never_repeats_the_token() {
     let said = format!(r#"{{"ok":false,"error_code":404,"description":"Not Found: bot{TOKEN}"}}"#);
     let world = with_telegram([Reply::Answer(404, "", said)]);
     let ran = send(&world, "telegram").ended(3);
-    assert_eq!(end(&world), ("dead", 1, "HTTP 404: Not Found: bot…".to_owned()));
+    assert_eq!(end(&world), ("pending", 1, "HTTP 404: Not Found: bot…".to_owned()));
     assert!(!format!("{ran:?}").contains("very-secret-token"), "{ran:?}");
     for url in ["http://127.0.0.1:9", "http://nowhere.invalid"] {
         let ran = ran_at(&World::new(), url);
@@ -188,6 +230,17 @@ fn a_password_is_not_sent_in_the_clear() {
     let ran = ran(world.command_of("email", "notify --test").env("BARKEEP_SMTP_URL", url)).ended(1);
     assert!(ran.out.contains("STARTTLS is not supported"), "{ran:?}");
     assert!(!world.mail.commands().iter().any(|command| command == "AUTH"), "{:?}", world.mail.commands());
+}
+
+#[test]
+fn a_login_that_is_refused_does_not_give_mail_up() {
+    let world = with_mail(Behaviour { login: Some("AHVzZXIAcEBzcw=="), ..Behaviour::default() });
+    assert!(world.tell(&broken(), BROKEN, &["email"]));
+    let url = format!("smtp://user:hunter2@127.0.0.1:{}", world.mail.port);
+    ran(world.command_of("email", "notify --send").env("BARKEEP_SMTP_URL", url)).ended(3);
+    let (status, attempts, why) = end(&world);
+    assert!((status, attempts) == ("pending", 1) && why.contains("535"), "{status} {attempts} {why}");
+    assert_waits_for_an_hour(&world);
 }
 
 #[test]

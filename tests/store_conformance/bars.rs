@@ -82,6 +82,30 @@ pub async fn series_tell_what_there_is(bench: &impl Bench) {
     assert_eq!(store.known(&[c, a.clone()]).await.unwrap().into_iter().collect::<Vec<_>>(), [a]);
 }
 
+pub async fn bars_are_found_by_symbol_length_and_date(bench: &impl Bench) {
+    let mut store = bench.open().await;
+    let next = T + 86_400_000;
+    load(&mut store, NEXT, &[("A", &[bar(Timeframe::M5, next, 4.0)])]).await;
+    load(&mut store, DAY, &[("A", &[bar(Timeframe::M1, T, 1.0)]), ("B", &[bar(Timeframe::M15, T, 1.0)])]).await;
+    for (ticker, list, dates, is_there) in [
+        ("A", "1m", DAY..=DAY, true),
+        ("A", "1m", NEXT..=NEXT, false),
+        ("A", "1m,1h", date(2026, 1, 1)..=date(2026, 12, 31), true),
+        ("A", "5m", DAY..=DAY, false),
+        ("A", "5m", DAY..=NEXT, true),
+        ("A", ROLLED, date(2026, 10, 3)..=date(2026, 12, 31), false),
+        ("A", ROLLED, date(2003, 9, 10)..=date(2026, 9, 30), false),
+        ("B", "1m,5m", DAY..=NEXT, false),
+        ("B", "15m", DAY..=NEXT, true),
+        ("b", ROLLED, DAY..=NEXT, false),
+        ("I:A", ROLLED, DAY..=NEXT, false),
+    ] {
+        let symbol = Symbol::from_ticker(ticker).unwrap();
+        let found = store.has_bars(&symbol, frames(list), dates.clone()).await.unwrap();
+        assert_eq!(found, is_there, "{ticker} {list} {dates:?}");
+    }
+}
+
 pub async fn the_two_queries_of_the_contract_work_as_written(bench: &impl Bench) {
     let mut store = bench.open().await;
     let minutes: Vec<Bar> = (0..5).map(|n| shifted(&bar(Timeframe::M1, T, n as f64 + 100.0), n * 60_000)).collect();

@@ -87,6 +87,7 @@ macro_rules! conformance {
                 every_value_comes_back_as_it_went_in
                 symbols_differ_by_case_and_sort_by_bytes
                 series_tell_what_there_is
+                bars_are_found_by_symbol_length_and_date
                 the_two_queries_of_the_contract_work_as_written
                 what_was_stored_is_there_after_reopening;
             chain:
@@ -153,6 +154,9 @@ macro_rules! conformance {
                 a_request_that_fails_waits_and_dies_in_the_end
                 an_outage_that_lasts_ends_no_request
                 a_request_whose_processors_vanish_dies_in_the_end
+                only_the_request_that_kills_its_processors_dies
+                a_request_over_which_processors_vanish_is_claimed_alone_and_last
+                what_a_processor_holds_and_does_not_know_of_is_not_tried_in_vain
                 tries_that_brought_something_are_not_counted
                 what_is_given_back_is_as_it_was
                 ends_are_kept_with_outcome_and_message

@@ -45,7 +45,9 @@ fn retry(pause: Duration) -> RequestEnd {
     Retry { pause, message: "a server fell silent".to_owned(), counts: true }
 }
 
+/// What a processor does that takes over what dead ones have left.
 async fn claim(queue: &mut impl Queue, owner: &str, most: u32) -> Vec<ClaimedRequest> {
+    queue.rescue_requests(owner).await.unwrap();
     queue.claim_requests(owner, LONG, most).await.unwrap()
 }
 
@@ -155,6 +157,7 @@ pub async fn a_dead_processor_loses_its_requests_when_its_lease_ends(bench: &imp
     dead.enqueue(&[ask("A", 90, 0)]).await.unwrap();
     let (since, lease) = (Instant::now(), Duration::from_millis(400));
     let lost = dead.claim_requests("dead", lease, 9).await.unwrap();
+    assert_eq!(heir.claim_requests("heir", LONG, 9).await.unwrap(), [], "somebody holds it");
     let taken = loop {
         let taken = claim(&mut heir, "heir", 9).await;
         if !taken.is_empty() {
@@ -267,10 +270,10 @@ pub async fn an_outage_that_lasts_ends_no_request(bench: &impl Bench) {
 
 pub async fn a_request_whose_processors_vanish_dies_in_the_end(bench: &impl Bench) {
     let mut queue = bench.open().await;
-    queue.enqueue(&[ask("A", 90, 0), ask("B", 90, 0)]).await.unwrap();
+    queue.enqueue(&[ask("A", 90, 0)]).await.unwrap();
     for tries in 0..MOST_RETRIES {
-        let claimed = claim(&mut queue, "p", 9).await;
-        assert!(claimed.iter().all(|one| one.retry_count == tries) && claimed.len() == 2, "{claimed:?}");
+        let claimed = claim(&mut queue, &format!("p{tries}"), 9).await;
+        assert!(claimed.iter().all(|one| one.retry_count == tries) && claimed.len() == 1, "{claimed:?}");
         bench.execute(EXPIRE).await;
     }
     assert_eq!(claim(&mut queue, "p", 9).await, []);
@@ -280,12 +283,79 @@ pub async fn a_request_whose_processors_vanish_dies_in_the_end(bench: &impl Benc
     assert!(row.completed_at.is_some() && row.lease_owner.is_none());
 }
 
+/// All that were claimed with it died with it.
+pub async fn only_the_request_that_kills_its_processors_dies(bench: &impl Bench) {
+    let mut queue = bench.open().await;
+    let killer = ask("B", 90, 0);
+    queue.enqueue(&[ask("A", 90, 0), killer.clone(), ask("B", 30, 0), ask("C", 90, 9)]).await.unwrap();
+    for life in 0.. {
+        let owner = format!("life {life}");
+        let mut claimed = claim(&mut queue, &owner, 9).await;
+        if claimed.is_empty() {
+            break;
+        }
+        // A life goes on until it meets the one that ends it.
+        while !claimed.is_empty() && !claimed.iter().any(|one| one.request == killer) {
+            let ends: Vec<_> = held(&claimed).into_iter().map(|held| (held, loaded())).collect();
+            queue.end_requests(&ends).await.unwrap();
+            claimed = claim(&mut queue, &owner, 9).await;
+        }
+        bench.execute(EXPIRE).await;
+        assert!(life < 100, "it does not end");
+    }
+    let rows = queue.requests(None, 9).await.unwrap();
+    let mut ended: Vec<_> = rows.iter().map(|row| (row.request.clone(), row.outcome.unwrap())).collect();
+    ended.sort_by(|(a, _), (b, _)| (&a.symbol, a.days_to_backfill).cmp(&(&b.symbol, b.days_to_backfill)));
+    let ended: Vec<_> = ended.iter().map(|(ask, outcome)| (&ask.symbol[..], ask.days_to_backfill, *outcome)).collect();
+    let (loaded, dead) = (RequestOutcome::Loaded, RequestOutcome::Dead);
+    assert_eq!(ended, [("A", 90, loaded), ("B", 30, loaded), ("B", 90, dead), ("C", 90, loaded)]);
+}
+
+pub async fn a_request_over_which_processors_vanish_is_claimed_alone_and_last(bench: &impl Bench) {
+    let (mut one, mut other) = (bench.open().await, bench.open().await);
+    one.enqueue(&[ask("A", 90, 9), ask("A", 30, 0), ask("B", 90, 0)]).await.unwrap();
+    for life in 0..3 {
+        assert_eq!(claim(&mut one, &format!("life {life}"), 9).await.len(), 3);
+        bench.execute(EXPIRE).await;
+    }
+    one.rescue_requests("one").await.unwrap();
+    one.enqueue(&[ask("C", 90, -9), ask("B", 30, 0)]).await.unwrap();
+    let unsuspected = claim(&mut one, "one", 9).await;
+    assert_eq!(names(&unsuspected), ["B", "C"], "whatever their priority");
+    assert_eq!(claim(&mut one, "one", 9).await, [], "nothing suspect beside others");
+    let first = claim(&mut other, "other", 9).await;
+    assert_eq!((names(&first), first[0].request.days_to_backfill), (vec!["A"], 90), "one of them");
+    one.enqueue(&[ask("D", 90, 0)]).await.unwrap();
+    assert_eq!(claim(&mut other, "other", 9).await, [], "nothing beside it");
+    let ends: Vec<_> = held(&unsuspected).into_iter().map(|held| (held, loaded())).collect();
+    one.end_requests(&ends).await.unwrap();
+    assert_eq!(names(&claim(&mut one, "one", 9).await), ["D"]);
+    // It has not vanished this time: progress takes the suspicion away.
+    other.note_progress(&[RequestProgress { held: first[0].held, days_total: 60, days_done: 7 }]).await.unwrap();
+    other.enqueue(&[ask("E", 90, 0)]).await.unwrap();
+    assert_eq!(names(&claim(&mut other, "other", 9).await), ["E"]);
+}
+
+/// The answer to its claim was lost with the connection; that is no fault of the requests.
+pub async fn what_a_processor_holds_and_does_not_know_of_is_not_tried_in_vain(bench: &impl Bench) {
+    let mut queue = bench.open().await;
+    queue.enqueue(&[ask("A", 90, 0)]).await.unwrap();
+    for _ in 0..=MOST_RETRIES {
+        assert_eq!(claim(&mut queue, "p", 9).await[0].retry_count, 0);
+        assert_eq!(queue.rescue_requests("p").await.unwrap(), 0, "its lease is not over");
+        bench.execute(EXPIRE).await;
+    }
+    assert_eq!(queue.rescue_requests("other").await.unwrap(), 1);
+    assert_eq!(the(&mut queue, "A").await.retry_count, 1, "of one that has died");
+}
+
 pub async fn tries_that_brought_something_are_not_counted(bench: &impl Bench) {
     let mut queue = bench.open().await;
     queue.enqueue(&[ask("A", 90, 0)]).await.unwrap();
     let show = |held, days_done| [RequestProgress { held, days_total: 60, days_done }];
-    for (days_done, counted) in [(0, 0), (0, 1), (7, 2), (7, 1), (3, 2), (8, 3), (8, 1)] {
-        let claimed = claim(&mut queue, "p", 9).await;
+    for (life, (days_done, counted)) in [(0, 0), (0, 1), (7, 2), (7, 1), (3, 2), (8, 3), (8, 1)].into_iter().enumerate()
+    {
+        let claimed = claim(&mut queue, &format!("life {life}"), 9).await;
         assert_eq!(claimed[0].retry_count, counted, "before {days_done} days are there");
         queue.note_progress(&show(claimed[0].held, days_done)).await.unwrap();
         bench.execute(EXPIRE).await;

@@ -65,8 +65,10 @@ async fn rows_that_another_program_has_locked_are_in_nobodys_way() {
          INSERT INTO historical_ingestion_queue (symbol, days_to_backfill, priority) VALUES ('C', 5, 9)",
     );
     program.execute("UPDATE historical_ingestion_queue SET priority = 1 WHERE status = 'processing'").await.unwrap();
+    assert_eq!(queue.rescue_requests("other").await.unwrap(), 0);
     assert_eq!(queue.claim_requests("other", LONG, 9).await.unwrap(), []);
     program.execute("ROLLBACK").await.unwrap();
+    assert_eq!(queue.rescue_requests("other").await.unwrap(), 1);
     assert_eq!(names(&queue.claim_requests("other", LONG, 9).await.unwrap()), ["A", "C", "C", "C"]);
 }
 

@@ -123,7 +123,7 @@ async fn a_database_of_version_2_takes_what_the_rest_api_brings() {
     assert_eq!(sources, expected);
 }
 
-/// The watchlist is made anew for it; another program may have a view of it.
+/// The watchlist is changed for it; another program may have a view of it.
 #[tokio::test]
 async fn a_database_of_version_4_keeps_its_watchlist() {
     let desk = Desk::new();
@@ -156,4 +156,36 @@ async fn a_database_of_version_4_keeps_its_watchlist() {
     assert_eq!(mine, ["AAPL", "IBM", "MSFT"]);
     assert_eq!(store.requests(None, 9).await.unwrap().len(), 2);
     assert_eq!(store.defects().await.unwrap(), []);
+}
+
+/// It was made anew, without what others had put on it.
+#[tokio::test]
+async fn a_watchlist_keeps_what_another_program_has_put_on_it() {
+    let desk = Desk::new();
+    let mut connection = of_version(&desk, 4).await;
+    let theirs = "ALTER TABLE watchlist ADD COLUMN note TEXT NOT NULL DEFAULT 'none';
+                  ALTER TABLE watchlist ADD COLUMN shouted TEXT AS (upper(note));
+                  CREATE INDEX by_age ON watchlist (added_at, note);
+                  CREATE TABLE seen (symbol TEXT);
+                  CREATE TRIGGER seeing AFTER INSERT ON watchlist
+                  BEGIN INSERT INTO seen VALUES (NEW.symbol || ' ' || NEW.note); END;
+                  INSERT INTO watchlist (symbol, added_at, note) VALUES ('AAPL', 7, 'mine')";
+    connection.execute(theirs).await.unwrap();
+    drop(connection);
+    desk.store().await.close().await.unwrap();
+
+    let mut connection = connect(&desk.database()).await;
+    connection.execute("INSERT INTO watchlist (symbol) VALUES ('IBM')").await.unwrap();
+    let all = async |sql: &'static str, connection: &mut SqliteConnection| -> Vec<String> {
+        sqlx::query_scalar(sql).fetch_all(connection).await.unwrap()
+    };
+    let rows = "SELECT symbol || ' ' || shouted || ' ' || (added_at BETWEEN 1767225600000 AND 4102444800000)
+                FROM watchlist INDEXED BY by_age ORDER BY added_at";
+    assert_eq!(all(rows, &mut connection).await, ["AAPL MINE 0", "IBM NONE 1"], "columns, index, and the new default");
+    assert_eq!(all("SELECT symbol FROM seen", &mut connection).await, ["AAPL mine", "IBM none"], "the trigger");
+    let queued = "SELECT symbol FROM historical_ingestion_queue";
+    assert_eq!(all(queued, &mut connection).await, ["IBM"], "and ours beside it");
+    assert_eq!(all("PRAGMA integrity_check", &mut connection).await, ["ok"]);
+    connection.execute("ALTER TABLE watchlist ADD COLUMN later TEXT").await.unwrap();
+    desk.store().await.close().await.unwrap();
 }

@@ -67,6 +67,7 @@ async fn any_bytes_and_no_dates_are_handed_out_with_the_rest() {
     assert_eq!(store.requests(None, 9).await.unwrap().len(), 4);
     let vanished: Vec<_> = claimed.iter().map(|one| one.held).collect();
     execute(&desk, "UPDATE historical_ingestion_queue SET lease_until = 0, retry_count = 9223372036854775807").await;
+    assert_eq!(store.rescue_requests("q").await.unwrap(), 3);
     assert_eq!(store.claim_requests("p", LONG, 9).await.unwrap(), []);
     assert_eq!(store.renew_requests(&vanished, LONG).await.unwrap(), []);
 }
@@ -81,6 +82,7 @@ async fn a_lease_that_ends_in_years_is_over() {
     assert_eq!(other.claim_requests("other", LONG, 9).await.unwrap(), [], "too long a lease is shortened");
     execute(&desk, "UPDATE historical_ingestion_queue SET lease_until = lease_until + 864000000").await;
     assert_eq!(other.queue_depth().await.unwrap().abandoned, 1);
+    assert_eq!(other.rescue_requests("other").await.unwrap(), 1);
     assert_eq!(other.claim_requests("other", LONG, 9).await.unwrap().len(), 1);
 }
 
@@ -92,10 +94,42 @@ async fn who_finds_nothing_does_not_wait_for_a_day_that_is_being_written() {
     processor.claim_requests("p", LONG, 9).await.unwrap();
     writer.begin_day(Dataset::Stocks, date(2026, 10, 1), || ()).await.unwrap();
     let since = Instant::now();
+    assert_eq!(processor.rescue_requests("p").await.unwrap(), 0);
     assert_eq!(processor.claim_requests("p", LONG, 9).await.unwrap(), []);
     assert_eq!(processor.requests(None, 9).await.unwrap()[0].status, RequestStatus::Processing);
     assert!(since.elapsed() < Duration::from_millis(400), "it waited for {:?}", since.elapsed());
     writer.abandon_day().await.unwrap();
+}
+
+/// Who renews waits for a day that is being written as long as who takes over; which of the two came first was chance.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_day_that_is_written_for_longer_than_a_lease_costs_nobody_a_claim() {
+    let desk = Desk::new();
+    let lease = Duration::from_millis(1500);
+    let (mut writer, mut dead, mut alive, mut heir) =
+        (desk.store().await, desk.store().await, desk.store().await, desk.store().await);
+    execute(&desk, "INSERT INTO watchlist (symbol) VALUES ('A'), ('B')").await;
+    assert_eq!(dead.claim_requests("dead", lease, 1).await.unwrap().len(), 1);
+    let held: Vec<_> = alive.claim_requests("alive", lease, 1).await.unwrap().iter().map(|one| one.held).collect();
+    writer.begin_day(Dataset::Stocks, date(2026, 10, 1), || ()).await.unwrap();
+    let renewing = held.clone();
+    let renewal = tokio::spawn(async move {
+        let renewed = alive.renew_requests(&renewing, lease).await.unwrap();
+        (alive, renewed)
+    });
+    tokio::time::sleep(lease * 2).await;
+    assert_eq!(heir.queue_depth().await.unwrap().abandoned, 2, "as far as the table tells");
+    // The heir is let in first.
+    renewal.abort();
+    let _ = renewal.await;
+    writer.abandon_day().await.unwrap();
+    assert_eq!(heir.rescue_requests("heir").await.unwrap(), 1);
+    assert_eq!(heir.claim_requests("heir", LONG, 9).await.unwrap()[0].held.id, 1, "that of the dead one");
+    assert_eq!(desk.store().await.renew_requests(&held, LONG).await.unwrap(), held);
+    // What was kept is over some time.
+    execute(&desk, "UPDATE historical_ingestion_queue SET lease_until = 1 WHERE id = 2").await;
+    tokio::time::sleep(lease * 2).await;
+    assert_eq!(heir.rescue_requests("heir").await.unwrap(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -11,7 +11,7 @@ use super::api::Api;
 use super::loading::{load_by_requests, load_files};
 use super::rest::{forecast, plan_all, totals_of};
 use super::s3::{asked, find_absent, open_source, run_error};
-use super::{Context, store_error, warn};
+use super::{Context, store_error, to_write, warn};
 use crate::cli::format::{about, bytes, counted};
 use crate::cli::hybrid::{HybridReport, Planned, left_over, take_from_files};
 use crate::cli::log::stderr;
@@ -72,7 +72,7 @@ pub(super) async fn run(args: &HybridArgs, context: &Context, signals: &Signals)
         }
         (Err(error), Err(_)) => return Err(error),
     };
-    match store.filter(|_| !hybrid.request.dry_run) {
+    match to_write(store, hybrid.request.dry_run).await? {
         Some(store) => hybrid.carry_out(files, api, store).await,
         None => hybrid.show(&files.map(|(_, plan)| plan).unwrap_or_default(), api).await,
     }

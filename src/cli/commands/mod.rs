@@ -237,6 +237,15 @@ fn settings(args: &Args) -> Result<Settings, CliError> {
     Ok(Settings::resolve(&Inputs::gather(args.flags(), &working_dir)?)?)
 }
 
+/// The store of a command that writes. That of a dry run has been looked at and is closed: one that is only dropped may leave
+/// its log behind.
+async fn to_write(store: Option<AnyStore>, dry_run: bool) -> Result<Option<AnyStore>, CliError> {
+    match store {
+        Some(store) if dry_run => store.close().await.map(|()| None).map_err(store_error),
+        store => Ok(store),
+    }
+}
+
 fn store_error(error: StoreError) -> CliError {
     match error {
         StoreError::Address(_) => CliError::usage(error),

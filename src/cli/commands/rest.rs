@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::api::{Api, key};
 use super::loading::load_by_requests;
-use super::{Context, store_error, warn};
+use super::{Context, store_error, to_write, warn};
 use crate::cli::format::{about, counted};
 use crate::cli::log::stderr;
 use crate::cli::rest::{RestTotals, rest_exit_code, rest_gaps, rest_summary};
@@ -38,7 +38,7 @@ pub(super) async fn run(args: &RestArgs, context: &Context, signals: &Signals) -
     let plans =
         plan_all(&request, &selections, args.api.exact_vwap, &BTreeSet::new(), store.as_mut(), &mut api).await?;
     let forecast = forecast(&plans, &api.client);
-    let Some(mut store) = store.filter(|_| !request.dry_run) else {
+    let Some(mut store) = to_write(store, request.dry_run).await? else {
         return print_plan(&plans, &forecast, &effective, context.json);
     };
     if !context.quiet {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::loading::load_files;
-use super::{Context, store_error, warn};
+use super::{Context, store_error, to_write, warn};
 use crate::cli::log::stderr;
 use crate::cli::plan::{Forecast, plan_text, print_plan};
 use crate::cli::{
@@ -50,7 +50,7 @@ pub(super) async fn run(args: &IngestArgs, context: &Context, signals: &Signals)
         }
         Err(error) => return end_before(error, &effective, context, signals),
     };
-    let Some(mut store) = store.filter(|_| !request.dry_run) else {
+    let Some(mut store) = to_write(store, request.dry_run).await? else {
         print_plan(&mut io::stdout().lock(), &plans, &forecasts, &effective, context.json)?;
         return Ok(Exit::Done);
     };

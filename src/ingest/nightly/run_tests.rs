@@ -133,6 +133,9 @@ impl BarReader for Store {
     async fn known(&mut self, symbols: &[Symbol]) -> Result<BTreeSet<Symbol>, StoreError> {
         Ok(symbols.iter().cloned().collect())
     }
+    async fn has_bars(&mut self, _: &Symbol, _: TimeframeSet, _: RangeInclusive<Date>) -> Result<bool, StoreError> {
+        unreachable!()
+    }
     async fn series(&mut self, _: Option<&[Symbol]>) -> Result<Vec<SeriesStatus>, StoreError> {
         unreachable!()
     }

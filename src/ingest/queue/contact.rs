@@ -27,16 +27,31 @@ pub(super) struct Contact<'w, W: Workplace> {
     workplace: &'w W,
     stop: CancellationToken,
     store: Option<W::Store>,
+    lease: Duration,
     /// How long an outage may last, if not for ever.
     patience: Option<Duration>,
     /// Since when the database cannot be used.
     outage: Option<Instant>,
     has_answered: bool,
+    /// From when on a lease that is over tells of a processor that has died.
+    judges_from: Instant,
 }
 
+/// So many leases long one that runs only once waits for the database: a minute, as other commands do.
+const PATIENT_LEASES: u32 = 3;
+
 impl<'w, W: Workplace> Contact<'w, W> {
-    pub(super) const fn new(workplace: &'w W, stop: CancellationToken, patience: Option<Duration>) -> Self {
-        Self { workplace, stop, store: None, patience, outage: None, has_answered: false }
+    pub(super) fn new(workplace: &'w W, stop: CancellationToken, lease: Duration, once: bool) -> Self {
+        let patience = once.then_some(lease * PATIENT_LEASES);
+        // Whoever goes on for long need not know at once whether the database has just come back.
+        let judges_from = Instant::now() + if once { Duration::ZERO } else { lease };
+        Self { workplace, stop, store: None, lease, patience, outage: None, has_answered: false, judges_from }
+    }
+
+    /// Whether a lease that is over tells of a processor that has died. Not so for the length of a lease after the database was
+    /// away: the others could not renew theirs, either.
+    pub(super) fn judges_leases(&self) -> bool {
+        self.outage.is_none() && self.judges_from <= Instant::now()
     }
 
     /// Whether the database did not answer when it was last asked.
@@ -83,7 +98,10 @@ impl<'w, W: Workplace> Contact<'w, W> {
         let attempted = tokio::select! {
             biased;
             attempted = attempt(self.workplace, self.store.take(), what) => attempted,
-            () = sleep(longest) => return None,
+            () = sleep(longest) => {
+                self.judges_from = Instant::now() + self.lease;
+                return None;
+            }
             () = too_late(&stop) => return None,
         };
         match attempted {
@@ -108,7 +126,7 @@ impl<'w, W: Workplace> Contact<'w, W> {
 
     /// Waits for a while after an error; gives back one that is not waited out: it will not pass and was the first answer, or
     /// patience has ended.
-    pub(super) async fn wait_out(&mut self, error: StoreError) -> Result<(), Halt> {
+    async fn wait_out(&mut self, error: StoreError) -> Result<(), Halt> {
         let since = self.outage.map(|since| since.elapsed()).unwrap_or_default();
         let is_too_long = self.patience.is_some_and(|patience| since > patience || !may_pass(&error));
         if is_too_long || !self.has_answered && !may_pass(&error) {
@@ -133,6 +151,7 @@ impl<'w, W: Workplace> Contact<'w, W> {
     async fn answered(&mut self, store: W::Store) {
         (self.store, self.has_answered) = (Some(store), true);
         if self.outage.take().is_some() {
+            self.judges_from = Instant::now() + self.lease;
             self.workplace.hear(Event::Note("the database is back".to_owned())).await;
         }
     }

@@ -65,7 +65,8 @@ pub struct Row {
 pub struct State {
     pub rows: Vec<Row>,
     pub states: BTreeMap<(Dataset, Date), DayState>,
-    pub known: BTreeSet<Symbol>,
+    /// Days of which symbols have bars.
+    pub bars: BTreeSet<(Symbol, Date)>,
     /// Symbols of the files.
     pub listed: BTreeSet<String>,
     /// What becomes of days whose files cannot be loaded.
@@ -80,6 +81,11 @@ pub struct State {
     pub takes: Duration,
     /// Whether the database answers.
     pub is_down: bool,
+    /// Symbols of which nothing that is stored can be read, and whether nothing can be read but the queue.
+    pub unreadable: BTreeSet<String>,
+    pub is_closed: bool,
+    /// How often the queue was looked at.
+    pub looks: u32,
     /// Every file that was read, and every stretch of symbols the API was asked for.
     pub reads: Vec<(Dataset, Date)>,
     pub asked: Vec<(String, RangeInclusive<Date>)>,
@@ -96,7 +102,7 @@ impl World {
         Self(Arc::new(Mutex::new(State {
             rows: Vec::new(),
             states: BTreeMap::new(),
-            known: BTreeSet::new(),
+            bars: BTreeSet::new(),
             listed: listed.into(),
             bad_days: BTreeMap::new(),
             files: None,
@@ -105,6 +111,9 @@ impl World {
             api_from: date(2003, 1, 1),
             takes: Duration::ZERO,
             is_down: false,
+            unreadable: BTreeSet::new(),
+            is_closed: false,
+            looks: 0,
             reads: Vec::new(),
             asked: Vec::new(),
             events: Vec::new(),
@@ -152,7 +161,9 @@ impl Workplace for World {
     type Store = Self;
 
     async fn store(&self) -> Result<Self, StoreError> {
-        self.answer(|_| ())?;
+        if self.answer(|state| state.is_closed && state.looks > 0)? {
+            return Err(StoreError::Foreign { database: "fake".to_owned(), reason: "no more connections".to_owned() });
+        }
         Ok(self.clone())
     }
 
@@ -205,6 +216,22 @@ impl Queue for World {
         unreachable!("a processor adds nothing")
     }
 
+    async fn rescue_requests(&mut self, _: &str) -> Result<u64, StoreError> {
+        self.answer(|state| {
+            let now = Instant::now();
+            let is_over = |row: &&mut Row| {
+                row.status == RequestStatus::Processing && row.lease_until.is_none_or(|until| until < now)
+            };
+            let mut rescued = 0;
+            for row in state.rows.iter_mut().filter(is_over) {
+                row.status = RequestStatus::Pending;
+                row.retry_count += 1;
+                rescued += 1;
+            }
+            rescued
+        })
+    }
+
     async fn claim_requests(
         &mut self,
         owner: &str,
@@ -212,16 +239,13 @@ impl Queue for World {
         _: u32,
     ) -> Result<Vec<ClaimedRequest>, StoreError> {
         self.answer(|state| {
+            state.looks += 1;
             let now = Instant::now();
             let mut claimed = Vec::new();
             for (id, row) in state.rows.iter_mut().enumerate() {
-                let is_abandoned =
-                    row.status == RequestStatus::Processing && row.lease_until.is_none_or(|until| until < now);
-                let is_waiting = row.status == RequestStatus::Pending && row.pause.is_none();
-                if !is_abandoned && !is_waiting {
+                if row.status != RequestStatus::Pending || row.pause.is_some() {
                     continue;
                 }
-                row.retry_count += u32::from(is_abandoned);
                 row.status = RequestStatus::Processing;
                 row.owner = Some(owner.to_owned());
                 row.lease_until = Some(now + lease);
@@ -318,6 +342,9 @@ impl Ledger for World {
         range: RangeInclusive<Date>,
     ) -> Result<BTreeMap<Date, DayState>, StoreError> {
         let dataset = symbol.dataset();
+        if self.answer(|state| state.unreadable.contains(symbol.as_str()))? {
+            return Err(StoreError::Unknown(format!("`?` as a timeframe of {symbol}")));
+        }
         self.answer(|state| {
             let days = state.states.range((dataset, *range.start())..=(dataset, *range.end()));
             days.map(|((_, date), state)| (*date, state.clone())).collect()
@@ -357,8 +384,17 @@ impl BarReader for World {
         unreachable!("not asked for")
     }
 
-    async fn known(&mut self, symbols: &[Symbol]) -> Result<BTreeSet<Symbol>, StoreError> {
-        self.answer(|state| symbols.iter().filter(|symbol| state.known.contains(symbol)).cloned().collect())
+    async fn known(&mut self, _: &[Symbol]) -> Result<BTreeSet<Symbol>, StoreError> {
+        unreachable!("not asked for")
+    }
+
+    async fn has_bars(
+        &mut self,
+        symbol: &Symbol,
+        _: TimeframeSet,
+        dates: RangeInclusive<Date>,
+    ) -> Result<bool, StoreError> {
+        self.answer(|state| state.bars.iter().any(|(of, date)| of == symbol && dates.contains(date)))
     }
 
     async fn series(&mut self, _: Option<&[Symbol]>) -> Result<Vec<SeriesStatus>, StoreError> {
@@ -406,7 +442,7 @@ impl Loads for FakeLoads {
                 let bad = bad.or((file_due_at(date) > request.now).then_some(Outcome::NotDue));
                 let mut day = DayReport::new(request.dataset, date, bad.unwrap_or(Outcome::Loaded));
                 if bad.is_none() {
-                    let (listed, mut known) = (world.listed.clone(), BTreeSet::new());
+                    let (listed, mut bars) = (world.listed.clone(), BTreeSet::new());
                     let state = world.states.entry((request.dataset, date)).or_default();
                     let wanted = request.symbols.clone().unwrap_or_default();
                     let missing: Vec<String> =
@@ -415,12 +451,12 @@ impl Loads for FakeLoads {
                         let timeframes = state.named.entry(symbol.clone()).or_default();
                         *timeframes = timeframes.union(request.timeframes);
                         if listed.contains(symbol) {
-                            known.insert(Symbol::from_ticker(symbol).unwrap());
+                            bars.insert((Symbol::from_ticker(symbol).unwrap(), date));
                         } else {
                             day.absent_symbols.push(symbol.clone());
                         }
                     }
-                    world.known.extend(known);
+                    world.bars.extend(bars);
                     if missing.is_empty() {
                         day.outcome = Outcome::Unchanged;
                     } else {
@@ -453,7 +489,7 @@ impl Loads for FakeLoads {
                         continue;
                     }
                     if has {
-                        world.known.insert(symbol.clone());
+                        world.bars.insert((symbol.clone(), date));
                     }
                     let state = world.states.entry((asked.dataset, date)).or_default();
                     let outcome = if has { Outcome::Loaded } else { Outcome::Empty };

@@ -2,17 +2,20 @@
 
 use std::collections::BTreeMap;
 
-use jiff::Timestamp;
 use jiff::civil::Date;
+use jiff::{SignedDuration, Timestamp};
 
 use super::plan::{Gap, Open};
 use crate::ingest::LoadFailure;
-use crate::model::{Outcome, Symbol, file_due_at};
+use crate::model::{Outcome, Symbol, file_due_at, session_finished_at};
 use crate::store::{DayState, MOST_RETRIES, RequestOutcome};
 
 /// Most stretches of dates that a message names, and its longest form.
 const NAMED_STRETCHES: usize = 4;
 const LONGEST_MESSAGE: usize = 600;
+
+/// For so long after a file was due, it is taken to be late and not missing: vendors are late by hours, and by days now and then.
+const LATE_HOURS: i64 = 72;
 
 /// What is known of a request when both ways were tried.
 #[derive(Debug)]
@@ -20,8 +23,8 @@ pub(super) struct Evidence<'a> {
     pub(super) open: &'a Open,
     /// What is stored, by date.
     pub(super) states: &'a BTreeMap<Date, DayState>,
-    /// Whether the symbol has, or once had, a bar, whenever.
-    pub(super) is_known: bool,
+    /// Whether a bar is stored of what it asks for.
+    pub(super) has_bars: bool,
     /// What requests have said of days that they did not bring.
     pub(super) requests: &'a BTreeMap<Date, Gap>,
     /// Why requests could not be made.
@@ -45,7 +48,7 @@ pub(super) enum Wait {
     Soon,
     /// As long again as a way of loading, or the database, has failed by now: that is no fault of the request.
     Closed,
-    /// Long: what is wrong stays until somebody does something about it.
+    /// Long: what is wrong stays until somebody does something about it, such as publishing a file that is late.
     Long,
     /// Until then.
     Until(Timestamp),
@@ -70,21 +73,28 @@ fn is_there(open: &Open, states: &BTreeMap<Date, DayState>, date: Date) -> bool 
 
 /// Judges a request.
 pub(super) fn judge(evidence: &Evidence<'_>) -> Verdict {
-    let Evidence { open, states, is_known, requests_failure, now, .. } = evidence;
+    let Evidence { open, states, has_bars, requests_failure, now, .. } = evidence;
     let lacking: Vec<Date> = open.due.iter().copied().filter(|date| !is_there(open, states, *date)).collect();
     let (missing, waiting): (Vec<Date>, Vec<Date>) = lacking.iter().partition(|date| file_due_at(**date) <= *now);
-    let has_some = *is_known && lacking.len() < open.due.len();
+    let has_some = *has_bars && lacking.len() < open.due.len();
     if missing.is_empty() {
-        return match waiting.last() {
-            _ if *is_known && (has_some || open.due.is_empty()) => Verdict::Ended(RequestOutcome::Loaded, None),
-            Some(last) if waiting.len() == open.due.len() => {
-                let due = file_due_at(*last);
-                let message = format!("the file of {last} is not due before {}", due.strftime("%Y-%m-%d %H:%M UTC"));
-                Verdict::Later(Wait::Until(due), message)
+        // A session that is under way is a bonus; the file of one that is over is waited for, if nothing else is there.
+        let is_over = |date: &&Date| session_finished_at(open.dataset(), **date) <= *now;
+        let all_wait = waiting.len() == open.due.len();
+        let awaited = waiting.iter().rfind(|date| all_wait || is_over(date));
+        return match awaited {
+            _ if has_some || *has_bars && open.due.is_empty() => Verdict::Ended(RequestOutcome::Loaded, None),
+            Some(date) => {
+                let message = format!("the file of {date} is not due before {}", minute(file_due_at(*date)));
+                Verdict::Later(Wait::Until(file_due_at(*date)), message)
             }
             // Files lack it, and who else may know it could not be asked.
             _ if !open.due.is_empty() && requests_failure.is_some_and(|failure| failure.may_pass) => outage(evidence),
-            _ => Verdict::Ended(RequestOutcome::NoData, Some(no_data(open))),
+            // Nor does the API know more than the files that are there.
+            None => match open.due.iter().rfind(|date| is_late(evidence, **date)) {
+                Some(date) => late(*date, &no_data(open)),
+                None => Verdict::Ended(RequestOutcome::NoData, Some(no_data(open))),
+            },
         };
     }
     // What has brought bars is not dead in the end.
@@ -99,6 +109,9 @@ pub(super) fn judge(evidence: &Evidence<'_>) -> Verdict {
         _ if !is_last && is_passing(evidence, &missing) => return Verdict::Later(Wait::Soon, why),
         _ => {}
     }
+    if let Some(date) = missing.iter().rfind(|date| is_late(evidence, **date)) {
+        return late(*date, &why);
+    }
     let is_refused = missing.iter().any(|date| is_refused(evidence, *date));
     match () {
         () if has_some => Verdict::Ended(RequestOutcome::Partial, Some(why)),
@@ -111,6 +124,23 @@ pub(super) fn judge(evidence: &Evidence<'_>) -> Verdict {
 fn said<'a>(evidence: &'a Evidence<'_>, date: Date) -> impl Iterator<Item = &'a Gap> {
     let (files, requests) = (evidence.open.gaps.get(&date), evidence.requests.get(&date));
     files.into_iter().chain(requests)
+}
+
+/// Whether the vendor has not published a day's file that was due, and may do it yet.
+fn is_late(evidence: &Evidence<'_>, date: Date) -> bool {
+    let is_unpublished = |gap: &Gap| matches!(gap.outcome, Outcome::Missing | Outcome::NotDue);
+    let due = file_due_at(date);
+    let is_young = due <= evidence.now && evidence.now < due + SignedDuration::from_hours(LATE_HOURS);
+    is_young && evidence.open.gaps.get(&date).is_some_and(is_unpublished)
+}
+
+fn late(date: Date, why: &str) -> Verdict {
+    let message = format!("the file of {date} is late, it was due {}; {why}", minute(file_due_at(date)));
+    Verdict::Later(Wait::Long, shortened(message))
+}
+
+fn minute(at: Timestamp) -> impl std::fmt::Display {
+    at.strftime("%Y-%m-%d %H:%M UTC")
 }
 
 fn is_refused(evidence: &Evidence<'_>, date: Date) -> bool {

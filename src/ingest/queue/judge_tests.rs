@@ -8,7 +8,7 @@ use crate::store::RequestOutcome::{Loaded, NoData, NotEntitled, Partial};
 struct Case {
     open: Open,
     states: BTreeMap<Date, DayState>,
-    is_known: bool,
+    has_bars: bool,
     requests: BTreeMap<Date, Gap>,
     api: Option<LoadFailure>,
     now: Timestamp,
@@ -33,18 +33,18 @@ impl Case {
         let states = there.map(|date| (*date, state())).collect();
         open.gaps = open.due.iter().filter(|date| is_lacking(date)).map(|date| (*date, gap(outcome, ""))).collect();
         let (requests, api) = (BTreeMap::new(), Some(failure(false)));
-        Self { open, states, is_known: true, requests, api, now: NOW.parse().unwrap() }
+        Self { open, states, has_bars: true, requests, api, now: NOW.parse().unwrap() }
     }
 
     fn nothing(outcome: Outcome) -> Self {
         let all: Vec<i8> = (1..=16).collect();
-        Self { is_known: false, ..Self::lacking(&all, outcome) }
+        Self { has_bars: false, ..Self::lacking(&all, outcome) }
     }
 
     fn verdict(&self) -> Verdict {
-        let Self { open, states, is_known, requests, api, now } = self;
+        let Self { open, states, has_bars, requests, api, now } = self;
         let requests_failure = api.as_ref();
-        judge(&Evidence { open, states, is_known: *is_known, requests, requests_failure, now: *now })
+        judge(&Evidence { open, states, has_bars: *has_bars, requests, requests_failure, now: *now })
     }
 
     fn ended(&self) -> (RequestOutcome, String) {
@@ -90,7 +90,7 @@ fn what_is_missing_for_good_is_told_by_days() {
 #[test]
 fn a_symbol_of_which_nobody_has_a_bar_has_no_data() {
     let mut case = Case::lacking(&[], Outcome::Loaded);
-    case.is_known = false;
+    case.has_bars = false;
     assert_eq!(case.ended(), (NoData, "the vendor has no bar of A from 2026-09-01 to 2026-09-16".to_owned()));
     case.api = Some(failure(true));
     assert_eq!(case.later(), (Wait::Closed, "connection reset".to_owned()), "the API may know it");
@@ -101,6 +101,70 @@ fn a_symbol_of_which_nobody_has_a_bar_has_no_data() {
     let (outcome, message) = index.ended();
     assert_eq!(outcome, NoData);
     assert!(message.contains("the index is I:SPX; missing: 2026-09-01 to"), "{message}");
+}
+
+/// The request was said to be loaded, as every day was looked for and the symbol had bars on others.
+#[test]
+fn a_symbol_whose_bars_are_all_on_other_dates_has_no_data() {
+    let mut case = Case::lacking(&[], Outcome::Loaded);
+    case.has_bars = false;
+    assert_eq!(case.ended().0, NoData);
+    let mut weekend = Case { has_bars: false, ..Case::lacking(&[], Outcome::Loaded) };
+    weekend.open = open(1, "A", september(5..=6));
+    assert_eq!(weekend.ended(), (NoData, "there is no session from 2026-09-05 to 2026-09-06".to_owned()));
+    weekend.has_bars = true;
+    assert_eq!(weekend.ended().0, Loaded, "some markets are open on days on which they need not be");
+    // What is missing beside days that were looked for in vain.
+    let mut some = Case { has_bars: false, ..Case::lacking(&[2], Outcome::Missing) };
+    assert_eq!(some.ended().0, NoData);
+    some.has_bars = true;
+    assert_eq!(some.ended().0, Partial);
+}
+
+/// An hour of delay was the end of the request.
+#[test]
+fn a_file_that_is_late_is_waited_for() {
+    let mut case = Case::nothing(Outcome::Missing);
+    let last = date(2026, 9, 16);
+    case.open = open(1, "A", september(16..=16));
+    case.open.gaps = [(last, gap(Outcome::Missing, ""))].into();
+    let late = "the file of 2026-09-16 is late, it was due 2026-09-17 15:00 UTC; missing: 2026-09-16";
+    for now in ["2026-09-17T15:00:00Z", "2026-09-17T16:00:00Z", "2026-09-20T14:59:59Z"] {
+        case.now = now.parse().unwrap();
+        assert_eq!(case.later(), (Wait::Long, late.to_owned()), "{now}");
+    }
+    case.now = "2026-09-20T15:00:00Z".parse().unwrap();
+    assert_eq!(case.ended().0, NoData, "it does not come any more");
+    // With all the days before, it is no end either.
+    let mut some = Case::lacking(&[16], Outcome::Missing);
+    some.now = "2026-09-17T16:00:00Z".parse().unwrap();
+    assert_eq!(some.later(), (Wait::Long, late.to_owned()));
+    some.now = "2026-09-20T15:00:00Z".parse().unwrap();
+    assert_eq!(some.ended().0, Partial);
+    // A file that is there and of no use is another matter.
+    let mut suspect = Case::lacking(&[16], Outcome::Suspect);
+    suspect.now = "2026-09-17T16:00:00Z".parse().unwrap();
+    assert_eq!(suspect.ended().0, Partial);
+}
+
+/// Of a day whose file is late the API may not know more yet.
+#[test]
+fn that_nobody_has_a_bar_is_not_believed_while_a_file_is_late() {
+    let mut case = Case { has_bars: false, api: None, ..Case::lacking(&[], Outcome::Loaded) };
+    case.open.gaps = [(date(2026, 9, 16), gap(Outcome::Missing, ""))].into();
+    case.now = "2026-09-17T16:00:00Z".parse().unwrap();
+    assert_eq!(case.later().0, Wait::Long);
+    case.now = "2026-09-20T15:00:00Z".parse().unwrap();
+    assert_eq!(case.ended().0, NoData);
+}
+
+#[test]
+fn that_a_symbol_has_nothing_is_said_when_the_file_of_the_last_session_is_due() {
+    let mut case = Case { has_bars: false, ..Case::lacking(&[16], Outcome::NotDue) };
+    case.now = "2026-09-16T16:00:00Z".parse().unwrap();
+    assert_eq!(case.ended().0, NoData, "the session is still under way");
+    case.now = "2026-09-17T00:00:00Z".parse().unwrap();
+    assert_eq!(case.later().0, Wait::Until("2026-09-17T15:00:00Z".parse().unwrap()));
 }
 
 #[test]

@@ -19,7 +19,7 @@ mod workplace;
 
 pub use event::{BatchReport, Event, ServedRequest};
 pub use pace::Pace;
-pub use problem::problem_of;
+pub use problem::{given_up, put_off};
 pub use processor::Processor;
 pub use wish::{Wish, WishError};
 pub use workplace::Workplace;

@@ -35,8 +35,8 @@ pub struct Processor<'w, W: Workplace> {
     stop: CancellationToken,
     queue: Contact<'w, W>,
     open: Vec<Open>,
-    /// What is wrong with each way of loading.
-    closed: [Option<Closed>; 2],
+    /// What is wrong with each way of loading, and with what is stored.
+    closed: [Option<Closed>; 3],
     pruned: Option<Instant>,
     /// When leases are renewed next.
     renewal: tokio::time::Instant,
@@ -48,7 +48,7 @@ impl<W: Workplace> fmt::Debug for Processor<'_, W> {
     }
 }
 
-/// A way of loading that is closed.
+/// A way of loading that is closed, or tables that cannot be read.
 struct Closed {
     /// What was said of it.
     message: String,
@@ -61,18 +61,16 @@ const MOST_CLAIMED: u32 = 5000;
 const KEPT: Duration = Duration::from_hours(7 * 24);
 const PRUNED_EVERY: Duration = Duration::from_hours(24);
 
-/// So many leases long one that runs only once waits for the database: a minute, as other commands do.
-const PATIENT_LEASES: u32 = 3;
-
-/// The ways of loading, as indices of what was said of them.
+/// The ways of loading, and what is stored, as indices of what was said of them.
 const FILES: usize = 0;
 const API: usize = 1;
+const STORED: usize = 2;
 
 impl<'w, W: Workplace> Processor<'w, W> {
     /// A processor that does nothing yet. `owner` is a name that no other processor has.
     pub fn new(workplace: &'w W, owner: String, pace: Pace, clock: Clock, once: bool, stop: CancellationToken) -> Self {
-        let queue = Contact::new(workplace, stop.clone(), once.then_some(pace.lease * PATIENT_LEASES));
-        let (open, closed, renewal) = (Vec::new(), [None, None], tokio::time::Instant::now());
+        let queue = Contact::new(workplace, stop.clone(), pace.lease, once);
+        let (open, closed, renewal) = (Vec::new(), [const { None }; 3], tokio::time::Instant::now());
         Self { workplace, owner, pace, clock, once, stop, queue, open, closed, pruned: None, renewal }
     }
 
@@ -129,6 +127,7 @@ impl<'w, W: Workplace> Processor<'w, W> {
 
     /// Takes newcomers. With nothing else to do, waits for a moment for those that come together.
     async fn claim(&mut self) -> Result<(), Halt> {
+        self.rescue().await;
         let gathers = self.open.is_empty();
         let (window, longest) = self.pace.gathering();
         let began = Instant::now();
@@ -139,6 +138,15 @@ impl<'w, W: Workplace> Processor<'w, W> {
             }
         }
         Ok(())
+    }
+
+    /// Makes requests of processors that have died ones that can be claimed.
+    async fn rescue(&mut self) {
+        if self.queue.judges_leases() {
+            let (owner, lease) = (self.owner.clone(), self.pace.lease);
+            // Whatever keeps it from that keeps it from claiming, too.
+            let _ = self.queue.try_once(lease, async |queue| queue.rescue_requests(&owner).await).await;
+        }
     }
 
     /// Claims what can be claimed; whether that was anything.
@@ -232,12 +240,21 @@ impl<'w, W: Workplace> Processor<'w, W> {
         if stop.is_cancelled() {
             return Ok(());
         }
-        let Settled { verdicts, is_api_asked, api } = match settled {
-            Ok(settled) => settled,
-            // What was loaded is; what it comes to is looked at again.
-            Err(error) => return self.queue.wait_out(error).await,
-        };
         drop(loads);
+        let Settled { verdicts, is_api_asked, api, unread } = match settled {
+            Ok(settled) => settled,
+            Err(error) => {
+                self.renew(None).await;
+                // What was loaded is; what it comes to is looked at when the database is back.
+                if self.queue.is_lost() {
+                    return Ok(());
+                }
+                let ready: Vec<Open> = open.into_iter().filter(Open::has_had_files).collect();
+                Settled::unread(&ready, error)
+            }
+        };
+        let unread = unread.map(|error| LoadFailure { message: error.to_string(), may_pass: true, is_unset: false });
+        self.say_closed(STORED, unread.as_ref()).await;
         if is_api_asked {
             self.say_closed(API, api.as_ref()).await;
         }
@@ -391,13 +408,16 @@ impl<'w, W: Workplace> Processor<'w, W> {
         }
     }
 
-    /// Says why a way of loading is closed, and that it is open again, unless that was said before.
+    /// Says why a way of loading is closed or what is stored cannot be read, and that it is well again, unless that was said
+    /// before.
     async fn say_closed(&mut self, way: usize, failure: Option<&LoadFailure>) {
         let before = self.closed[way].take();
         let (said, since) = before.map(|before| (before.message, before.passing_since)).unzip();
         let message = match (way, failure) {
             (FILES, Some(failure)) => format!("files cannot be loaded: {failure}"),
             (FILES, None) => "files can be loaded again".to_owned(),
+            (STORED, Some(failure)) => format!("what is stored cannot be read: {failure}"),
+            (STORED, None) => "what is stored can be read again".to_owned(),
             (_, Some(failure)) => format!("the REST API cannot be asked: {failure}"),
             (_, None) => "the REST API can be asked again".to_owned(),
         };

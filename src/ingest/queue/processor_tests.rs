@@ -9,7 +9,7 @@ use super::fakes::{NOW, World, asks};
 use super::{Event, Pace, Processor};
 use crate::ingest::{Clock, LoadFailure};
 use crate::model::{Dataset, Outcome};
-use crate::store::{NewRequest, RequestOutcome, RequestStatus};
+use crate::store::{NewRequest, Queue, RequestOutcome, RequestStatus};
 
 /// A lease of half a second: everything else follows.
 fn processor<'w>(world: &'w World, owner: &str, once: bool, stop: &CancellationToken) -> Processor<'w, World> {
@@ -172,8 +172,8 @@ async fn who_has_lost_a_claim_ends_nothing_of_it() {
             let mut state = world.state();
             state.expire();
         }
-        let claimed =
-            crate::store::Queue::claim_requests(&mut thief, "thief", Duration::from_mins(1), 9).await.unwrap();
+        thief.rescue_requests("thief").await.unwrap();
+        let claimed = thief.claim_requests("thief", Duration::from_mins(1), 9).await.unwrap();
         assert_eq!(claimed.len(), 1);
         until(|| !world.notes().is_empty()).await;
         world.state().takes = Duration::ZERO;
@@ -227,7 +227,7 @@ async fn requests_of_a_dead_processor_are_taken_over() {
     let world = World::new();
     world.add(asks("A", 10));
     let mut dead = world.clone();
-    crate::store::Queue::claim_requests(&mut dead, "dead", Duration::from_millis(300), 9).await.unwrap();
+    dead.claim_requests("dead", Duration::from_millis(300), 9).await.unwrap();
     let stop = CancellationToken::new();
     let waiting = async {
         until(|| world.outcomes()[0].is_some()).await;
@@ -236,4 +236,73 @@ async fn requests_of_a_dead_processor_are_taken_over() {
     let (served, ()) = tokio::join!(processor(&world, "p", false, &stop).run(), waiting);
     served.unwrap();
     assert_eq!(world.state().rows[0].retry_count, 1);
+}
+
+/// It went round ten times a second, and said so each time.
+#[tokio::test]
+async fn a_lasting_error_beside_a_working_queue_puts_requests_off() {
+    for is_closed in [false, true] {
+        let world = World::new();
+        world.state().is_closed = is_closed;
+        world.state().unreadable = ["A", "B"].map(str::to_owned).into();
+        for symbol in ["A", "B", "C"] {
+            world.add(asks(symbol, 10));
+        }
+        let notes = || {
+            let notes = world.notes().into_iter();
+            notes.filter(|note| note.starts_with("what is stored")).collect::<Vec<_>>()
+        };
+        let stop = CancellationToken::new();
+        let waiting = async {
+            until(|| world.state().rows[..2].iter().all(|row| row.pause.is_some())).await;
+            sleep(Duration::from_millis(600)).await;
+            assert_eq!(notes().len(), 1, "{:?}", world.notes());
+            {
+                let mut state = world.state();
+                assert!(state.rows[..2].iter().all(|row| row.retry_count == 0 && row.message.is_some()));
+                assert_eq!(
+                    state.rows[2].outcome,
+                    (!is_closed).then_some(RequestOutcome::Loaded),
+                    "C is no worse for it"
+                );
+                (state.is_closed, state.unreadable) = (false, BTreeSet::new());
+                state.rows.iter_mut().for_each(|row| row.pause = None);
+            }
+            until(|| world.outcomes() == [Some(RequestOutcome::Loaded); 3]).await;
+            stop.cancel();
+        };
+        let (served, ()) = tokio::join!(processor(&world, "p", false, &stop).run(), waiting);
+        served.unwrap();
+        assert!(notes()[0].starts_with("what is stored cannot be read: "), "{:?}", notes());
+        assert_eq!(notes()[1..], ["what is stored can be read again"]);
+    }
+}
+
+/// Whoever was first when the database was back took over what the others held, which counted as a try in vain.
+#[tokio::test]
+async fn an_outage_of_the_database_costs_no_request_a_try() {
+    let (world, lease) = (World::new(), Duration::from_millis(400));
+    world.add(asks("A", 10));
+    let mut holder = world.clone();
+    let held = holder.claim_requests("holder", lease, 9).await.unwrap()[0].held;
+    let stop = CancellationToken::new();
+    let outage = async {
+        for _ in 0..10 {
+            sleep(Duration::from_millis(100)).await;
+            assert_eq!(holder.renew_requests(&[held], lease).await.unwrap(), [held]);
+        }
+        world.state().is_down = true;
+        sleep(Duration::from_secs(1)).await;
+        world.state().is_down = false;
+        until(|| world.notes().iter().any(|note| note == "the database is back")).await;
+        sleep(Duration::from_millis(100)).await;
+        assert_eq!(holder.renew_requests(&[held], lease).await.unwrap(), [held], "nobody has taken it over");
+        assert_eq!(world.state().rows[0].retry_count, 0);
+        // One that is really dead does not wait for long.
+        until(|| world.outcomes()[0].is_some()).await;
+        assert_eq!(world.state().rows[0].retry_count, 1);
+        stop.cancel();
+    };
+    let (served, ()) = tokio::join!(processor(&world, "p", false, &stop).run(), outage);
+    served.unwrap();
 }

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 
 use crate::model::splits::{PriceJump, SplitRecord};
-use crate::model::{Dataset, FileKind, Symbol, SymbolError, Timeframe};
+use crate::model::{Dataset, FileKind, Symbol, SymbolError, Timeframe, TimeframeSet};
 use crate::store::postgres::{PostgresClaims, PostgresNotes, PostgresStore};
 use crate::store::sqlite::{SqliteClaims, SqliteNotes, SqliteStore};
 use crate::store::{
@@ -190,6 +190,15 @@ impl BarReader for AnyStore {
 
     async fn known(&mut self, symbols: &[Symbol]) -> Result<BTreeSet<Symbol>, StoreError> {
         on!(self, store => store.known(symbols))
+    }
+
+    async fn has_bars(
+        &mut self,
+        symbol: &Symbol,
+        timeframes: TimeframeSet,
+        dates: RangeInclusive<Date>,
+    ) -> Result<bool, StoreError> {
+        on!(self, store => store.has_bars(symbol, timeframes, dates))
     }
 
     async fn series(&mut self, symbols: Option<&[Symbol]>) -> Result<Vec<SeriesStatus>, StoreError> {

@@ -24,6 +24,10 @@ impl Queue for AnyStore {
         on!(self, store => store.enqueue(requests))
     }
 
+    async fn rescue_requests(&mut self, owner: &str) -> Result<u64, StoreError> {
+        on!(self, store => store.rescue_requests(owner))
+    }
+
     async fn claim_requests(
         &mut self,
         owner: &str,

@@ -12,7 +12,7 @@ use sqlx::postgres::PgRow;
 use super::sql::now;
 use super::transaction::{Access, Work};
 use super::{PostgresStore, StoreError};
-use crate::store::queue::{Asked, NO_FIRST_DATE, NO_LAST_DATE, VANISHED};
+use crate::store::queue::{Asked, MOST_TOGETHER, NO_FIRST_DATE, NO_LAST_DATE, VANISHED};
 use crate::store::values::{count, milliseconds, nearest_instant, number};
 use crate::store::{
     ClaimedRequest, Held, MOST_RETRIES, NewRequest, Queue, QueueDepth, QueuedRequest, RequestEnd, RequestOutcome,
@@ -73,15 +73,36 @@ SELECT s, d, f::date, t::date, tf, p
 FROM unnest($1::text[], $2::int[], $3::text[], $4::text[], $5::text[], $6::int[]) AS r (s, d, f, t, tf, p)
 ON CONFLICT DO NOTHING";
 
-/// Ends claims whose leases are over: with that many tries in vain for good, else they wait again.
+/// The rows whose leases are over.
+macro_rules! over {
+    ($condition:literal) => {
+        concat!(
+            "over AS (
+                 SELECT q.id FROM historical_ingestion_queue q CROSS JOIN clock
+                 WHERE q.status = 'processing' AND (q.lease_until IS NULL OR q.lease_until < clock.now)",
+            $condition,
+            " FOR UPDATE OF q SKIP LOCKED)"
+        )
+    };
+}
+
+/// Ends claims whose leases are over: with that many tries in vain for good, else they wait again. One's own are not in vain.
+const RESCUE_OWN: &str = concat!(
+    "WITH ",
+    clock!(),
+    ", ",
+    over!(" AND q.lease_owner = $1"),
+    " UPDATE historical_ingestion_queue q
+     SET status = 'pending', not_before = NULL, lease_owner = NULL, lease_until = NULL, updated_at = clock.now
+     FROM clock WHERE q.id IN (SELECT id FROM over)"
+);
+
 const RESCUE: &str = concat!(
     "WITH ",
     clock!(),
-    ", over AS (
-         SELECT q.id FROM historical_ingestion_queue q CROSS JOIN clock
-         WHERE q.status = 'processing' AND (q.lease_until IS NULL OR q.lease_until < clock.now)
-         FOR UPDATE OF q SKIP LOCKED)
-     UPDATE historical_ingestion_queue q
+    ", ",
+    over!(""),
+    " UPDATE historical_ingestion_queue q
      SET status = CASE WHEN q.retry_count >= $1 - 1 THEN 'failed' ELSE 'pending' END,
          outcome = CASE WHEN q.retry_count >= $1 - 1 THEN 'dead' END,
          completed_at = CASE WHEN q.retry_count >= $1 - 1 THEN clock.now END,
@@ -90,30 +111,60 @@ const RESCUE: &str = concat!(
      FROM clock WHERE q.id IN (SELECT id FROM over)"
 );
 
-/// `chosen` are as many as wanted, `taken` all that wait of the same symbols.
-const CLAIM: &str = concat!(
-    "WITH ",
-    clock!(),
-    ", chosen AS MATERIALIZED (
+/// Claims the rows `taken` for owner `$1` and so long.
+macro_rules! claim {
+    ($taken:literal) => {
+        concat!(
+            "WITH ",
+            clock!(),
+            ", ",
+            $taken,
+            " UPDATE historical_ingestion_queue q
+             SET status = 'processing', outcome = NULL, started_at = clock.now, completed_at = NULL, lease_owner = $1,
+                 lease_until = clock.now + $2, fencing_token = q.fencing_token + 1, not_before = NULL,
+                 updated_at = clock.now
+             FROM clock WHERE q.id IN (SELECT id FROM taken)
+             RETURNING ",
+            asked!(),
+            ", q.fencing_token, q.retry_count, q.requested_at"
+        )
+    };
+}
+
+/// `chosen` are as many as wanted, `taken` all that wait of the same symbols; none that is to be claimed alone, and none beside
+/// one.
+const CLAIM: &str = claim!(
+    "chosen AS MATERIALIZED (
          SELECT q.symbol FROM historical_ingestion_queue q CROSS JOIN clock
          WHERE q.status = 'pending' AND (q.not_before IS NULL OR q.not_before <= clock.now)
+           AND (q.retry_count < $4 OR q.error_message IS DISTINCT FROM $5)
            AND NOT EXISTS (
                SELECT 1 FROM historical_ingestion_queue held
                WHERE held.symbol = q.symbol AND held.status = 'processing' AND held.lease_owner IS DISTINCT FROM $1)
+           AND NOT EXISTS (
+               SELECT 1 FROM historical_ingestion_queue own
+               WHERE own.status = 'processing' AND own.lease_owner = $1 AND own.retry_count >= $4
+                 AND own.error_message = $5)
          ORDER BY q.priority DESC, q.requested_at, q.id
          LIMIT $3 FOR UPDATE OF q SKIP LOCKED),
      taken AS (
          SELECT q.id FROM historical_ingestion_queue q CROSS JOIN clock
          WHERE q.symbol IN (SELECT symbol FROM chosen) AND q.status = 'pending'
            AND (q.not_before IS NULL OR q.not_before <= clock.now)
-         FOR UPDATE OF q SKIP LOCKED)
-     UPDATE historical_ingestion_queue q
-     SET status = 'processing', outcome = NULL, started_at = clock.now, completed_at = NULL, lease_owner = $1,
-         lease_until = clock.now + $2, fencing_token = q.fencing_token + 1, not_before = NULL, updated_at = clock.now
-     FROM clock WHERE q.id IN (SELECT id FROM taken)
-     RETURNING ",
-    asked!(),
-    ", q.fencing_token, q.retry_count, q.requested_at"
+           AND (q.retry_count < $4 OR q.error_message IS DISTINCT FROM $5)
+         FOR UPDATE OF q SKIP LOCKED)"
+);
+
+/// One, for a processor that holds nothing.
+const CLAIM_ALONE: &str = claim!(
+    "taken AS MATERIALIZED (
+         SELECT q.id FROM historical_ingestion_queue q CROSS JOIN clock
+         WHERE q.status = 'pending' AND (q.not_before IS NULL OR q.not_before <= clock.now)
+           AND NOT EXISTS (
+               SELECT 1 FROM historical_ingestion_queue held
+               WHERE held.status = 'processing' AND (held.symbol = q.symbol OR held.lease_owner = $1))
+         ORDER BY q.priority DESC, q.requested_at, q.id
+         LIMIT 1 FOR UPDATE OF q SKIP LOCKED)"
 );
 
 /// Of claims `$1` and their tokens `$2`, the rows for which they hold.
@@ -239,6 +290,14 @@ impl Queue for PostgresStore {
         Ok(added)
     }
 
+    async fn rescue_requests(&mut self, owner: &str) -> Result<u64, StoreError> {
+        let mut work = self.begin(Access::Write, "look for claims of processors that have died").await?;
+        let own = work.execute(sqlx::query(RESCUE_OWN).bind(owner)).await?;
+        let others = work.execute(sqlx::query(RESCUE).bind(most_retries()).bind(VANISHED)).await?;
+        work.commit().await?;
+        Ok(own + others)
+    }
+
     async fn claim_requests(
         &mut self,
         owner: &str,
@@ -247,9 +306,13 @@ impl Queue for PostgresStore {
     ) -> Result<Vec<ClaimedRequest>, StoreError> {
         let mut work = self.begin(Access::Write, "claim requests").await?;
         work.script(ALONE).await?;
-        work.execute(sqlx::query(RESCUE).bind(most_retries()).bind(VANISHED)).await?;
-        let claim = sqlx::query(CLAIM).bind(owner).bind(milliseconds(lease)).bind(i64::from(most));
-        let rows = work.rows(claim).await?;
+        let claim = |sql| sqlx::query(sql).bind(owner).bind(milliseconds(lease));
+        let most_together = i32::try_from(MOST_TOGETHER).expect("Invariant: a small number");
+        let together = claim(CLAIM).bind(i64::from(most)).bind(most_together).bind(VANISHED);
+        let mut rows = work.rows(together).await?;
+        if rows.is_empty() {
+            rows = work.rows(claim(CLAIM_ALONE)).await?;
+        }
         work.commit().await?;
         let mut claimed: Vec<(i64, ClaimedRequest)> = rows
             .iter()

@@ -3,12 +3,14 @@
 use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
 
+use jiff::ToSpan;
+use jiff::civil::Date;
 use sqlx::postgres::PgRow;
 use sqlx::{Decode, Postgres, Row, Type};
 
 use super::transaction::Access;
 use super::{PostgresStore, StoreError};
-use crate::model::{Bar, Prices, Session, Symbol, Timeframe, VwapMethod};
+use crate::model::{Bar, Prices, Session, Symbol, Timeframe, TimeframeSet, VwapMethod, midnight};
 use crate::store::values::{count, date, instant, known, unknown};
 use crate::store::{BarReader, SeriesStatus, StoredBar};
 
@@ -42,6 +44,31 @@ impl BarReader for PostgresStore {
         let rows = self.single(Access::Read, "look up symbols", || sqlx::query(query).bind(&names)).await?;
         let places = rows.iter().map(|row| count(row.get::<i64, _>(0)) as usize - 1);
         Ok(places.filter_map(|place| symbols.get(place).cloned()).collect())
+    }
+
+    async fn has_bars(
+        &mut self,
+        symbol: &Symbol,
+        timeframes: TimeframeSet,
+        dates: RangeInclusive<Date>,
+    ) -> Result<bool, StoreError> {
+        let market = symbol.dataset().market();
+        // A date's bars start between its midnight and the next.
+        let start_ms = midnight(market, *dates.start()).as_millisecond();
+        let end_ms = midnight(market, dates.end().saturating_add(1.day())).as_millisecond();
+        let words: Vec<&str> = timeframes.iter().map(Timeframe::as_str).collect();
+        let query = || {
+            sqlx::query(
+                "SELECT EXISTS (SELECT 1 FROM historical_bars
+                                WHERE symbol = $1 AND timeframe = ANY($2) AND timestamp >= $3 AND timestamp < $4)",
+            )
+            .bind(symbol.as_str())
+            .bind(&words)
+            .bind(start_ms)
+            .bind(end_ms)
+        };
+        let rows = self.single(Access::Read, "look for bars", query).await?;
+        Ok(rows.first().is_some_and(|row| row.get(0)))
     }
 
     async fn series(&mut self, symbols: Option<&[Symbol]>) -> Result<Vec<SeriesStatus>, StoreError> {

@@ -12,6 +12,7 @@ mod commit;
 mod defects;
 mod facts;
 mod flush;
+mod kept_claims;
 mod ledger;
 mod notes;
 mod outbox;
@@ -36,6 +37,7 @@ use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor, SqliteConnection
 
 pub use self::claims::SqliteClaims;
 use self::flush::LogFlush;
+use self::kept_claims::KeptClaims;
 pub use self::notes::SqliteNotes;
 pub use self::queue_watch::SqliteQueueWatch;
 use self::shape::Shapes;
@@ -88,6 +90,8 @@ pub struct SqliteStore {
     open_day: Option<OpenDay>,
     shapes: Shapes,
     log_flush: LogFlush,
+    /// The requests of the queue that are held.
+    kept: KeptClaims,
 }
 
 #[derive(Debug)]
@@ -121,6 +125,7 @@ impl SqliteStore {
             open_day: None,
             shapes: Shapes::default(),
             log_flush: LogFlush::of(path),
+            kept: KeptClaims::default(),
         };
         store.migrate().await?;
         Ok(store)

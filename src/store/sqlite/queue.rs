@@ -7,8 +7,9 @@ use jiff::civil::Date;
 use sqlx::sqlite::{SqliteArguments, SqliteRow};
 use sqlx::{Row, Sqlite, query};
 
+use super::kept_claims::kept_claims;
 use super::{LONGEST_LEASE, SqliteStore};
-use crate::store::queue::{Asked, NO_FIRST_DATE, NO_LAST_DATE, VANISHED};
+use crate::store::queue::{Asked, MOST_TOGETHER, NO_FIRST_DATE, NO_LAST_DATE, VANISHED};
 use crate::store::values::{count, milliseconds, nearest_instant, number};
 use crate::store::{
     ClaimedRequest, Held, MOST_RETRIES, NewRequest, Queue, QueueDepth, QueuedRequest, RequestEnd, RequestOutcome,
@@ -51,14 +52,22 @@ const ENQUEUE: &str = "
 INSERT INTO historical_ingestion_queue (symbol, days_to_backfill, from_date, to_date, timeframes, priority)
 VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT DO NOTHING";
 
-/// Whether anything could be claimed, leases that are over included.
+/// Whether anything could be claimed.
 const LOOK: &str = "
 SELECT EXISTS (SELECT 1 FROM historical_ingestion_queue
-               WHERE status = 'pending' AND (not_before IS NULL OR not_before <= ?1))
-    OR EXISTS (SELECT 1 FROM historical_ingestion_queue
+               WHERE status = 'pending' AND (not_before IS NULL OR not_before <= ?1))";
+
+/// Whether leases are over.
+const LOOK_OVER: &str = "
+SELECT EXISTS (SELECT 1 FROM historical_ingestion_queue
                WHERE status = 'processing' AND (lease_until IS NULL OR lease_until NOT BETWEEN ?1 AND ?2))";
 
-/// Ends claims whose leases are over: with that many tries in vain for good, else they wait again.
+/// Ends claims whose leases are over: with that many tries in vain for good, else they wait again. One's own are not in vain.
+const RESCUE_OWN: &str = "
+UPDATE historical_ingestion_queue
+SET status = 'pending', not_before = NULL, lease_owner = NULL, lease_until = NULL, updated_at = ?1
+WHERE status = 'processing' AND lease_owner = ?3 AND (lease_until IS NULL OR lease_until NOT BETWEEN ?1 AND ?2)";
+
 const RESCUE: &str = "
 UPDATE historical_ingestion_queue
 SET status = CASE WHEN retry_count >= ?3 - 1 THEN 'failed' ELSE 'pending' END,
@@ -68,29 +77,62 @@ SET status = CASE WHEN retry_count >= ?3 - 1 THEN 'failed' ELSE 'pending' END,
     lease_until = NULL, updated_at = ?1
 WHERE status = 'processing' AND (lease_until IS NULL OR lease_until NOT BETWEEN ?1 AND ?2)";
 
-/// As many as wanted, and all that wait of the same symbols. (SQLite uses an index of some rows where its condition is repeated
-/// word by word.)
-const CLAIM: &str = concat!(
-    "UPDATE historical_ingestion_queue
-     SET status = 'processing', outcome = NULL, started_at = ?1, completed_at = NULL, lease_owner = ?2, lease_until = ?3,
-         fencing_token = fencing_token + 1, not_before = NULL, updated_at = ?1
-     WHERE status IN ('pending', 'processing') AND status = 'pending' AND (not_before IS NULL OR not_before <= ?1)
+/// Claims rows for owner `?2` until `?3` under a condition.
+macro_rules! claim {
+    ($condition:literal) => {
+        concat!(
+            "UPDATE historical_ingestion_queue
+             SET status = 'processing', outcome = NULL, started_at = ?1, completed_at = NULL, lease_owner = ?2,
+                 lease_until = ?3, fencing_token = fencing_token + 1, not_before = NULL, updated_at = ?1
+             WHERE ",
+            $condition,
+            " RETURNING ",
+            asked!(),
+            ", fencing_token, retry_count, requested_at"
+        )
+    };
+}
+
+/// As many as wanted, and all that wait of the same symbols; none that is to be claimed alone, and none beside one. (SQLite uses
+/// an index of some rows where its condition is repeated word by word.)
+const CLAIM: &str = claim!(
+    "status IN ('pending', 'processing') AND status = 'pending' AND (not_before IS NULL OR not_before <= ?1)
+       AND NOT (retry_count >= ?5 AND error_message IS ?6)
+       AND NOT EXISTS (
+           SELECT 1 FROM historical_ingestion_queue own
+           WHERE own.status = 'processing' AND own.lease_owner = ?2 AND own.retry_count >= ?5
+             AND own.error_message IS ?6)
        AND symbol IN (
          SELECT symbol FROM (
              SELECT q.symbol FROM historical_ingestion_queue q
              WHERE q.status = 'pending' AND (q.not_before IS NULL OR q.not_before <= ?1)
+               AND NOT (q.retry_count >= ?5 AND q.error_message IS ?6)
                AND NOT EXISTS (
                    SELECT 1 FROM historical_ingestion_queue held
                    WHERE held.symbol = q.symbol AND held.status = 'processing' AND held.lease_owner IS NOT ?2)
-             ORDER BY q.priority DESC, q.requested_at, q.id LIMIT ?4))
-     RETURNING ",
-    asked!(),
-    ", fencing_token, retry_count, requested_at"
+             ORDER BY q.priority DESC, q.requested_at, q.id LIMIT ?4))"
+);
+
+/// One, for a processor that holds nothing.
+const CLAIM_ALONE: &str = claim!(
+    "id = (
+         SELECT q.id FROM historical_ingestion_queue q
+         WHERE q.status = 'pending' AND (q.not_before IS NULL OR q.not_before <= ?1)
+           AND NOT EXISTS (
+               SELECT 1 FROM historical_ingestion_queue held
+               WHERE held.status = 'processing' AND (held.symbol = q.symbol OR held.lease_owner = ?2))
+         ORDER BY q.priority DESC, q.requested_at, q.id LIMIT 1)"
 );
 
 const RENEW: &str = "
 UPDATE historical_ingestion_queue SET lease_until = ?4, updated_at = ?3
 WHERE id = ?1 AND fencing_token = ?2 AND status = 'processing'";
+
+/// The same of a lease that is over.
+const RENEW_OVER: &str = "
+UPDATE historical_ingestion_queue SET lease_until = ?4, updated_at = ?3
+WHERE id = ?1 AND fencing_token = ?2 AND status = 'processing'
+  AND (lease_until IS NULL OR lease_until NOT BETWEEN ?3 AND ?5)";
 
 const PROGRESS: &str = "
 UPDATE historical_ingestion_queue
@@ -151,6 +193,18 @@ impl Queue for SqliteStore {
         Ok(added.into_iter().sum())
     }
 
+    async fn rescue_requests(&mut self, owner: &str) -> Result<u64, StoreError> {
+        let doing = "look for claims of processors that have died";
+        let (now, latest) = now();
+        let look = sqlx::query_scalar(LOOK_OVER).bind(now).bind(latest).fetch_one(&mut self.connection);
+        if !look.await.map_err(self.error(doing))? {
+            return Ok(0);
+        }
+        self.begin_waiting().await?;
+        let rescued = self.rescue(owner).await;
+        self.end_write(rescued, doing).await
+    }
+
     async fn claim_requests(
         &mut self,
         owner: &str,
@@ -158,20 +212,21 @@ impl Queue for SqliteStore {
         most: u32,
     ) -> Result<Vec<ClaimedRequest>, StoreError> {
         let doing = "claim requests";
-        let (now, latest) = now();
-        let look = sqlx::query_scalar(LOOK).bind(now).bind(latest).fetch_one(&mut self.connection);
+        let look = sqlx::query_scalar(LOOK).bind(now().0).fetch_one(&mut self.connection);
         // Whoever finds nothing must not wait for a day that another process is writing.
         if !look.await.map_err(self.error(doing))? {
             return Ok(Vec::new());
         }
-        self.begin_write(|| ()).await?;
+        self.begin_waiting().await?;
         let claimed = self.claim(owner, lease, most).await.map_err(self.error(doing));
         let mut claimed = self.end_write(claimed, doing).await?;
+        self.kept.also_hold(claimed.iter().map(|(_, one)| one.held), lease);
         claimed.sort_by_key(|(requested_at, one)| (-i64::from(one.request.priority), *requested_at, one.held.id));
         Ok(claimed.into_iter().map(|(_, one)| one).collect())
     }
 
     async fn renew_requests(&mut self, held: &[Held], lease: Duration) -> Result<Vec<Held>, StoreError> {
+        self.kept.hold(held, lease);
         let renew = |now: i64| held.iter().map(move |held| of(RENEW, *held, now).bind(until(now, lease)));
         let renewed = self.change(renew, "renew its claims on requests").await?;
         Ok(held.iter().zip(renewed).filter(|(_, rows)| *rows > 0).map(|(held, _)| *held).collect())
@@ -253,7 +308,7 @@ impl SqliteStore {
         statements: impl FnOnce(i64) -> S,
         doing: &'static str,
     ) -> Result<Vec<u64>, StoreError> {
-        self.begin_write(|| ()).await?;
+        self.begin_waiting().await?;
         let statements: Vec<_> = statements(now().0).into_iter().collect();
         let changed = self.run_all(statements).await.map_err(self.error(doing));
         self.end_write(changed, doing).await
@@ -267,17 +322,41 @@ impl SqliteStore {
         Ok(changed)
     }
 
+    /// Begins to write. As long as another process keeps this one waiting, the claims that it holds are kept beside the database.
+    async fn begin_waiting(&mut self) -> Result<(), StoreError> {
+        let mut kept = std::mem::take(&mut self.kept);
+        let path = self.path.clone();
+        let begun = kept.keep_during(&path, self.begin_write(|| ())).await;
+        self.kept = kept;
+        begun
+    }
+
+    async fn rescue(&mut self, owner: &str) -> Result<u64, StoreError> {
+        // Renewals that still wait for their turn to be written.
+        let renewed = kept_claims(&self.path).await;
+        let (now, latest) = now();
+        let mut statements: Vec<Statement<'_>> =
+            renewed.into_iter().map(|(held, until)| of(RENEW_OVER, held, now).bind(until).bind(latest)).collect();
+        statements.push(sqlx::query(RESCUE_OWN).bind(now).bind(latest).bind(owner));
+        statements.push(sqlx::query(RESCUE).bind(now).bind(latest).bind(MOST_RETRIES).bind(VANISHED));
+        let changed = self.run_all(statements).await;
+        let changed = changed.map_err(self.error("look for claims of processors that have died"))?;
+        Ok(changed.iter().rev().take(2).sum())
+    }
+
     async fn claim(
         &mut self,
         owner: &str,
         lease: Duration,
         most: u32,
     ) -> Result<Vec<(i64, ClaimedRequest)>, sqlx::Error> {
-        let (now, latest) = now();
-        let rescue = sqlx::query(RESCUE).bind(now).bind(latest).bind(MOST_RETRIES).bind(VANISHED);
-        rescue.execute(&mut self.connection).await?;
-        let claim = sqlx::query(CLAIM).bind(now).bind(owner).bind(until(now, lease)).bind(most);
-        let rows = claim.fetch_all(&mut self.connection).await?;
+        let now = now().0;
+        let claim = |sql| sqlx::query(sql).bind(now).bind(owner).bind(until(now, lease));
+        let together = claim(CLAIM).bind(most).bind(MOST_TOGETHER).bind(VANISHED);
+        let mut rows = together.fetch_all(&mut self.connection).await?;
+        if rows.is_empty() {
+            rows = claim(CLAIM_ALONE).fetch_all(&mut self.connection).await?;
+        }
         let claimed = rows.iter().map(|row| {
             let held = Held { id: row.get(0), token: row.get(7) };
             (row.get(9), ClaimedRequest { held, request: asked(row), retry_count: number(row.get(8)) })

@@ -3,11 +3,12 @@
 use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
 
+use jiff::civil::Date;
 use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
 
 use super::SqliteStore;
-use crate::model::{Bar, Prices, Session, Symbol, Timeframe, VwapMethod};
+use crate::model::{Bar, Prices, Session, Symbol, Timeframe, TimeframeSet, VwapMethod};
 use crate::store::values::{date, instant, unknown};
 use crate::store::{BarReader, SeriesStatus, StoreError, StoredBar};
 
@@ -28,6 +29,14 @@ CROSS JOIN days d ON d.dataset = s.dataset
 CROSS JOIN bars b ON b.day_id = d.day_id AND b.symbol = s.symbol
 CROSS JOIN timeframes t ON t.timeframe_id = b.timeframe_id
 WHERE s.symbol = ?1 GROUP BY b.timeframe_id ORDER BY b.timeframe_id";
+
+/// A seek per day and timeframe, until one is found.
+const HAS_BARS: &str = "
+SELECT EXISTS (
+    SELECT 1 FROM days d
+    CROSS JOIN timeframes t
+    CROSS JOIN bars b ON b.day_id = d.day_id AND b.symbol = ?1 AND b.timeframe_id = t.timeframe_id
+    WHERE d.dataset = ?2 AND d.session_date BETWEEN ?3 AND ?4 AND instr(?5, ',' || t.timeframe || ',') > 0)";
 
 impl BarReader for SqliteStore {
     async fn bars(
@@ -63,6 +72,23 @@ impl BarReader for SqliteStore {
             known.extend(found.map(|_| symbol.clone()));
         }
         Ok(known)
+    }
+
+    async fn has_bars(
+        &mut self,
+        symbol: &Symbol,
+        timeframes: TimeframeSet,
+        dates: RangeInclusive<Date>,
+    ) -> Result<bool, StoreError> {
+        sqlx::query_scalar(HAS_BARS)
+            .bind(symbol.as_str())
+            .bind(symbol.dataset().as_str())
+            .bind(dates.start().to_string())
+            .bind(dates.end().to_string())
+            .bind(format!(",{timeframes},"))
+            .fetch_one(&mut self.connection)
+            .await
+            .map_err(self.error("look for bars"))
     }
 
     async fn series(&mut self, symbols: Option<&[Symbol]>) -> Result<Vec<SeriesStatus>, StoreError> {

@@ -1,4 +1,5 @@
-//! A small file beside the database, for what must never wait for a day that is being written: claims and notes.
+//! A small file beside the database, for what must never wait for a day that is being written: claims, notes, and renewals of
+//! claims on requests that wait to be written.
 //!
 //! The file is disposable. It is not synchronised to the disk, and one that is damaged, or laid out by another version, is
 //! made anew, without what it held.
@@ -27,6 +28,12 @@ CREATE TABLE IF NOT EXISTS notes (
     name    TEXT NOT NULL PRIMARY KEY,
     text    TEXT,
     changes INTEGER NOT NULL DEFAULT 1
+) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS requests (
+    id          INTEGER NOT NULL,
+    token       INTEGER NOT NULL,
+    lease_until INTEGER NOT NULL,
+    PRIMARY KEY (id, token)
 ) STRICT, WITHOUT ROWID";
 
 /// A connection to the file.

@@ -11,18 +11,20 @@ use crate::cli::CliError;
 use crate::cli::format::printable;
 use crate::cli::metrics::Metrics;
 use crate::ingest::Clock;
-use crate::ingest::queue::problem_of;
+use crate::ingest::queue::{given_up, put_off};
+use crate::model::Problem;
 use crate::notify::{Notifier, Situation};
-use crate::store::{Queue, StoreError};
+use crate::store::{AnyStore, Queue, StoreError};
 
 /// How long sending is tried at a time.
 const SENDING: Duration = Duration::from_secs(30);
 /// How often messages that wait are looked for, whatever is served.
 const LOOKED_FOR: Duration = Duration::from_mins(1);
-/// The source of trouble.
+/// The sources of trouble: what is given up, and what is put off again and again.
 const WATCHLIST: &str = "watchlist";
+const WAITING: &str = "watchlist queue";
 
-/// Tells people of requests that were given up.
+/// Tells people of requests that were given up, and of those that are put off for hours.
 pub(super) struct Telling<'a> {
     context: &'a Context,
     notifier: Notifier,
@@ -65,11 +67,24 @@ impl<'a> Telling<'a> {
 
     async fn tell(&self, stop: &CancellationToken) -> Result<(), StoreError> {
         let mut store = self.context.open_store().await?;
-        let problem = problem_of(&store.dead_requests().await?);
-        let now = Situation { source: WATCHLIST.to_owned(), problem, summary: "no request is given up".to_owned() };
-        self.notifier.situation(&mut store, &now, self.clock.now()).await?;
+        let dead = given_up(&store.dead_requests().await?);
+        self.compare(&mut store, WATCHLIST, dead, "no request is given up").await?;
+        let waiting = put_off(&store.requests(None, 0).await?, self.clock.now());
+        self.compare(&mut store, WAITING, waiting, "no request has been put off for hours").await?;
         send(&self.notifier, &mut store, SENDING, self.metrics, stop).await;
         store.close().await
+    }
+
+    /// Puts what is to be told of a source into the outbox.
+    async fn compare(
+        &self,
+        store: &mut AnyStore,
+        source: &str,
+        problem: Option<Problem>,
+        summary: &str,
+    ) -> Result<(), StoreError> {
+        let now = Situation { source: source.to_owned(), problem, summary: summary.to_owned() };
+        self.notifier.situation(store, &now, self.clock.now()).await.map(drop)
     }
 }
 
