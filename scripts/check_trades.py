@@ -138,6 +138,24 @@ def breakout_signals(series, time_stops):
             yield Signal(bar, side, round(close - side * distance, 2), target, 20 if time_stops else None)
 
 
+def edge_signals(series, time_stops):
+    """Levels are prices of the bar after the entry's, which only hindsight knows: made for bars that gap over a target and turn
+    to the stop, that touch both, or that reach a level to the cent."""
+    chance = random.Random(f"edges {series.symbol} {time_stops}")
+    for bar in range(0, len(series) - 2, chance.randint(2, 4)):
+        if series.last_of_session(bar) or series.last_of_session(bar + 1):
+            continue
+        side = chance.choice([1, -1])
+        far, near = (series.high, series.low) if side > 0 else (series.low, series.high)
+        cent = 0.01 * side
+        target = chance.choice([series.open[bar + 2], far[bar + 2], far[bar + 2] + cent])
+        stop = chance.choice([series.open[bar + 2], near[bar + 2], near[bar + 2] - cent])
+        # Neither may end the trade in the entry's bar.
+        target = max(target, far[bar + 1] + cent) if side > 0 else min(target, far[bar + 1] + cent)
+        stop = min(stop, near[bar + 1] - cent) if side > 0 else max(stop, near[bar + 1] - cent)
+        yield Signal(bar, side, round(stop, 2), round(target, 2), chance.randint(2, 4) if time_stops else None)
+
+
 def tradable(series, signal, slot_ms):
     """B-11 and B-12: whether there is a bar to enter at, and its open lies between the levels."""
     entry_bar = signal.bar + 1
@@ -257,7 +275,7 @@ def main():
         load(options, source, database, timeframe)
         series = read_bars(database, timeframe)
         expect(series, f"nothing was loaded from {source}")
-        for kind, make in [("random", random_signals), ("breakout", breakout_signals)]:
+        for kind, make in [("random", random_signals), ("breakout", breakout_signals), ("edges", edge_signals)]:
             for time_stops in [True, False]:
                 sent = {symbol: list(make(bars, time_stops)) for symbol, bars in series.items()}
                 kept = {

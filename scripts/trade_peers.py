@@ -15,6 +15,9 @@ from dataclasses import dataclass
 
 import numpy
 
+# No progress bars; read when backtesting.py is loaded.
+os.environ["TQDM_DISABLE"] = "1"
+
 
 @dataclass(frozen=True)
 class Signal:
@@ -110,8 +113,6 @@ class BacktestingPy:
                     order = Order(self._broker, signal.side, None, None, signal.stop, limit_of(signal))
                     self._broker.orders.append(order)
 
-        # No progress bars.
-        os.environ["TQDM_DISABLE"] = "1"
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             data = frame(prices, ["Open", "High", "Low", "Close"])
