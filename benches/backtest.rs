@@ -91,7 +91,6 @@ fn symbol(number: usize, rows: &[Row], sessions: &Arc<Sessions>) -> SymbolData {
             timeframe: Timeframe::M15,
             timestamp_ms: start,
             end_timestamp_ms: start + BAR_MS,
-            session_date: session.date,
             session: Session::Regular,
             prices: Prices { open, high, low, close },
             volume: Some(volume),
