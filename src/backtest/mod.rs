@@ -9,6 +9,7 @@ mod counters;
 mod data;
 pub mod detectors;
 mod features;
+pub mod indicators;
 mod instrument;
 pub mod options;
 mod result;
@@ -16,6 +17,7 @@ mod rules;
 mod sessions;
 mod side;
 mod signal;
+mod stream;
 mod trade;
 
 pub use bars::Bars;
@@ -35,4 +37,5 @@ pub use rules::{
 pub use sessions::{SessionClock, Sessions};
 pub use side::Side;
 pub use signal::{Distances, ExitPlan, OnceLevel, Signal, StopRule, TargetRule};
+pub use stream::FeatureStream;
 pub use trade::{ExitDecision, ExitReason, Mark, Outcome, Trade};
