@@ -10,6 +10,7 @@ mod data;
 pub mod detectors;
 pub mod engine;
 mod features;
+pub mod indicators;
 mod instrument;
 pub mod options;
 pub mod params;
@@ -18,6 +19,7 @@ mod rules;
 mod sessions;
 mod side;
 mod signal;
+mod stream;
 mod trade;
 
 pub use bars::Bars;
@@ -37,4 +39,5 @@ pub use rules::{
 pub use sessions::{SessionClock, Sessions};
 pub use side::Side;
 pub use signal::{Distances, ExitPlan, OnceLevel, Signal, StopRule, TargetRule};
+pub use stream::FeatureStream;
 pub use trade::{ExitDecision, ExitReason, Mark, Outcome, Trade};
