@@ -112,6 +112,7 @@ fn symbol(number: usize, rows: &[Row], sessions: &Arc<Sessions>) -> SymbolData {
         covered: vec![true; SESSIONS],
         tradable: vec![true; SESSIONS],
         proxy: None,
+        vix: None,
     }
 }
 

@@ -6,7 +6,7 @@ The same signals (`symbol,timestamp,side,stop,target,max_bars`) go to `backtest 
 * entry at the next bar's open; the entry bar can end the trade; one position at a time, signals meanwhile are lost;
 * stop and target are prices; equality touches; a stop that the open gapped over fills at the open, a target too;
 * both touched in one bar: the stop counts first (only bars of the signals' timeframe are loaded, so nothing finer decides);
-* positions end at the close of the session's last bar, or of the bar that `max_bars` names;
+* positions end at the session's close (without a bar there: at the next open), or at the close of the bar that `max_bars` names;
 * no costs.
 
 What the peers have no rule for is taken from their signals beforehand: entries without a bar (B-11) and entries whose open lies
@@ -37,7 +37,9 @@ from trade_peers import PEERS, Series, Signal, Trade
 NOW = "2026-11-30T12:00:00Z"
 NEW_YORK = ZoneInfo("America/New_York")
 SLOT_MS = {"1m": 60_000, "5m": 300_000, "15m": 900_000}
-HOLIDAYS, EARLY = {date(2026, 11, 26)}, {date(2026, 11, 27)}
+HOLIDAYS = {date(2026, 11, 26)}
+# Sessions that end at 13:00, of the synthetic and of the real data.
+EARLY = {date(2026, 11, 27), date(2015, 12, 24)}
 FIRST, LAST = date(2026, 10, 1), date(2026, 11, 27)
 SYNTHETIC = 24
 
@@ -99,8 +101,10 @@ def read_bars(database, timeframe):
         [timeframe],
     )
     table = defaultdict(list)
-    for symbol, *bar in rows:
-        table[symbol].append(bar)
+    for symbol, start, end, session, *prices in rows:
+        day = date.fromisoformat(session)
+        close = datetime(day.year, day.month, day.day, 13 if day in EARLY else 16, tzinfo=NEW_YORK)
+        table[symbol].append((start, end, session, int(close.timestamp()) * 1000, *prices))
     return {symbol: Series(symbol, *map(list, zip(*bars))) for symbol, bars in table.items()}
 
 
@@ -189,17 +193,20 @@ def our_trades(options, database, path, series, signals, timeframe):
     made = subprocess.run(program, env={**os.environ, "BARKEEP_NOW": NOW}, stdout=subprocess.PIPE)
     expect(made.returncode in (0, 3), f"backtest ended with {made.returncode}")
     (result,) = json.loads(made.stdout)["results"]
+    by_instant = lambda instants: {instant: bar for bar, instant in enumerate(instants)}
+    places = {symbol: (by_instant(bars.start), by_instant(bars.end)) for symbol, bars in series.items()}
     trades = defaultdict(list)
     for trade in result["trades"]:
-        bars = series[trade["symbol"]]
-        why = trade["exitReason"]
-        by_clock = why in ("EOD", "MAX_HOLD")
-        # Exits by the clock carry the bar's end.
-        exit_bar = (bars.end if by_clock else bars.start).index(trade["exitTimestamp"])
-        trades[trade["symbol"]].append(Trade(
-            bars.start.index(trade["timestamp"]), 1 if trade["direction"] == "LONG" else -1, trade["entryPrice"],
-            exit_bar, trade["exitPrice"], "clock" if by_clock else "level",
-        ))  # fmt: skip
+        starts, ends = places[trade["symbol"]]
+        by_clock = trade["exitReason"] in ("EOD", "MAX_HOLD")
+        # Exits by the clock carry the bar's end, or the start of the one that opened next.
+        left = trade["exitTimestamp"]
+        exit_bar = ends.get(left, starts.get(left)) if by_clock else starts[left]
+        side, why = 1 if trade["direction"] == "LONG" else -1, "clock" if by_clock else "level"
+        made = Trade(starts[trade["timestamp"]], side, trade["entryPrice"], exit_bar, trade["exitPrice"], why)
+        # Of what is open when the data ends nobody knows the end (B-22).
+        if trade["exitReason"] != "DATA_END":
+            trades[trade["symbol"]].append(made)
     return trades
 
 

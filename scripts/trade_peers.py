@@ -48,6 +48,7 @@ class Series:
     start: list
     end: list
     session: list
+    close_ms: list  # when the bar's session ends
     open: list
     high: list
     low: list
@@ -58,6 +59,10 @@ class Series:
 
     def last_of_session(self, bar):
         return bar + 1 == len(self) or self.session[bar + 1] != self.session[bar]
+
+    def at_the_close(self, bar):
+        """Whether it ends with its session. Where the last slot has no bar, positions are closed at the next open there is."""
+        return self.end[bar] == self.close_ms[bar]
 
 
 def limit_of(signal):
@@ -104,8 +109,10 @@ class BacktestingPy:
                 bar, what = places[len(self.data) - 1]
                 if what == "bar" and self.trades:
                     held = bar - places[self.trades[0].entry_bar][0] + 1
-                    if held == self.max_bars or series.last_of_session(bar):
+                    if held == self.max_bars or series.at_the_close(bar):
                         self.trades[0].close()
+                elif what == "close" and self.trades and series.last_of_session(bar):
+                    self.trades[0].close()
                 elif what == "close" and not self.trades and bar in by_bar:
                     signal = by_bar[bar]
                     self.max_bars = signal.max_bars
@@ -116,11 +123,12 @@ class BacktestingPy:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             data = frame(prices, ["Open", "High", "Low", "Close"])
-            stats = Backtest(data, Given, cash=1e9, trade_on_close=False, finalize_trades=True).run()
+            stats = Backtest(data, Given, cash=1e9, trade_on_close=False, finalize_trades=False).run()
         for row in stats["_trades"].itertuples():
             (entry_bar, _), (exit_bar, what) = places[row.EntryBar], places[row.ExitBar]
             side = 1 if row.Size > 0 else -1
-            why = "clock" if what == "close" else "level"
+            late = series.session[exit_bar] != series.session[entry_bar]
+            why = "clock" if what == "close" or late else "level"
             yield Trade(entry_bar, side, row.EntryPrice, exit_bar, row.ExitPrice, why)
 
 
@@ -148,7 +156,8 @@ class Backtrader:
                     return
                 bar, what = places[at]
                 entry_bar, entry = self.entered
-                why = "clock" if what == "close" else "level"
+                late = series.session[bar] != series.session[entry_bar]
+                why = "clock" if what == "close" or late else "level"
                 done.append(Trade(entry_bar, self.signal.side, entry, bar, order.executed.price, why))
                 self.entered = self.signal = None
 
@@ -156,15 +165,20 @@ class Backtrader:
                 bar, what = places[len(self.data) - 1]
                 if what == "bar" and self.entered:
                     held = bar - self.entered[0] + 1
-                    if held == self.signal.max_bars or series.last_of_session(bar):
-                        for order in self.bracket[1:]:
-                            self.cancel(order)
-                        self.close()
+                    if held == self.signal.max_bars or series.at_the_close(bar):
+                        self.leave()
+                elif what == "close" and self.entered and series.last_of_session(bar):
+                    self.leave()
                 elif what == "close" and self.signal is None and bar in by_bar:
                     self.signal = by_bar[bar]
                     place = self.buy_bracket if self.signal.side > 0 else self.sell_bracket
                     market, limit = backtrader.Order.Market, limit_of(self.signal)
                     self.bracket = place(exectype=market, stopprice=self.signal.stop, limitprice=limit, size=1)
+
+            def leave(self):
+                for order in self.bracket[1:]:
+                    self.cancel(order)
+                self.close()
 
         engine = backtrader.Cerebro(stdstats=False)
         engine.broker.setcash(1e9)
@@ -192,19 +206,24 @@ class VectorBt:
         entries, shorts, exits = (numpy.zeros(count, bool) for _ in range(3))
         order_price = prices[:, 3].copy()
         stop_share, target_share = numpy.full(count, numpy.nan), numpy.full(count, numpy.nan)
-        # An order is a row's: with entries in rows after their signals, an exit never takes an entry's row. The levels count from
-        # the next row on.
-        entered_in = "open" if layout == "open" else "close"
+        # A row has one order, at a price that can be that of the next open; levels count from the next row on. So orders at an
+        # open stand in the row before it, and never in that of an exit.
         row_of = {place: row for row, place in enumerate(places)}
+        before_open = lambda bar: row_of[(bar, "open") if layout == "open" else (bar - 1, "close")]
         for signal in signals:
-            row = row_of[signal.bar + (layout == "open"), entered_in]
+            row = before_open(signal.bar + 1)
             entry = order_price[row] = series.open[signal.bar + 1]
             (entries if signal.side > 0 else shorts)[row] = True
             stop_share[row] = share(entry, signal.stop)
             if signal.target is not None:
                 target_share[row] = share(entry, signal.target)
-        for row, (bar, what) in enumerate(places):
-            exits[row] = what == "bar" and series.last_of_session(bar)
+        for bar in range(len(series)):
+            if series.at_the_close(bar):
+                exits[row_of[bar, "bar"]] = True
+                order_price[row_of[bar, "bar"]] = series.close[bar]
+            elif series.last_of_session(bar) and bar + 1 < len(series):
+                exits[before_open(bar + 1)] = True
+                order_price[before_open(bar + 1)] = series.open[bar + 1]
         portfolio = vectorbt.Portfolio.from_signals(
             close=prices[:, 3],
             open=prices[:, 0],
@@ -224,12 +243,12 @@ class VectorBt:
             init_cash=1e9,
             engine=self.engine,
         )
+        bar_of = lambda row: places[row][0] + (layout == "close" and places[row][1] == "close")
         for record in portfolio.positions.values:
-            bar, _ = places[record["entry_idx"]]
-            exit_bar, _ = places[record["exit_idx"]]
-            side = 1 if record["direction"] == 0 else -1
-            entry_bar = bar + (layout == "close")
-            yield Trade(entry_bar, side, record["entry_price"], exit_bar, record["exit_price"], None)
+            if record["status"] == vectorbt.portfolio.enums.TradeStatus.Closed:
+                side = 1 if record["direction"] == 0 else -1
+                entry, exit = (bar_of(record[f"{end}_idx"]) for end in ["entry", "exit"])
+                yield Trade(entry, side, record["entry_price"], exit, record["exit_price"], None)
 
 
 def share(entry, level):
