@@ -12,11 +12,13 @@ pub mod engine;
 mod features;
 mod instrument;
 pub mod options;
+pub mod portfolio;
 mod result;
 mod rules;
 mod sessions;
 mod side;
 mod signal;
+pub mod signals_file;
 mod trade;
 
 pub use bars::Bars;
