@@ -14,12 +14,14 @@ pub mod indicators;
 mod instrument;
 pub mod options;
 pub mod params;
+pub mod portfolio;
 mod result;
 mod rules;
 mod sessions;
 mod side;
 mod signal;
 mod stream;
+pub mod signals_file;
 mod trade;
 
 pub use bars::Bars;
