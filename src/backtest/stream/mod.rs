@@ -10,6 +10,12 @@
 //! before, before the open.
 
 mod frame;
+#[cfg(test)]
+mod model;
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
 mod traded;
 mod warm_up;
 
