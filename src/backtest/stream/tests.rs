@@ -7,7 +7,10 @@ use proptest::prelude::*;
 
 use super::model;
 use super::testing::{Recipe, sessions, sessions_of, symbol};
-use crate::backtest::{Bars, FeatureSettings, FeatureStream, Features, Known, OpeningRange, SessionScope, SymbolData};
+use crate::backtest::{
+    Bars, FeatureSettings, FeatureStream, Features, Input, Known, OpeningRange, SessionScope, SplitAt, SymbolData,
+};
+use crate::model::splits::{Factor, Ratio};
 use crate::model::{Session, Timeframe, TimeframeSet};
 
 fn all(data: &SymbolData, settings: FeatureSettings, scope: SessionScope) -> Vec<Features> {
@@ -216,7 +219,7 @@ fn an_earlier_start_moves_no_value_by_more_than_a_ten_thousandth() {
         let start = sessions.len() as u32 - 20 - settings.warm_up_sessions(timeframe) - 1;
         let mut late = early.clone();
         for (_, bars) in &mut late.series {
-            *bars = without_start(bars, start);
+            *bars = kept(bars, |bar| bars.session[bar] >= start);
         }
         let early = all(&early, settings, SessionScope::Regular);
         let late = all(&late, settings, SessionScope::Regular);
@@ -235,20 +238,132 @@ fn an_earlier_start_moves_no_value_by_more_than_a_ten_thousandth() {
     }
 }
 
-fn without_start(bars: &Bars, session: u32) -> Bars {
-    let mut rest = Bars::default();
-    for bar in bars.session.partition_point(|other| *other < session)..bars.len() {
-        rest.start_ms.push(bars.start_ms[bar]);
-        rest.end_ms.push(bars.end_ms[bar]);
-        rest.open.push(bars.open[bar]);
-        rest.high.push(bars.high[bar]);
-        rest.low.push(bars.low[bar]);
-        rest.close.push(bars.close[bar]);
-        rest.volume.push(bars.volume[bar]);
-        rest.vwap.push(bars.vwap[bar]);
-        rest.session.push(bars.session[bar]);
-        rest.hours.push(bars.hours[bar]);
-        rest.exact_vwap.push(bars.exact_vwap[bar]);
+fn plain(seed: u64, off_hours: bool) -> Recipe {
+    let stored = TimeframeSet::of([Timeframe::M1, Timeframe::M5, Timeframe::M15, Timeframe::H1]);
+    Recipe { seed, ticker: "ABC", timeframe: Timeframe::M15, stored, quiet: 0.0, off_hours, splits: Vec::new() }
+}
+
+// B-07
+#[test]
+fn before_a_split_everything_is_seen_in_the_shares_after_it() {
+    let settings = FeatureSettings::default();
+    let unsplit = SymbolData { official: Vec::new(), ..symbol(&sessions(), &plain(11, false)) };
+    let mut split = unsplit.clone();
+    let session = 45;
+    split.splits = vec![SplitAt { session, factor: Factor::of(Ratio::checked(2.0, 3.0).unwrap()) }];
+    for (_, bars) in &mut split.series {
+        for bar in 0..bars.session.partition_point(|other| *other < session) {
+            for column in [&mut bars.open, &mut bars.high, &mut bars.low, &mut bars.close, &mut bars.vwap] {
+                column[bar] *= 1.5;
+            }
+            bars.volume[bar] /= 1.5;
+        }
     }
-    rest
+    let unsplit = all(&unsplit, settings, SessionScope::Regular);
+    let split = all(&split, settings, SessionScope::Regular);
+    let mut higher = 0;
+    for (unsplit, split) in unsplit.iter().zip(&split) {
+        if split.session < session {
+            higher += usize::from((split.donchian_high.unwrap_or(1.5) / unsplit.donchian_high.unwrap_or(1.0)) > 1.49);
+            continue;
+        }
+        for ((name, ours), (_, theirs)) in numbers(split).into_iter().zip(numbers(unsplit)) {
+            assert!(near(ours, theirs, 1e-9), "{name}: {ours:?} instead of {theirs:?}");
+        }
+        assert!(split.ema200.is_ok() && split.rvol.is_ok());
+    }
+    assert!(higher > 1000, "before it, in the shares before it");
+}
+
+#[test]
+fn an_index_takes_what_volume_says_from_its_proxy() {
+    let mut proxy = symbol(&sessions(), &plain(5, false));
+    // The proxy lacks one bar.
+    let (_, bars) = proxy.series.iter_mut().find(|(timeframe, _)| *timeframe == Timeframe::M15).unwrap();
+    let absent = bars.end_ms[699];
+    *bars = kept(bars, |bar| bar != 699);
+    let index = symbol(&sessions(), &Recipe { ticker: "I:SPX", ..plain(6, false) });
+    let alone = all(&index, FeatureSettings::default(), SessionScope::Regular);
+    let index = SymbolData { proxy: Some(Arc::new(proxy.clone())), ..index };
+    let index = all(&index, FeatureSettings::default(), SessionScope::Regular);
+    let proxy = all(&proxy, FeatureSettings::default(), SessionScope::Regular);
+    let gap = index.iter().find(|features| features.end_ms == absent).unwrap();
+    assert_eq!(
+        (gap.rvol, gap.vwap, gap.day_open),
+        (Err(Input::ProxyVolume), Err(Input::ProxyVolume), Err(Input::ProxyVolume))
+    );
+    assert!(gap.rsi.is_ok() && gap.day_high.is_ok());
+    let mut compared = 0;
+    for theirs in &proxy {
+        let ours = index.iter().find(|features| features.end_ms == theirs.end_ms).unwrap();
+        assert_eq!((ours.rvol, ours.vwap_distance, ours.gap_pct), (theirs.rvol, theirs.vwap_distance, theirs.gap_pct));
+        assert_eq!((ours.day_move_pct, ours.first_above_range), (theirs.day_move_pct, theirs.first_above_range));
+        let points = |price: Known| price.map(|price| price / theirs.close * ours.close);
+        assert!(near(ours.vwap, points(theirs.vwap), 1e-12) && near(ours.day_open, points(theirs.day_open), 1e-12));
+        let highs = [ours, theirs].map(|features| features.opening_range.map(|range| range.high));
+        assert!(near(highs[0], points(highs[1]), 1e-12));
+        compared += 1;
+    }
+    assert!(compared > 1000);
+    // Without a proxy an index has none of it, but its own prices.
+    assert!(alone.iter().all(|features| features.rvol == Err(Input::ProxyVolume)));
+    assert!(alone.iter().zip(&index).all(|(alone, index)| alone.rsi == index.rsi && alone.day_low == index.day_low));
+}
+
+#[test]
+fn off_hours_bars_are_held_against_the_last_regular_session() {
+    let data = symbol(&sessions(), &plain(9, true));
+    let all = all(&data, FeatureSettings::default(), SessionScope::All);
+    let hours = &data.signal_bars().hours;
+    let mut last: Option<Features> = None;
+    let (mut pre, mut post) = (0, 0);
+    for features in all {
+        let hours = hours[features.bar];
+        if let Some(last) = last.as_ref().filter(|_| hours != Session::Regular) {
+            assert_eq!((features.rsi, features.atr, features.regime), (last.rsi, last.atr, last.regime));
+            assert_eq!((features.vwap, features.minute), (last.vwap, None));
+            let vwap = last.vwap.unwrap();
+            assert!(near(features.vwap_distance, Ok(100.0 * (features.close - vwap) / vwap), 1e-9));
+            assert_eq!(features.day_open.is_ok(), hours == Session::Post, "today has not opened yet before the open");
+            *if hours == Session::Pre { &mut pre } else { &mut post } += 1;
+            continue;
+        }
+        last = Some(features).filter(|features| features.minute.is_some());
+    }
+    assert!(pre > 100 && post > 100);
+}
+
+#[test]
+fn vix_is_its_last_close_that_is_known() {
+    let mut data = symbol(&sessions(), &plain(3, false));
+    let vix = symbol(&sessions(), &Recipe { ticker: "I:VIX", timeframe: Timeframe::H1, ..plain(4, false) });
+    let mut hours = vix.signal_bars().clone();
+    hours = hours.truncated(hours.session.partition_point(|session| *session < 30));
+    let mut vix = vix;
+    vix.series = vec![(Timeframe::H1, hours.clone())];
+    data.vix = Some(Arc::new(vix));
+    for features in all(&data, FeatureSettings::default(), SessionScope::Regular) {
+        let known = hours.end_ms.iter().rposition(|end| *end <= features.end_ms).map(|bar| hours.close[bar]);
+        let expected = known.filter(|_| features.session <= 30).ok_or(Input::Vix);
+        assert_eq!(features.vix, expected, "session {}", features.session);
+    }
+}
+
+/// The bars that are to be kept.
+fn kept(bars: &Bars, keeps: impl Fn(usize) -> bool) -> Bars {
+    let mut kept = Bars::default();
+    for bar in (0..bars.len()).filter(|bar| keeps(*bar)) {
+        kept.start_ms.push(bars.start_ms[bar]);
+        kept.end_ms.push(bars.end_ms[bar]);
+        kept.open.push(bars.open[bar]);
+        kept.high.push(bars.high[bar]);
+        kept.low.push(bars.low[bar]);
+        kept.close.push(bars.close[bar]);
+        kept.volume.push(bars.volume[bar]);
+        kept.vwap.push(bars.vwap[bar]);
+        kept.session.push(bars.session[bar]);
+        kept.hours.push(bars.hours[bar]);
+        kept.exact_vwap.push(bars.exact_vwap[bar]);
+    }
+    kept
 }
