@@ -12,6 +12,7 @@ pub mod engine;
 mod features;
 pub mod indicators;
 mod instrument;
+pub mod metrics;
 pub mod options;
 pub mod params;
 pub mod portfolio;
