@@ -12,6 +12,7 @@ mod features;
 mod instrument;
 pub mod metrics;
 pub mod options;
+pub mod report;
 mod result;
 mod rules;
 mod sessions;

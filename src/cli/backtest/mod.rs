@@ -1,0 +1,4 @@
+//! What `backtest` prints and writes.
+
+pub mod console;
+pub mod files;
