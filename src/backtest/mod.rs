@@ -16,6 +16,7 @@ pub mod metrics;
 pub mod options;
 pub mod params;
 pub mod portfolio;
+pub mod report;
 mod result;
 mod rules;
 mod sessions;
