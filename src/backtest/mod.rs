@@ -22,8 +22,8 @@ mod rules;
 mod sessions;
 mod side;
 mod signal;
-mod stream;
 pub mod signals_file;
+mod stream;
 mod trade;
 
 pub use bars::Bars;

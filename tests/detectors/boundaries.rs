@@ -138,6 +138,7 @@ fn twin(id: &str) -> &str {
     TWINS.iter().find(|(long, _)| *long == id).map_or(id, |(_, short)| short)
 }
 
+/// Conditions of each pair (detectors 7.1, 7.2, 7.3, 7.4, 7.5, 7.6, 7.7, 7.8, 7.9).
 #[test]
 fn conditions_on_their_edges() {
     for row in edges() {
@@ -509,6 +510,7 @@ fn same_place(of: &Configured, features: &Features, side: Side, place: usize) ->
     factors.list()[place].value
 }
 
+/// Scores of each pair (detectors 7.1, 7.2, 7.3, 7.4, 7.5, 7.6, 7.7, 7.8, 7.9).
 #[test]
 fn score_steps_on_their_edges() {
     for row in all_steps() {
@@ -635,7 +637,7 @@ fn what_is_so_or_not_counts_as_stated() {
     assert_eq!(factor(&of, &bar, Side::Long, "dealer_gamma").value, 50.0);
 }
 
-/// Stop and target distances from an entry, by hand (detectors 7): ATR is 4, that of 5m bars 2, the close 1000.
+/// Stop and target distances from an entry, by hand: ATR is 4, that of 5m bars 2, the close 1000.
 #[test]
 fn stops_and_targets_by_hand() {
     let at = |id: &str, given: &[(&str, &str)], bar: &Features, entry: f64| {
@@ -656,7 +658,7 @@ fn stops_and_targets_by_hand() {
     near(at(BREAKOUT, &[], &bar, 998.0), 2.0, 3.0, Some(20));
     near(at(BREAKOUT, &[], &bar, 1005.0), 4.0, 6.0, Some(20));
     near(at("breakout_bearish", &[], &mirrored(&bar), 1000.0), 3.0, 4.5, Some(20));
-    // 7.2: low 999, less 0.25 ATR; between 1 and 1.5 ATR; VWAP, at most 1.5 ATR.
+    // 7.2, 7.6: low 999, less 0.25 ATR; between 1 and 1.5 ATR; VWAP, at most 1.5 ATR.
     let bar = Features { vwap: Ok(1005.0), ..golden(REVERSION) };
     near(at(REVERSION, &[], &bar, 1000.0), 4.0, 5.0, Some(12));
     near(at(REVERSION, &[], &bar, 1003.0), 5.0, 2.0, Some(12));
