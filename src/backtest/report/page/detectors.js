@@ -57,11 +57,12 @@ function closerSection(report) {
 
 function closer(row) {
   const edge = ({ low, high }) => (!known(low) ? `below ${fixed(high)}` : !known(high) ? `${fixed(low)} and above` : range(low, high, fixed));
-  const histogram = bars(row.rHistogram.map((bin, place) => {
+  const histogram = bars(row.rHistogram.map((bin) => {
     const middle = known(bin.low) && known(bin.high) ? (bin.low + bin.high) / 2 : null;
-    const label = middle === null ? (place ? "…" : "…") : fixed(middle, 0);
-    return { label, value: bin.trades, tone: (bin.high ?? 9) <= -0.2 ? "loss" : (bin.low ?? -9) >= 0.2 ? "gain" : "even", title: `${edge(bin)} R: ${count(bin.trades)} trades`, whole: middle === null || Number.isInteger(middle) };
-  }).map((bin) => ({ ...bin, label: bin.whole ? bin.label : "" })), { label: "Trades by R", format: count });
+    const label = middle === null ? "…" : Number.isInteger(middle) ? fixed(middle, 0) : "";
+    const tint = known(bin.high) && bin.high <= 0 ? "loss" : known(bin.low) && bin.low >= 0 ? "gain" : "even";
+    return { label, value: bin.trades, tone: tint, title: `${edge(bin)} R: ${count(bin.trades)} trades` };
+  }), { label: "Trades by R", format: count });
   const calibration = row.calibration.length > 1 && bars(row.calibration.map((decile) => ({
     label: fixed(decile.scoreLow, 0), value: decile.meanR, tone: tone(decile.meanR) ?? "even",
     title: `Scores ${range(decile.scoreLow, decile.scoreHigh, (value) => fixed(value, 1))}: mean ${inR(decile.meanR)} of ${count(decile.trades)} trades`,
@@ -122,7 +123,11 @@ const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "
 /// A year a row, a month a column; `cells`: by month `2026-11` its { value, text, title }.
 function calendar(caption, cells) {
   const strongest = Math.max(...Object.values(cells).map(({ value }) => Math.abs(value)), 1e-9);
-  const years = [...new Set(Object.keys(cells).map((month) => month.slice(0, 4)))].sort();
+  const named = Object.keys(cells).sort(), years = [...new Set(named.map((month) => month.slice(0, 4)))];
+  // Of a single year only the months that it has.
+  const place = (month) => Number(month.slice(5)) - 1;
+  const [from, to] = years.length === 1 ? [place(named[0]), place(named[named.length - 1])] : [0, 11];
+  const shown = MONTHS.map((name, at) => ({ name, number: String(at + 1).padStart(2, "0") })).slice(from, to + 1);
   const cell = (entry) => {
     if (!entry) return el("td", { class: "soft" }, "");
     const tint = entry.value >= 0 ? "--gain-fill" : "--loss-fill", share = Math.round(8 + 37 * Math.abs(entry.value) / strongest);
@@ -130,9 +135,9 @@ function calendar(caption, cells) {
   };
   return el("div", { class: "scroll pinned", tabindex: 0, role: "region", "aria-label": caption },
     el("table", { class: "heat" }, el("caption", { class: "hidden" }, caption),
-      el("thead", null, el("tr", null, el("th", { scope: "col" }, "Year"), MONTHS.map((month) => el("th", { scope: "col", class: "num" }, month)))),
+      el("thead", null, el("tr", null, el("th", { scope: "col" }, "Year"), shown.map(({ name }) => el("th", { scope: "col", class: "num" }, name)))),
       el("tbody", null, years.map((year) => el("tr", null, el("th", { scope: "row" }, year),
-        MONTHS.map((_, place) => cell(cells[`${year}-${String(place + 1).padStart(2, "0")}`])))))));
+        shown.map(({ number }) => cell(cells[`${year}-${number}`])))))));
 }
 
 function months(byMonth) {

@@ -30,7 +30,8 @@ const below = (x, text, anchor = "middle") => svg("text", { x, y: PLOT.height - 
 /// Bars of one value each: { label, value, title, tone }. `every`: which labels are written.
 function bars(items, { label, format, every = 1 }) {
   const values = items.map((item) => item.value ?? 0);
-  const { node, y, x } = frame(Math.min(0, ...values), Math.max(0, ...values) || 1, label, format);
+  const [low, high] = [Math.min(0, ...values), Math.max(0, ...values)], air = 0.06 * (high - low || 1);
+  const { node, y, x } = frame(low && low - air, high + air, label, format);
   const across = x(0, items.length), slot = across(1) - across(0);
   items.forEach((item, place) => {
     const left = across(place), value = item.value ?? 0;

@@ -20,11 +20,11 @@ function tradesSection({ report, charts, allTrades }) {
   const columns = [
     { label: "Entry", header: true, get: (trade) => trade.timestamp, show: (trade) => el("button", { type: "button", class: "link" }, moment(trade.timestamp)) },
     { label: "Symbol", get: (trade) => trade.symbol },
-    { label: "Detector", get: (trade) => trade.detector },
     { label: "Side", get: (trade) => trade.direction, show: sideChip },
     { label: "R", kind: "num", get: (trade) => trade.rMultiple, show: (trade) => inRTone(trade.rMultiple), title: "Gain after costs over the initial stop distance" },
     { label: "P&L", kind: "num", get: (trade) => trade.pnl, show: (trade) => signed(trade.pnl) },
     { label: "P&L %", kind: "num", get: (trade) => trade.pnlPercent, show: (trade) => signed(trade.pnlPercent) },
+    { label: "Detector", get: (trade) => trade.detector },
     { label: "Entry price", kind: "num", get: (trade) => trade.entryPrice, show: (trade) => price(trade.entryPrice, 2), title: "After costs" },
     { label: "Exit price", kind: "num", get: (trade) => trade.exitPrice, show: (trade) => price(trade.exitPrice, 2), title: "After costs" },
     { label: "Exit", get: (trade) => trade.exitReason, show: (trade) => exitWords(trade.exitReason) },
@@ -76,7 +76,7 @@ function tradeDialog(charts) {
   function draw() {
     clear();
     const trade = shown[at], chart = charts[trade.tradeId];
-    const box = chart ? el("div", { class: "chart candles" }) : el("p", { class: "note" }, "The page does not hold the bars of this trade.");
+    const box = chart ? el("div", { class: "chart candles", role: "img", "aria-label": `Candles of ${trade.symbol} around the trade` }) : el("p", { class: "note" }, "The page does not hold the bars of this trade.");
     const button = (label, attributes) => el("button", { type: "button", ...attributes }, label);
     dialog.replaceChildren(
       el("header", null,
