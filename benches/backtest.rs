@@ -1,6 +1,7 @@
 //! What a backtest costs without a database: 500 symbols × 90 sessions of 15m bars, from memory.
 //!
 //!     cargo bench --bench backtest -- engine                     the engine with ready signals
+//!     cargo bench --bench backtest -- control                    a tenth of that at random bars, 200 times
 //!     cargo bench --bench backtest -- detectors --threads=2      12 detectors, indicators, and the engine
 //!     cargo bench --bench backtest -- bars FILE                  the bars, for other programs
 //!
@@ -14,9 +15,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
 use barkeep::backtest::detectors::{self, Checks, Configured, Factors};
+use barkeep::backtest::engine::RandomControl;
 use barkeep::backtest::{
     Bars, CostSettings, Counters, EngineSettings, ExitPlan, FeatureStream, Instrument, SessionScope, Sessions, Side,
-    Signal, StopRule, SymbolData, TargetRule, TradeRules, engine,
+    Signal, StopRule, SymbolData, TargetRule, Trade, TradeRules, engine,
 };
 use barkeep::model::{Bar, Dataset, Prices, Session, Symbol, Timeframe, VwapMethod};
 use jiff::civil::date;
@@ -171,9 +173,9 @@ fn over(symbols: usize, threads: usize, each: impl Fn(usize) -> usize + Sync) ->
     })
 }
 
-fn trade(data: &SymbolData, signals: &[Signal], rules: &TradeRules, counters: &mut Counters) -> usize {
-    let costs = CostSettings::default();
-    black_box(engine::trade(data, "bench", signals, rules, &EngineSettings::default(), &costs, counters)).len()
+fn trades(data: &SymbolData, signals: &[Signal], rules: &TradeRules, counters: &mut Counters) -> Vec<Trade> {
+    let (settings, costs) = (EngineSettings::default(), CostSettings::default());
+    black_box(engine::trade(data, "bench", signals, rules, &settings, &costs, counters))
 }
 
 /// All detectors on one symbol: its class is ignored, and its volume is its own.
@@ -202,7 +204,7 @@ fn detect(data: &SymbolData, detectors: &[Configured]) -> usize {
         }
     }
     let each = detectors.iter().zip(&signals);
-    each.map(|(of, signals)| trade(data, signals, of.detector.rules(), &mut Counters::default())).sum()
+    each.map(|(of, signals)| trades(data, signals, of.detector.rules(), &mut Counters::default()).len()).sum()
 }
 
 fn cpu_seconds() -> f64 {
@@ -261,9 +263,28 @@ fn main() {
             let rules = ungated();
             let each = |number: usize| {
                 let (data, signals) = &symbols[number];
-                trade(data, signals, &rules, &mut Counters::default())
+                trades(data, signals, &rules, &mut Counters::default()).len()
             };
             measure("engine", threads, rounds, || over(SYMBOLS, threads, each));
+        }
+        Some("control") => {
+            let rules = ungated();
+            let with_trades = |number| {
+                let rows = rows(number);
+                let (data, signals) = (symbol(number, &rows, &sessions), breakouts(&rows));
+                let trades = trades(&data, &signals, &rules, &mut Counters::default());
+                (data, signals, trades)
+            };
+            let symbols: Vec<_> = (0..SYMBOLS / 10).map(with_trades).collect();
+            let atr = vec![f64::NAN; BARS];
+            let each = |number: usize| {
+                let (data, signals, trades) = &symbols[number];
+                let control = RandomControl { signals, trades, atr: &atr, seed: 1, draws: 200 };
+                let (settings, costs) = (EngineSettings::default(), CostSettings::default());
+                black_box(engine::random_control(data, &control, &rules, &settings, &costs));
+                trades.len() * 200
+            };
+            measure("control", threads, rounds, || over(symbols.len(), threads, each));
         }
         Some("detectors") => {
             let symbols: Vec<_> = (0..SYMBOLS).map(|number| symbol(number, &rows(number), &sessions)).collect();

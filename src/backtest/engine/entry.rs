@@ -27,6 +27,9 @@ pub(super) struct Entry {
     pub max_bars: u32,
     pub atr: Option<f64>,
     pub quantity: f64,
+    /// Volume of the bar whose price it is; NaN where there is none. Read with the price, long before a trade is recorded: from
+    /// memory it comes slowly.
+    pub volume: f64,
 }
 
 /// Stop and target of a position.
@@ -66,13 +69,14 @@ impl Engine<'_> {
         let bar = self.entry_bar(signal.bar)?;
         let before_open = self.settings.fill_mode == FillMode::SameClose;
         let price = if before_open { self.bars.close[signal.bar] } else { self.bars.open[bar] };
+        let volume = self.bars.volume[if before_open { signal.bar } else { bar }];
         let levels = Levels::of(&signal.plan, signal.side, price).ok_or(Unentered::InvalidAtOpen)?;
         let quantity = self.quantity(signal.quantity, price);
         if quantity <= 0.0 {
             return Err(Unentered::Size);
         }
         let max_bars = signal.plan.max_bars.unwrap_or(u32::MAX);
-        Ok(Entry { bar, side: signal.side, price, before_open, levels, max_bars, atr: signal.atr, quantity })
+        Ok(Entry { bar, side: signal.side, price, before_open, levels, max_bars, atr: signal.atr, quantity, volume })
     }
 
     /// The quantity of a trade of the study.
@@ -91,8 +95,8 @@ impl Engine<'_> {
         if bars.session[next] != session || bars.start_ms[next] >= self.flat_ms(session) {
             return Err(Unentered::SessionEnd);
         }
-        let empty_slots = (bars.start_ms[next] - bars.end_ms[signal]) / self.slot_ms;
-        if empty_slots > i64::from(self.settings.entry_valid_bars) {
+        let waited_ms = bars.start_ms[next] - bars.end_ms[signal];
+        if waited_ms >= self.slot_ms.saturating_mul(i64::from(self.settings.entry_valid_bars) + 1) {
             return Err(Unentered::NoBar);
         }
         Ok(next)

@@ -35,9 +35,11 @@ impl Gates {
     pub fn pass(&self, signal: &Signal, bars: &Bars, rules: &TradeRules) -> Result<(), Gate> {
         let is = |passed: bool, gate: Gate| if passed { Ok(()) } else { Err(gate) };
         is(signal.score >= rules.min_score, Gate::Score)?;
-        let distances = signal.plan.distances(signal.side, bars.close[signal.bar]);
-        let worth_it = distances.stop > 0.0 && distances.target / distances.stop >= rules.min_rr - Self::TOLERANCE;
-        is(rules.min_rr <= 0.0 || worth_it, Gate::MinRr)?;
+        if rules.min_rr > 0.0 {
+            let distances = signal.plan.distances(signal.side, bars.close[signal.bar]);
+            let worth_it = distances.stop > 0.0 && distances.target / distances.stop >= rules.min_rr - Self::TOLERANCE;
+            is(worth_it, Gate::MinRr)?;
+        }
         let open = signal.bar < self.open_until;
         // The exit of a position that is still open is not known yet.
         let since_exit = self.exit_ms.filter(|_| !open).map(|exit| bars.end_ms[signal.bar] - exit);

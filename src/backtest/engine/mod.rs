@@ -130,6 +130,8 @@ struct Engine<'a> {
     overnight: bool,
     /// Whether bars outside regular hours do not exist.
     regular_only: bool,
+    /// Whether a bar that a position outlives can change it.
+    manages: bool,
 }
 
 impl<'a> Engine<'a> {
@@ -143,6 +145,7 @@ impl<'a> Engine<'a> {
             slot_ms: data.timeframe.minutes().map_or(i64::MAX, |minutes| i64::from(minutes) * 60_000),
             overnight: rules.hold_overnight && settings.hold_overnight,
             regular_only: settings.session == SessionScope::Regular,
+            manages: [rules.breakeven_at_r, rules.partial_at_r, rules.trail_atr].iter().any(Option::is_some),
         }
     }
 

@@ -113,7 +113,7 @@ impl Engine<'_> {
             best: self.best(entry, exit),
             worst: self.worst(entry, exit),
             marks: marks.as_slice().into(),
-            entry_volume: bars.volume(if same_close { signal.bar } else { entry.bar }),
+            entry_volume: Some(entry.volume).filter(|volume| !volume.is_nan()),
             flags,
         }
     }

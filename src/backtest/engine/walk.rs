@@ -139,14 +139,16 @@ impl Engine<'_> {
             }
             position.held += 1;
             if !first || entry.before_open {
-                if let Some(end) = self.gap(&position, bar) {
+                // An open at a level is a touch of it.
+                if position.orders.touched(bars.high[bar], bars.low[bar]) != (false, false)
+                    && let Some(end) = self.gap(&position, bar)
+                {
                     let beyond_target = position.orders.traded_beyond_target(bars.open[bar], bars.open[bar]);
                     return Exit { gap: true, beyond_target, ..Self::exit(position, bar, &end) };
                 }
                 self.close_part(&mut position, entry, bar);
             }
-            let (stop, target) = position.orders.touched(seen.high, seen.low);
-            if stop || target {
+            if position.orders.touched(seen.high, seen.low) != (false, false) {
                 return self.intrabar(position, bar, &seen, marks.is_some());
             }
             position.see(seen.high);
@@ -165,9 +167,51 @@ impl Engine<'_> {
                 let close = Self::worth(position.part, entry.quantity, seen.close / position.unit);
                 marks.push(Mark { end_ms: seen.end_ms, close });
             }
-            self.manage(&mut position);
-            bar = next;
+            bar = if self.manages {
+                self.manage(&mut position);
+                next
+            } else {
+                self.pass_quiet(&mut position, entry, next, scheduled_ms, marks.as_deref_mut())
+            };
         }
+    }
+
+    /// Passes over bars, from one on, at which nothing can happen: they touch no level, and neither the clock nor the data ends
+    /// with them. The bar after those. Most bars of a run are passed here.
+    fn pass_quiet(
+        &self,
+        position: &mut Position,
+        entry: &Entry,
+        from: usize,
+        scheduled_ms: i64,
+        marks: Option<&mut Vec<Mark>>,
+    ) -> usize {
+        let bars = self.bars;
+        if self.overnight {
+            return from;
+        }
+        // The last bar it may be held for, and the last there is, are looked at.
+        let most = entry.max_bars.saturating_sub(position.held + 1) as usize;
+        let until = from.saturating_add(most).min(bars.len() - 1).max(from);
+        let orders = position.orders;
+        let (mut high, mut low) = (position.high, position.low);
+        // Those that end before the clock asks are of this session and these hours.
+        let quiet = bars.end_ms[from..until].iter().zip(&bars.high[from..until]).zip(&bars.low[from..until]);
+        let passed = quiet
+            .take_while(|((end_ms, highest), lowest)| {
+                **end_ms < scheduled_ms && orders.touched(**highest, **lowest) == (false, false)
+            })
+            .map(|((_, highest), lowest)| (high, low) = (high.max(*highest), low.min(*lowest)))
+            .count();
+        (position.high, position.low) = (high, low);
+        position.held += passed as u32;
+        if let Some(marks) = marks {
+            let passed = from..from + passed;
+            let closes = bars.end_ms[passed.clone()].iter().zip(&bars.close[passed]);
+            let worth = |close: f64| Self::worth(position.part, entry.quantity, close / position.unit);
+            marks.extend(closes.map(|(end_ms, close)| Mark { end_ms: *end_ms, close: worth(*close) }));
+        }
+        from + passed
     }
 
     /// The mean price of a position's parts, closed and open, in the shares of its entry's session.
@@ -203,8 +247,11 @@ impl Engine<'_> {
         }
         let clock = self.data.sessions.get(session);
         let flat_ms = self.flat_ms(session);
+        if flat_ms == clock.close_ms {
+            return flat_ms;
+        }
         let into_slot = (flat_ms - clock.open_ms) % self.slot_ms;
-        if flat_ms == clock.close_ms || into_slot == 0 || self.finer(clock.open_ms, clock.close_ms).is_some() {
+        if into_slot == 0 || self.finer(clock.open_ms, clock.close_ms).is_some() {
             return flat_ms;
         }
         flat_ms - into_slot
