@@ -26,6 +26,7 @@ fn first_words(text: &str, heading: &str) -> Vec<String> {
     rows.map(|line| line.split(' ').next().unwrap().to_owned()).collect()
 }
 
+/// With what is missing (B-51, B-61), and that it is no advice (B-69).
 #[test]
 fn a_run_is_summed_up() {
     let sample = sample();
