@@ -171,6 +171,7 @@ proptest! {
 
     #[test]
     fn bars_are_those_of_the_naive_model((dataset, date, minutes) in case()) {
+        // B-04, B-56
         let all = rolled(dataset, date, TimeframeSet::of(Timeframe::ROLLED), &minutes);
         for timeframe in Timeframe::ROLLED {
             let ours: Vec<Bar> = all.iter().filter(|bar| bar.timeframe == timeframe).copied().collect();

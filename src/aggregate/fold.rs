@@ -135,6 +135,7 @@ mod tests {
 
     #[test]
     fn sessions_never_share_a_bar() {
+        // B-03
         let minutes = [minute(9, 29, 1.0, 2.0, 10.0), minute(9, 30, 3.0, 4.0, 10.0), minute(16, 0, 5.0, 6.0, 10.0)];
         let hours = bars_of(Dataset::Stocks, Timeframe::H1, &minutes);
         let sessions: Vec<_> = hours.iter().map(|bar| (bar.session, bar.prices.open, bar.minutes)).collect();
@@ -159,6 +160,7 @@ mod tests {
 
     #[test]
     fn exact_vwap_needs_every_minute_and_is_not_clamped() {
+        // B-57
         let exact = |vwap| Minute { vwap: Some(vwap), ..minute(10, 0, 247.02, 247.15, 100.0) };
         let one = bars_of(Dataset::Stocks, Timeframe::M5, &[exact(246.9297)]);
         assert_eq!((one[0].vwap, one[0].vwap_method), (Some(246.9297), Some(VwapMethod::Vendor)));

@@ -145,6 +145,7 @@ mod tests {
 
     #[test]
     fn hours_are_counted_from_the_start_of_their_session() {
+        // B-03
         let grid = DayGrid::new(Dataset::Stocks, date(2026, 10, 2));
         let regular = Session::Regular;
         assert_eq!(clock(&grid, Timeframe::H1, 9, 30), Some((hm(9, 30), hm(10, 30), regular)));
@@ -170,6 +171,7 @@ mod tests {
 
     #[test]
     fn early_closes_end_the_regular_session_at_one() {
+        // B-03, B-05
         let grid = DayGrid::new(Dataset::Stocks, date(2026, 11, 27));
         assert_eq!(clock(&grid, Timeframe::H1, 12, 59), Some((hm(12, 30), hm(13, 0), Session::Regular)));
         assert_eq!(clock(&grid, Timeframe::H4, 13, 0), Some((hm(13, 0), hm(17, 0), Session::Post)));
@@ -193,6 +195,7 @@ mod tests {
 
     #[test]
     fn clock_changes_shift_the_sessions_in_elapsed_time_and_cross_no_midnight() {
+        // B-02
         // Sundays: no session, but the grid must hold for any date.
         let spring = DayGrid::new(Dataset::Indices, date(2024, 3, 10));
         assert_eq!((spring.length(), spring.regular().0), (1380, hm(8, 30)));
@@ -204,6 +207,7 @@ mod tests {
 
     #[test]
     fn instants_and_minutes_are_each_others_inverse() {
+        // B-02
         let grid = DayGrid::new(Dataset::Stocks, date(2024, 3, 11));
         for minute in [0, 570, 1439] {
             assert_eq!(grid.minute_at(grid.instant_ms(minute)), Some(minute));

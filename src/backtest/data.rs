@@ -48,7 +48,9 @@ pub struct SymbolData {
     /// period warm indicators up.
     pub tradable: Vec<bool>,
     /// The symbol whose volume and VWAP stand in for its own.
-    pub proxy: Option<Arc<SymbolData>>,
+    pub proxy: Option<Arc<Self>>,
+    /// VIX, where it is stored.
+    pub vix: Option<Arc<Self>>,
 }
 
 impl SymbolData {

@@ -8,15 +8,22 @@ mod config;
 mod counters;
 mod data;
 pub mod detectors;
+pub mod engine;
 mod features;
+pub mod indicators;
 mod instrument;
 pub mod metrics;
 pub mod options;
+pub mod params;
+pub mod portfolio;
+pub mod report;
 mod result;
 mod rules;
 mod sessions;
 mod side;
 mod signal;
+pub mod signals_file;
+mod stream;
 mod trade;
 
 pub use bars::Bars;
@@ -36,4 +43,5 @@ pub use rules::{
 pub use sessions::{SessionClock, Sessions};
 pub use side::Side;
 pub use signal::{Distances, ExitPlan, OnceLevel, Signal, StopRule, TargetRule};
+pub use stream::FeatureStream;
 pub use trade::{ExitDecision, ExitReason, Mark, Outcome, Trade};

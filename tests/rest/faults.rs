@@ -83,6 +83,7 @@ const LINE: &str = "rest --symbols=SPY,AAPL --from=2026-10-01 --to=2026-10-02 --
 /// `BARKEEP_PRINT_TABLE=1 cargo test --features sandbox --test rest faults -- --nocapture` prints the table.
 #[test]
 fn faults_of_the_service_have_their_outcome_and_leave_nothing_half_done() {
+    // B-54
     let next = AtomicUsize::new(0);
     let table = Mutex::new(vec![String::new(); OF_THE_SERVICE.len()]);
     std::thread::scope(|scope| {

@@ -32,6 +32,7 @@ fn expected(world: &World) -> Vec<(i64, f64)> {
 
 #[test]
 fn what_is_stored_is_not_fetched_and_what_is_fetched_is_stored() {
+    // B-51, B-53
     for world in World::on_both() {
         world.run("s3 --symbol=SPY --no-official-day --from=2026-09-28 --to=2026-09-29").ended(0);
         world.run("rest --symbol=SPY --from=2026-10-02 --to=2026-10-02").ended(0);
@@ -74,6 +75,7 @@ fn a_database_that_cannot_be_used_leads_to_the_api_and_is_told_once() {
 
 #[test]
 fn without_a_key_or_a_network_the_answer_is_what_is_stored_with_its_gaps() {
+    // B-55
     let world = World::new();
     world.run("s3 --symbol=SPY --no-official-day --from=2026-09-28 --to=2026-09-30").ended(0);
     for (name, value) in [("MASSIVE_API_KEY", ""), ("MASSIVE_API_URL", "http://127.0.0.1:9"), ("MASSIVE_API_KEY", "x")]

@@ -7,6 +7,7 @@ use crate::{World, by_files};
 
 #[test]
 fn bars_are_those_of_files_but_for_exact_vwaps() {
+    // B-53
     for world in World::on_both() {
         let ran = world.run("rest BUSY DATES --json").ended(0);
         let of_files = by_files(&world.place.bucket(), "BUSY DATES");
@@ -71,6 +72,7 @@ fn a_whole_market_takes_the_place_of_one_symbol_and_keeps_its_minutes() {
 
 #[test]
 fn the_session_under_way_is_loaded_as_far_as_it_is_known_and_again_until_it_is_over() {
+    // B-05
     for world in World::on_both() {
         // Monday noon in New York.
         let ran = world.run("rest --days=1 --symbol=SPY --json").ended(0);
@@ -126,6 +128,7 @@ fn symbols_are_spelled_as_requests_want_them() {
 
 #[test]
 fn a_symbol_that_does_not_exist_is_missing_and_a_day_without_a_trade_is_none() {
+    // B-52
     let world = World::new();
     let ran = world.run("rest --symbols=SPY,SPYY DATES").ended(3);
     assert!(ran.out.contains("SPYY: no trade in stocks on any day asked for"), "{}", ran.out);
@@ -138,6 +141,7 @@ fn a_symbol_that_does_not_exist_is_missing_and_a_day_without_a_trade_is_none() {
 
 #[test]
 fn a_day_the_vendor_has_nothing_of_is_a_gap_until_it_has() {
+    // B-54
     let world = World::with(|options| {
         options.rest.missing.insert(id("2026-10-02"));
     });

@@ -143,6 +143,7 @@ async fn a_fetch_that_panics_is_a_failed_day_and_the_run_goes_on() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_minute_that_ends_while_its_answer_is_on_the_way_is_withheld() {
+    // B-05
     let report = load(&["SPY"], DAY..=DAY, "2026-10-02T13:31:58Z", |request, _| {
         std::thread::sleep(Duration::from_millis(2100));
         of_symbol(request, &[0, 1])

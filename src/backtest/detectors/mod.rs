@@ -1,6 +1,41 @@
 //! Detectors: what is looked for at the end of a bar. Each is a hypothesis; nothing is promised of any.
+//!
+//! Another detector is a file with its module here and a line in [`DETECTORS`]. Where their specification can be read in more
+//! than one way, they read it like this:
+//!
+//! * A price so many percent above or below a level is measured in percent of that level; a relative distance, and what is
+//!   near, in percent of the price.
+//! * Outside regular hours (`rth_only = false`) the wider limits of RSI and VWAP stand in for those of the mean reversions;
+//!   other detectors keep theirs. Where VWAP is absent there, its condition is left out, its factor is 0 (a trend's pullback
+//!   goes without its points), and a target at VWAP lies at its cap. There is no minute, so no clock window holds.
+//! * `score_profile` is a parameter only of detectors some of whose factors have two formulas.
+//! * A trend's optional sixth factor is one of weight 0 until it is given another.
+//! * The inherited formula of a gap counts a gap in the trade's direction only, as the other does; that of a squeeze takes net
+//!   gamma exposure as it is.
+//! * Max pain and the weight at it need no implied volatilities, so a pin does not need a covered chain.
+//! * No zero of gamma exposure, no wall and nothing that expires at a close are answers: a condition that is not met. A chain
+//!   that cannot be reckoned is a missing input.
+//! * An optional input without a stated neutral value counts as none of its steps: without the day's open, half the points.
+
+mod breakout;
+mod common;
+mod eod_pin;
+mod gamma_flip;
+mod gamma_squeeze;
+mod index_mean_reversion;
+mod mean_reversion;
+mod opening_drive;
+mod power_hour_reversal;
+mod registry;
+mod reversion;
+mod score;
+mod trend_continuation;
+mod twin;
+mod view;
 
 use std::fmt;
+
+pub use registry::{Configured, DETECTORS, DetectorSpec, GROUPS, find, group};
 
 use super::{ExitPlan, FeatureSettings, Features, Input, Known, OnceLevel, Side, TradeRules};
 
@@ -101,6 +136,32 @@ impl Checks {
             self.missing.get_or_insert(missing);
         }
         input.ok()
+    }
+
+    /// The same as a number: NaN, which meets no condition, where it is missing.
+    pub fn input(&mut self, input: Known) -> f64 {
+        self.need(input).unwrap_or(f64::NAN)
+    }
+
+    /// Asked between inputs and conditions: `None` ends a run's look at a bar that lacks an input; an explanation goes on.
+    pub const fn given(&self) -> Option<()> {
+        if self.missing.is_some() && self.explains.is_none() { None } else { Some(()) }
+    }
+
+    /// value > limit for long, < for short
+    pub fn beyond(&mut self, side: Side, name: &'static str, value: f64, limit: f64) -> Option<()> {
+        match side {
+            Side::Long => self.above(name, value, limit),
+            Side::Short => self.below(name, value, limit),
+        }
+    }
+
+    /// value ≥ limit for long, ≤ for short
+    pub fn reaches(&mut self, side: Side, name: &'static str, value: f64, limit: f64) -> Option<()> {
+        match side {
+            Side::Long => self.at_least(name, value, limit),
+            Side::Short => self.at_most(name, value, limit),
+        }
     }
 
     /// value > limit
