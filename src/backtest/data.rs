@@ -48,7 +48,7 @@ pub struct SymbolData {
     /// period warm indicators up.
     pub tradable: Vec<bool>,
     /// The symbol whose volume and VWAP stand in for its own.
-    pub proxy: Option<Arc<SymbolData>>,
+    pub proxy: Option<Arc<Self>>,
 }
 
 impl SymbolData {

@@ -11,6 +11,7 @@ pub mod detectors;
 mod features;
 mod instrument;
 pub mod options;
+pub mod params;
 mod result;
 mod rules;
 mod sessions;

@@ -24,6 +24,15 @@ impl Side {
         }
     }
 
+    /// The other one.
+    #[must_use]
+    pub const fn opposite(self) -> Self {
+        match self {
+            Self::Long => Self::Short,
+            Self::Short => Self::Long,
+        }
+    }
+
     /// The word in reports.
     pub const fn as_str(self) -> &'static str {
         match self {

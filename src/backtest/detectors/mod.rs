@@ -1,6 +1,21 @@
 //! Detectors: what is looked for at the end of a bar. Each is a hypothesis; nothing is promised of any.
 
+mod breakout;
+mod common;
+mod index_mean_reversion;
+mod mean_reversion;
+mod opening_drive;
+mod power_hour_reversal;
+mod registry;
+mod reversion;
+mod score;
+mod trend_continuation;
+mod twin;
+mod view;
+
 use std::fmt;
+
+pub use registry::{Configured, DETECTORS, DetectorSpec, GROUPS, find, group};
 
 use super::{ExitPlan, FeatureSettings, Features, Input, Known, OnceLevel, Side, TradeRules};
 
@@ -101,6 +116,32 @@ impl Checks {
             self.missing.get_or_insert(missing);
         }
         input.ok()
+    }
+
+    /// The same as a number: NaN, which meets no condition, where it is missing.
+    pub fn input(&mut self, input: Known) -> f64 {
+        self.need(input).unwrap_or(f64::NAN)
+    }
+
+    /// Asked between inputs and conditions: `None` ends a run's look at a bar that lacks an input; an explanation goes on.
+    pub const fn given(&self) -> Option<()> {
+        if self.missing.is_some() && self.explains.is_none() { None } else { Some(()) }
+    }
+
+    /// value > limit for long, < for short
+    pub fn beyond(&mut self, side: Side, name: &'static str, value: f64, limit: f64) -> Option<()> {
+        match side {
+            Side::Long => self.above(name, value, limit),
+            Side::Short => self.below(name, value, limit),
+        }
+    }
+
+    /// value ≥ limit for long, ≤ for short
+    pub fn reaches(&mut self, side: Side, name: &'static str, value: f64, limit: f64) -> Option<()> {
+        match side {
+            Side::Long => self.at_least(name, value, limit),
+            Side::Short => self.at_most(name, value, limit),
+        }
     }
 
     /// value > limit
