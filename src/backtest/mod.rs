@@ -10,6 +10,7 @@ mod data;
 pub mod detectors;
 mod features;
 mod instrument;
+pub mod metrics;
 pub mod options;
 pub mod params;
 mod result;

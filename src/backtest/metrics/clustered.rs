@@ -1,0 +1,40 @@
+//! Whether an expectancy differs from zero, when trades of one session are not independent.
+
+use serde::Serialize;
+
+use super::bootstrap::SessionSum;
+
+/// The t-value of mean R, clustered by session.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ClusteredT {
+    /// Mean R ÷ its standard error.
+    pub t: f64,
+    /// Standard error of mean R.
+    pub standard_error: f64,
+    /// Sessions with trades less one: what t is to be compared with.
+    pub degrees_of_freedom: u64,
+}
+
+impl ClusteredT {
+    /// With N trades in G sessions, residuals e = R − mean R, and Eₛ the sum of those of a session:
+    /// standard error = √(G/(G − 1) · Σ Eₛ²) ÷ N. `None` under two sessions or without spread between them.
+    ///
+    /// K.-Y. Liang and S. L. Zeger, "Longitudinal data analysis using generalized linear models", Biometrika 73 (1986), with
+    /// the usual correction for few clusters: A. C. Cameron and D. L. Miller, "A practitioner's guide to cluster-robust
+    /// inference", Journal of Human Resources 50 (2015), equation 12 for a regression on a constant.
+    pub(super) fn of(sessions: &[SessionSum]) -> Option<Self> {
+        let groups = sessions.len() as f64;
+        let trades = sessions.iter().map(|session| session.trades as f64).sum::<f64>();
+        let mean = sessions.iter().map(|session| session.r).sum::<f64>() / trades;
+        let squares: f64 = sessions.iter().map(|session| (session.r - session.trades as f64 * mean).powi(2)).sum();
+        let standard_error = (groups / (groups - 1.0) * squares).sqrt() / trades;
+        // Rounding alone leaves a spread this small between equal sessions.
+        let has_spread = sessions.len() > 1 && standard_error > 1e-12 * mean.abs();
+        has_spread.then_some(Self {
+            t: mean / standard_error,
+            standard_error,
+            degrees_of_freedom: sessions.len() as u64 - 1,
+        })
+    }
+}
