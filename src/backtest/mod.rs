@@ -8,6 +8,7 @@ mod config;
 mod counters;
 mod data;
 pub mod detectors;
+pub mod engine;
 mod features;
 mod instrument;
 pub mod metrics;
