@@ -16,9 +16,11 @@ pub mod options;
 pub mod params;
 mod result;
 mod rules;
+pub mod run;
 mod sessions;
 mod side;
 mod signal;
+mod snapshot;
 mod trade;
 
 pub use bars::Bars;

@@ -1,6 +1,7 @@
 //! The command line: what can be typed, what it means, and how results look. The only place that knows a terminal.
 
 mod args;
+mod backtest;
 mod commands;
 mod dates;
 mod doctor;
@@ -27,12 +28,13 @@ mod totals;
 mod verify;
 
 pub use args::{
-    AdjustArgs, ApiArgs, Args, BarsArgs, ChainArgs, ChainCommand, ChainImportArgs, ChainShowArgs, ChainTakeArgs,
+    AdjustArgs, ApiArgs, Args, BacktestArgs, BarsArgs, ChainArgs, ChainCommand, ChainImportArgs, ChainShowArgs, ChainTakeArgs,
     Command, CompletionsArgs, ExportArgs, FileArgs, GlobalArgs, HealthArgs, HybridArgs, IfRunning, IngestArgs,
     MetricsArgs, NightlyArgs, NotifyArgs, RestArgs, SelectionArgs, SourceArgs, SplitsArgs, StatusArgs, VerifyArgs,
     WaitUntil, WatchlistAddArgs, WatchlistArgs, WatchlistCommand, WatchlistQueueArgs, WatchlistRemoveArgs,
     WatchlistRetryArgs, WatchlistRunArgs,
 };
+pub use backtest::backtest;
 pub use commands::backfill;
 pub use dates::{DateError, DateRule};
 pub use exit::{CliError, Exit, end_of, finish};

@@ -64,7 +64,7 @@ fn as_tested(options: RestOptions, patience: Option<std::time::Duration>) -> Res
 }
 
 /// Bars from the database and the API, whichever of them can be used.
-pub(super) async fn history(
+pub(in crate::cli) async fn history(
     keeps: bool,
     context: &Context,
     reporter: Arc<dyn Reporter>,
