@@ -49,6 +49,8 @@ pub struct SymbolData {
     pub tradable: Vec<bool>,
     /// The symbol whose volume and VWAP stand in for its own.
     pub proxy: Option<Arc<Self>>,
+    /// VIX, where it is stored.
+    pub vix: Option<Arc<Self>>,
 }
 
 impl SymbolData {

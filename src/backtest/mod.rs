@@ -10,6 +10,7 @@ mod data;
 pub mod detectors;
 pub mod engine;
 mod features;
+pub mod indicators;
 mod instrument;
 pub mod metrics;
 pub mod options;
@@ -21,6 +22,7 @@ mod sessions;
 mod side;
 mod signal;
 mod snapshot;
+mod stream;
 mod trade;
 
 pub use bars::Bars;
@@ -40,4 +42,5 @@ pub use rules::{
 pub use sessions::{SessionClock, Sessions};
 pub use side::Side;
 pub use signal::{Distances, ExitPlan, OnceLevel, Signal, StopRule, TargetRule};
+pub use stream::FeatureStream;
 pub use trade::{ExitDecision, ExitReason, Mark, Outcome, Trade};
