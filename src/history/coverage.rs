@@ -144,6 +144,12 @@ impl Coverage {
         sessions.filter(|session| held[*session].is_wanted()).map(|session| self.sessions[session]).collect()
     }
 
+    /// Whether the API has to be asked for some sessions of a symbol.
+    pub fn lacks(&self, symbol: usize, mut sessions: Range<usize>) -> bool {
+        let held = self.of(symbol);
+        sessions.any(|session| held[session].is_wanted())
+    }
+
     /// What a symbol lacks among some sessions, by date.
     pub fn gaps(&self, symbol: usize, sessions: Range<usize>) -> Vec<Gap> {
         let mut gaps: Vec<Gap> = Vec::new();

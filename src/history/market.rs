@@ -40,11 +40,6 @@ pub struct MarketRequest {
 pub(super) type Unkept = BTreeMap<String, Vec<StoredBar>>;
 
 impl<S: Ledger + BarReader + SymbolSink + MarketReader + Audit> History<S> {
-    /// Whether the API can be asked at all.
-    pub const fn has_api(&self) -> bool {
-        self.api.is_some()
-    }
-
     /// What is stored of the sessions of symbols.
     pub async fn survey(&mut self, request: &MarketRequest) -> Coverage {
         let mut coverage = Coverage::missing(request.symbols.len(), request.sessions.clone());

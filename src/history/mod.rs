@@ -71,6 +71,32 @@ impl<S: Ledger + BarReader + SymbolSink> History<S> {
         Self { store: store.ok(), api: api.ok(), keeps, refusals: Refusals::default(), reporter, unkept: Unkept::new() }
     }
 
+    /// From a store alone, until it is known whether more is needed. What is fetched is stored if `keeps`.
+    pub fn stored(store: Option<S>, keeps: bool, reporter: Arc<dyn Reporter>) -> Self {
+        Self { store, api: None, keeps, refusals: Refusals::default(), reporter, unkept: Unkept::new() }
+    }
+
+    /// From here on the API is asked, too; what it brings is kept in `store` if there was none before.
+    pub fn ask(&mut self, api: Arc<RestClient>, store: Option<S>) {
+        self.api = Some(api);
+        self.store = self.store.take().or(store);
+    }
+
+    /// Whether what is fetched is stored.
+    pub const fn keeps(&self) -> bool {
+        self.keeps
+    }
+
+    /// Whether there is a store that can still be used.
+    pub const fn is_stored(&self) -> bool {
+        self.store.is_some()
+    }
+
+    /// Who hears notes.
+    pub const fn reporter(&self) -> &Arc<dyn Reporter> {
+        &self.reporter
+    }
+
     /// The store, if it can still be used.
     pub const fn store(&mut self) -> Option<&mut S> {
         self.store.as_mut()

@@ -9,29 +9,20 @@ use anyhow::{Context as _, anyhow, bail};
 use crate::backtest::detectors::{self, Configured, DETECTORS, DetectorSpec, GROUPS};
 use crate::backtest::params::nearest;
 use crate::cli::CliError;
+use crate::cli::args::DetectorArgs;
 
 /// Values by detector and parameter, as typed.
 type Given = BTreeMap<&'static str, BTreeMap<String, String>>;
 
 /// The detectors that are named, each once, with their parameters. `when_none` is the group that stands for no name.
-pub(super) fn configured(
-    named: &[String],
-    when_none: &str,
-    set: &[String],
-    params: Option<&Path>,
-) -> Result<Vec<Configured>, CliError> {
-    configure(named, when_none, set, params).map_err(CliError::usage)
+pub(super) fn configured(args: &DetectorArgs, when_none: &str) -> Result<Vec<Configured>, CliError> {
+    configure(args, when_none).map_err(CliError::usage)
 }
 
-fn configure(
-    named: &[String],
-    when_none: &str,
-    set: &[String],
-    params: Option<&Path>,
-) -> anyhow::Result<Vec<Configured>> {
+fn configure(args: &DetectorArgs, when_none: &str) -> anyhow::Result<Vec<Configured>> {
     let mut specs: Vec<&'static DetectorSpec> = Vec::new();
     let default = [when_none.to_owned()];
-    for name in if named.is_empty() { &default[..] } else { named } {
+    for name in if args.detector.is_empty() { &default[..] } else { &args.detector } {
         for spec in of_name(name)? {
             if specs.iter().all(|known| known.id != spec.id) {
                 specs.push(spec);
@@ -39,10 +30,10 @@ fn configure(
         }
     }
     let mut given = Given::new();
-    if let Some(path) = params {
+    if let Some(path) = &args.params {
         read(path, &mut given)?;
     }
-    for text in set {
+    for text in &args.set {
         let (name, value) = text.split_once('=').ok_or_else(|| no_setting(text))?;
         let (detector, param) = name.split_once('.').ok_or_else(|| no_setting(text))?;
         let spec = of_id(detector.trim()).with_context(|| format!("--set={text}"))?;

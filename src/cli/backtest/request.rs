@@ -150,8 +150,7 @@ fn top(text: &str) -> Result<usize, CliError> {
 
 fn source(args: &WhatArgs) -> Result<(Source, Option<SignalsConfig>), CliError> {
     let Some(path) = &args.signals else {
-        let DetectorsOf { detector, set, params } = DetectorsOf::from(args);
-        return Ok((Source::Detectors(configured(detector, "all", set, params)?), None));
+        return Ok((Source::Detectors(configured(&args.detectors, "all")?), None));
     };
     let bytes = fs::read(path)
         .with_context(|| format!("--signals={}: cannot read the file", path.display()))
@@ -172,19 +171,6 @@ fn source(args: &WhatArgs) -> Result<(Source, Option<SignalsConfig>), CliError> 
         },
     };
     Ok((Source::File(FileSignals { name: name_of(path), rows, options }), Some(config)))
-}
-
-struct DetectorsOf<'a> {
-    detector: &'a [String],
-    set: &'a [String],
-    params: Option<&'a Path>,
-}
-
-impl<'a> DetectorsOf<'a> {
-    fn from(args: &'a WhatArgs) -> Self {
-        let of = &args.detectors;
-        Self { detector: &of.detector, set: &of.set, params: of.params.as_deref() }
-    }
 }
 
 /// What the results of a file of signals are called: results name detectors for as long as the process lives.

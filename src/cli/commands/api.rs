@@ -10,15 +10,15 @@ use crate::ingest::rest::{ApiKey, Quota, QuotaNote, RateRule, RestClient, RestEr
 use crate::store::{AnyNotes, AnyStore, Noting};
 
 /// What it takes to ask the vendor.
-pub(super) struct Api {
-    pub(super) client: Arc<RestClient>,
+pub(in crate::cli) struct Api {
+    pub(in crate::cli) client: Arc<RestClient>,
     /// What was refused lately; none without a database.
     pub(super) notes: Option<AnyNotes>,
 }
 
 impl Api {
     /// The API under the quota of everyone who uses the database.
-    pub(super) async fn open(
+    pub(in crate::cli) async fn open(
         context: &Context,
         store: Option<&AnyStore>,
         reporter: &Arc<dyn Reporter>,
@@ -64,7 +64,7 @@ fn as_tested(options: RestOptions, patience: Option<std::time::Duration>) -> Res
 }
 
 /// Bars from the database and the API, whichever of them can be used.
-pub(in crate::cli) async fn history(
+pub(super) async fn history(
     keeps: bool,
     context: &Context,
     reporter: Arc<dyn Reporter>,

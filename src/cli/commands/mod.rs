@@ -28,7 +28,7 @@ use std::process::ExitCode;
 use clap::{ArgMatches, CommandFactory, FromArgMatches};
 use jiff::Timestamp;
 
-pub(in crate::cli) use self::api::history;
+pub(in crate::cli) use self::api::Api;
 pub(super) use self::verify::Look;
 use super::log::stderr;
 use super::{
@@ -159,7 +159,7 @@ pub(in crate::cli) struct Context {
 
 impl Context {
     /// The database, made if it is not there; its place is said when it is made.
-    async fn store(&self) -> Result<AnyStore, CliError> {
+    pub(in crate::cli) async fn store(&self) -> Result<AnyStore, CliError> {
         self.open_store().await.map_err(store_error)
     }
 
