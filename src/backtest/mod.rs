@@ -15,6 +15,7 @@ mod instrument;
 pub mod metrics;
 pub mod options;
 pub mod params;
+pub mod report;
 mod result;
 mod rules;
 pub mod run;

@@ -31,7 +31,7 @@ impl ClusteredT {
         let standard_error = (groups / (groups - 1.0) * squares).sqrt() / trades;
         // Rounding alone leaves a spread this small between equal sessions.
         let has_spread = sessions.len() > 1 && standard_error > 1e-12 * mean.abs();
-        has_spread.then_some(Self {
+        has_spread.then(|| Self {
             t: mean / standard_error,
             standard_error,
             degrees_of_freedom: sessions.len() as u64 - 1,

@@ -3,16 +3,15 @@
 mod audit;
 mod charts;
 mod compare;
+pub mod console;
 mod data;
 mod detectors;
 mod explain;
-mod files;
+pub mod files;
 mod load;
 mod parameters;
-mod progress;
 mod request;
 mod run;
-mod summary;
 mod universe;
 
 use std::process::ExitCode;

@@ -1,0 +1,143 @@
+//! The report for programs.
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use super::trades::TradeRecord;
+use super::{DataSection, Inputs, Report, SessionState, StatusGroup, overall_status, status_groups};
+use crate::backtest::metrics::{DetectorStats, PortfolioStats, Summary};
+use crate::backtest::{Counters, EquityPoint, Portfolio, PortfolioRejected, RunConfig, SessionEquity, Status};
+
+/// Version of the JSON's fields. Added fields leave it as it is; a field that is renamed, removed or changed raises it.
+pub const SCHEMA_VERSION: u32 = 1;
+
+/// What every report says of itself (B-69).
+pub const STATEMENT: &str = "Detectors are hypotheses, and this report is no advice. It says what trading rules would have done \
+                             on past bars under the assumptions named here. No result is to be expected of it.";
+
+/// The whole report. Its time comes first, and nothing else depends on when it was made.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Document<'a> {
+    timestamp: Timestamp,
+    config: &'a RunConfig,
+    pub(super) results: Vec<ResultRecord<'a>>,
+    summary: &'a Summary,
+    schema_version: u32,
+    run_id: &'a str,
+    config_hash: &'a str,
+    data_snapshot: &'a str,
+    seed: u64,
+    labels: &'a [&'static str],
+    counters: RunCounters,
+    statuses: Vec<StatusGroup<'a>>,
+    pub(super) equity: &'a [EquityPoint],
+    portfolio: Option<PortfolioRecord<'a>>,
+    data: &'a DataSection,
+    symbols: u64,
+    bars: u64,
+    configurations: u64,
+    statement: &'static str,
+}
+
+/// The statistics of one detector, its status, and its trades.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct ResultRecord<'a> {
+    #[serde(flatten)]
+    stats: &'a DetectorStats,
+    status: Status,
+    counters: &'a Counters,
+    pub(super) trades: Vec<TradeRecord<'a>>,
+}
+
+/// Counts over all detectors, and what the data lack.
+#[derive(Serialize)]
+struct RunCounters {
+    #[serde(flatten)]
+    counters: Counters,
+    data_gaps: DataGaps,
+}
+
+/// Sessions of symbols that are not there, by why.
+#[derive(Serialize)]
+struct DataGaps {
+    missing: u64,
+    partial: u64,
+    not_entitled: u64,
+}
+
+/// Statistics of the portfolio, what it turned away, and equity at the end of sessions.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct PortfolioRecord<'a> {
+    #[serde(flatten)]
+    stats: &'a PortfolioStats,
+    rejected: PortfolioRejected,
+    session_equity: &'a [SessionEquity],
+}
+
+pub(super) fn json(report: &Report<'_>) -> Vec<u8> {
+    let mut json = serde_json::to_vec(&Document::of(report)).expect("Invariant: a report has only text keys");
+    json.push(b'\n');
+    json
+}
+
+impl<'a> Document<'a> {
+    pub(super) fn of(report: &'a Report<'_>) -> Self {
+        let &Inputs { config, study, portfolio, data, configurations, generated, .. } = report.inputs();
+        let oi_proxy = config.oi_proxy_volume;
+        let results = study.results.iter().zip(&report.detectors).map(|(result, stats)| ResultRecord {
+            stats,
+            status: overall_status(result),
+            counters: &result.counters,
+            trades: result.trades.iter().map(|trade| TradeRecord::of(trade, oi_proxy)).collect(),
+        });
+        Self {
+            timestamp: generated,
+            config: config,
+            results: results.collect(),
+            summary: &report.summary,
+            schema_version: SCHEMA_VERSION,
+            run_id: &report.run_id,
+            config_hash: &report.config_hash,
+            data_snapshot: &report.snapshot,
+            seed: config.seed,
+            labels: &report.labels,
+            counters: RunCounters {
+                counters: report.counters(),
+                data_gaps: DataGaps {
+                    missing: data.sessions_in(SessionState::Missing),
+                    partial: data.sessions_in(SessionState::Partial),
+                    not_entitled: data.sessions_in(SessionState::NotEntitled),
+                },
+            },
+            statuses: study.results.iter().flat_map(status_groups).collect(),
+            equity: portfolio.map_or(&[], |portfolio| &portfolio.equity),
+            portfolio: portfolio.zip(report.portfolio.as_ref()).map(|(portfolio, stats)| PortfolioRecord {
+                stats,
+                rejected: portfolio.rejected,
+                session_equity: &portfolio.sessions,
+            }),
+            data,
+            symbols: study.symbols,
+            bars: study.bars,
+            configurations,
+            statement: STATEMENT,
+        }
+    }
+}
+
+/// Rejections of the portfolio in one number, for the counters of the run.
+pub(super) const fn rejections(portfolio: &Portfolio) -> u64 {
+    let PortfolioRejected { max_open, max_gross, volume, size } = portfolio.rejected;
+    max_open + max_gross + volume + size
+}
+
+/// Whether two reports as JSON say the same, whenever each was made: their time is the first field and holds no comma.
+pub fn same_but_for_time(one: &[u8], other: &[u8]) -> bool {
+    fn rest(json: &[u8]) -> Option<&[u8]> {
+        json.iter().position(|byte| *byte == b',').map(|comma| &json[comma..])
+    }
+    rest(one).is_some() && rest(one) == rest(other)
+}

@@ -1,0 +1,214 @@
+//! A run's files in its output directory: all of them, or none, and never over another run's.
+
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use jiff::civil::Date;
+
+use crate::backtest::report::same_but_for_time;
+
+/// What a run writes.
+#[derive(Debug, Clone, Copy)]
+pub struct RunBytes<'a> {
+    /// The report for programs.
+    pub json: &'a [u8],
+    /// A line for each detector.
+    pub csv: &'a [u8],
+    /// The page for people.
+    pub html: &'a [u8],
+}
+
+/// Where a run's files are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunFiles {
+    /// The run's own JSON.
+    pub json: PathBuf,
+    /// Its CSV.
+    pub csv: PathBuf,
+    /// Its page.
+    pub html: PathBuf,
+    /// The JSON of the day's latest run.
+    pub latest_json: PathBuf,
+    /// The CSV of the day's latest run.
+    pub latest_csv: PathBuf,
+    /// Whether the same run had been written before: its own files stayed as they were.
+    pub kept: bool,
+}
+
+/// Why a run's files could not be written. Nothing of it was left behind.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot {doing} {}: {source}; choose another directory with --output", path.display())]
+pub struct FilesError {
+    doing: &'static str,
+    path: PathBuf,
+    source: io::Error,
+}
+
+/// Looks whether files could be written into a directory, before a long run: makes it if it is not there.
+pub fn prepare(directory: &Path) -> Result<(), FilesError> {
+    fs::create_dir_all(directory).map_err(failed("create the output directory", directory))?;
+    let probe = Temporary::write(directory.join(format!(".backtest-probe.{}.tmp", std::process::id())), b"")?;
+    drop(probe);
+    Ok(())
+}
+
+/// Writes `backtest-DATE-RUN.{json,csv,html}` and `backtest-DATE.{json,csv}`, the copy of the day's latest run. `date` is the
+/// exchange's date of the run.
+///
+/// All are complete beside their places before the first takes its name. Own files of the same run stay, if they hold the same
+/// figures; if they do not (another version of the program made them), the new ones are called `RUN-2`, `RUN-3`, …
+pub fn write(directory: &Path, date: Date, run_id: &str, bytes: RunBytes<'_>) -> Result<RunFiles, FilesError> {
+    fs::create_dir_all(directory).map_err(failed("create the output directory", directory))?;
+    let latest = |extension: &str| directory.join(format!("backtest-{date}.{extension}"));
+    let (latest_json, latest_csv) = (latest("json"), latest("csv"));
+    let mut number = 1;
+    loop {
+        let suffix = if number == 1 { String::new() } else { format!("-{number}") };
+        let own = |extension: &str| directory.join(format!("backtest-{date}-{run_id}{suffix}.{extension}"));
+        let (json, csv, html) = (own("json"), own("csv"), own("html"));
+        let known = read(&json)?;
+        if known.as_ref().is_some_and(|known| !same_but_for_time(known, bytes.json)) {
+            number += 1;
+            continue;
+        }
+        let kept = known.is_some();
+        let json_bytes = known.as_deref().unwrap_or(bytes.json);
+        let mut ready = Vec::new();
+        for (path, content) in [(&csv, bytes.csv), (&html, bytes.html), (&json, json_bytes)] {
+            if !path.exists() {
+                ready.push((beside(path, content)?, path));
+            }
+        }
+        ready.push((beside(&latest_csv, bytes.csv)?, &latest_csv));
+        ready.push((beside(&latest_json, json_bytes)?, &latest_json));
+        for (temporary, path) in ready {
+            temporary.rename(path)?;
+        }
+        return Ok(RunFiles { json, csv, html, latest_json, latest_csv, kept });
+    }
+}
+
+fn read(path: &Path) -> Result<Option<Vec<u8>>, FilesError> {
+    match fs::read(path) {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(failed("read", path)(error)),
+    }
+}
+
+fn beside(path: &Path, content: &[u8]) -> Result<Temporary, FilesError> {
+    let name = path.file_name().expect("Invariant: a run's file has a name").to_string_lossy();
+    Temporary::write(path.with_file_name(format!(".{name}.{}.tmp", std::process::id())), content)
+}
+
+/// A file that goes away unless it is given its name.
+struct Temporary(Option<PathBuf>);
+
+impl Temporary {
+    fn write(path: PathBuf, content: &[u8]) -> Result<Self, FilesError> {
+        let write = || {
+            let mut file = File::create(&path)?;
+            file.write_all(content)?;
+            file.sync_all()
+        };
+        let written = write();
+        let temporary = Self(Some(path.clone()));
+        written.map_err(failed("write", &path))?;
+        Ok(temporary)
+    }
+
+    fn rename(mut self, to: &Path) -> Result<(), FilesError> {
+        let from = self.0.take().expect("Invariant: a temporary file is renamed once");
+        fs::rename(&from, to).map_err(|error| {
+            self.0 = Some(from);
+            failed("write", to)(error)
+        })
+    }
+}
+
+impl Drop for Temporary {
+    fn drop(&mut self) {
+        if let Some(path) = &self.0 {
+            // What cannot be removed now could not be written either; its name tells what it is.
+            let _ = fs::remove_file(path);
+        }
+    }
+}
+
+fn failed(doing: &'static str, path: &Path) -> impl Fn(io::Error) -> FilesError {
+    let path = path.to_owned();
+    move |source| FilesError { doing, path: path.clone(), source }
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::civil::date;
+
+    use super::*;
+
+    const JSON: &[u8] = b"{\"timestamp\":\"2026-11-30T01:00:00Z\",\"config\":{}}\n";
+    const LATER: &[u8] = b"{\"timestamp\":\"2026-11-30T02:00:00Z\",\"config\":{}}\n";
+    const OTHER: &[u8] = b"{\"timestamp\":\"2026-11-30T02:00:00Z\",\"config\":{\"x\":1}}\n";
+
+    fn names(directory: &Path) -> Vec<String> {
+        let entries = fs::read_dir(directory).unwrap();
+        let mut names: Vec<_> = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort_unstable();
+        names
+    }
+
+    fn write_json(directory: &Path, json: &[u8]) -> RunFiles {
+        write(directory, date(2026, 11, 30), "0123456789ab", RunBytes { json, csv: b"csv", html: b"html" }).unwrap()
+    }
+
+    #[test]
+    fn a_run_has_its_own_files_and_is_the_days_latest() {
+        let directory = tempfile::tempdir().unwrap();
+        let output = directory.path().join("new/results");
+        let files = write_json(&output, JSON);
+        assert!(!files.kept);
+        assert_eq!(
+            names(&output),
+            [
+                "backtest-2026-11-30-0123456789ab.csv",
+                "backtest-2026-11-30-0123456789ab.html",
+                "backtest-2026-11-30-0123456789ab.json",
+                "backtest-2026-11-30.csv",
+                "backtest-2026-11-30.json",
+            ]
+        );
+        assert_eq!(fs::read(files.json).unwrap(), fs::read(files.latest_json).unwrap());
+        assert_eq!(fs::read(files.csv).unwrap(), fs::read(files.latest_csv).unwrap());
+    }
+
+    #[test]
+    fn no_runs_own_file_is_overwritten() {
+        let directory = tempfile::tempdir().unwrap();
+        write_json(directory.path(), JSON);
+        let again = write_json(directory.path(), LATER);
+        assert!(again.kept);
+        assert_eq!(fs::read(&again.json).unwrap(), JSON, "the same figures at another time are the same run");
+        assert_eq!(fs::read(&again.latest_json).unwrap(), JSON, "the latest is a copy of it");
+        let other = write_json(directory.path(), OTHER);
+        assert!(other.json.ends_with("backtest-2026-11-30-0123456789ab-2.json") && !other.kept);
+        assert_eq!(fs::read(&again.json).unwrap(), JSON);
+        assert_eq!(fs::read(&other.latest_json).unwrap(), OTHER);
+    }
+
+    #[test]
+    fn what_cannot_be_written_leaves_nothing_behind() {
+        let directory = tempfile::tempdir().unwrap();
+        // A folder in the place of the day's latest CSV: the last but one file to take its name.
+        fs::create_dir(directory.path().join("backtest-2026-11-30.csv")).unwrap();
+        let bytes = RunBytes { json: JSON, csv: b"csv", html: b"html" };
+        let error = write(directory.path(), date(2026, 11, 30), "0123456789ab", bytes).unwrap_err();
+        assert!(error.to_string().contains("backtest-2026-11-30.csv"), "{error}");
+        assert!(names(directory.path()).iter().all(|name| !name.ends_with(".tmp")), "{:?}", names(directory.path()));
+        let file = directory.path().join("file");
+        fs::write(&file, "").unwrap();
+        let error = write(&file, date(2026, 11, 30), "0123456789ab", bytes).unwrap_err();
+        assert!(error.to_string().starts_with("cannot create the output directory"), "{error}");
+        assert!(prepare(&file).is_err());
+    }
+}
