@@ -109,6 +109,10 @@ pub(super) const RELATIVE_VOLUME: &[ParamSpec] = &[
 pub(super) const DONCHIAN: &[ParamSpec] =
     &[integer(20, "bars", 2, 500, 1).named("donchian_bars", "bars of the Donchian level, before the signal bar")];
 
+/// The way a price came.
+pub(super) const APPROACH: &[ParamSpec] = &[integer(15, "minutes", 5, 390, 5)
+    .named("approach_minutes", "how far back the close lies that the price must have moved from, toward the wall")];
+
 /// Swings.
 pub(super) const PIVOTS: &[ParamSpec] =
     &[integer(2, "bars", 1, 10, 1).named("pivot_side", "bars on each side of a swing")];
@@ -241,8 +245,12 @@ impl Core {
         &self.rules
     }
 
-    /// Whether exits are fixed multiples of ATR.
-    pub fn is_atr_fixed(&self) -> bool {
+    /// Whether exits need ATR even if the detector's own do not.
+    pub fn needs_atr(&self) -> bool {
+        self.is_atr_fixed() || self.trading.trail_atr.is_some()
+    }
+
+    fn is_atr_fixed(&self) -> bool {
         self.trading.exit_profile == ExitProfile::AtrFixed
     }
 

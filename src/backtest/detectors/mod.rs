@@ -2,6 +2,9 @@
 
 mod breakout;
 mod common;
+mod eod_pin;
+mod gamma_flip;
+mod gamma_squeeze;
 mod index_mean_reversion;
 mod mean_reversion;
 mod opening_drive;

@@ -140,8 +140,8 @@ impl Idea<5> for PowerHourReversal {
             Confirm::Both => diverges && is_failed_break,
         };
         checks.holds("the turn is confirmed", is_confirmed)?;
-        if let (Some(min), Ok(chain)) = (self.own.net_gex_min, &features.chain) {
-            checks.at_least("net gamma exposure", chain.net_gex, min)?;
+        if let (Some(min), Ok(gamma)) = (self.own.net_gex_min, features.chain.and_then(|chain| chain.gamma)) {
+            checks.at_least("net gamma exposure", gamma.net_gex, min)?;
         }
         Some(())
     }

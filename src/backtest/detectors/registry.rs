@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::{
-    Detector, breakout, index_mean_reversion, mean_reversion, opening_drive, power_hour_reversal, trend_continuation,
+    Detector, breakout, eod_pin, gamma_flip, gamma_squeeze, index_mean_reversion, mean_reversion, opening_drive,
+    power_hour_reversal, trend_continuation,
 };
 use crate::backtest::params::{ParamError, ParamSpec, Values};
 use crate::backtest::{ClassGate, DetectorConfig, Side};
@@ -16,12 +17,17 @@ pub static DETECTORS: &[DetectorSpec] = &[
     mean_reversion::SHORT,
     trend_continuation::LONG,
     trend_continuation::SHORT,
+    gamma_squeeze::BULLISH,
+    gamma_squeeze::BEARISH,
     power_hour_reversal::BULLISH,
     power_hour_reversal::BEARISH,
     index_mean_reversion::LONG,
     index_mean_reversion::SHORT,
     opening_drive::BULLISH,
     opening_drive::BEARISH,
+    gamma_flip::BULLISH,
+    gamma_flip::BEARISH,
+    eod_pin::SETUP,
 ];
 
 /// Names for several detectors at once.

@@ -7,10 +7,15 @@ use super::score::Weights;
 use super::view::View;
 use super::{Checks, Detector, Factors};
 use crate::backtest::params::{ParamError, ParamSpec, Values};
-use crate::backtest::{ExitPlan, FeatureSettings, Features, OnceLevel, Side, StopRule, TargetRule, TradeRules};
+use crate::backtest::{ExitPlan, FeatureSettings, Features, Known, OnceLevel, Side, StopRule, TargetRule, TradeRules};
 
 /// What one of a pair of twins looks for; written once for both sides.
 pub(super) trait Idea<const N: usize>: fmt::Debug + Send + Sync {
+    /// What it can least do without, asked first so that a bar which lacks much says this.
+    fn first(&self, _features: &Features) -> Known<()> {
+        Ok(())
+    }
+
     /// Asks for its inputs beside ATR, then, if they are [given](Checks::given), goes through its conditions beside
     /// filters and regular hours.
     fn conditions(&self, view: View<'_>, core: &Core, checks: &mut Checks) -> Option<()>;
@@ -63,6 +68,7 @@ impl<I: Idea<N>, const N: usize> Detector for Twin<I, N> {
     }
 
     fn detect(&self, features: &Features, checks: &mut Checks) -> Option<Side> {
+        checks.need(self.idea.first(features));
         checks.need(features.atr); // B-44: no substitute for a missing ATR
         self.core.filter_inputs(features, checks);
         self.idea.conditions(self.view(features), &self.core, checks)?;
