@@ -1,7 +1,5 @@
 //! What names the data of a run: a hash of every bar, split and official price that was read (B-60).
 
-use std::hash::Hasher;
-
 use twox_hash::XxHash3_128;
 
 use super::{Bars, SymbolData};
@@ -10,7 +8,7 @@ use super::{Bars, SymbolData};
 const GATHERED: usize = 64 * 1024;
 
 /// A hash in the making.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct Snapshot {
     hash: XxHash3_128,
     gathered: Vec<u8>,

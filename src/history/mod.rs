@@ -72,7 +72,7 @@ impl<S: Ledger + BarReader + SymbolSink> History<S> {
     }
 
     /// From a store alone, until it is known whether more is needed. What is fetched is stored if `keeps`.
-    pub fn stored(store: Option<S>, keeps: bool, reporter: Arc<dyn Reporter>) -> Self {
+    pub fn over(store: Option<S>, keeps: bool, reporter: Arc<dyn Reporter>) -> Self {
         Self { store, api: None, keeps, refusals: Refusals::default(), reporter, unkept: Unkept::new() }
     }
 
@@ -87,9 +87,9 @@ impl<S: Ledger + BarReader + SymbolSink> History<S> {
         self.keeps
     }
 
-    /// Whether there is a store that can still be used.
-    pub const fn is_stored(&self) -> bool {
-        self.store.is_some()
+    /// The store, if it can still be used, to look at.
+    pub const fn look(&self) -> Option<&S> {
+        self.store.as_ref()
     }
 
     /// Who hears notes.

@@ -23,7 +23,8 @@ pub fn inputs(sample: &Sample) -> Inputs<'_> {
 pub fn charts(sample: &Sample) -> Vec<TradeChart> {
     let chart = |(detector, trade): (usize, usize)| {
         let trade = &sample.study.results[detector].trades[trade];
-        let market = sample.markets.iter().find(|market| market.data.instrument.symbol.as_str() == &*trade.symbol).unwrap();
+        let market =
+            sample.markets.iter().find(|market| market.data.instrument.symbol.as_str() == &*trade.symbol).unwrap();
         let input = |name: &str, value: String| SignalInput { name: name.to_owned(), value };
         let inputs = vec![
             input("close", trade.raw_entry.to_string()),

@@ -156,7 +156,6 @@ fn cents(price: f64) -> f64 {
     (price * 100.0).round() / 100.0
 }
 
-
 fn detector(rng: &mut Rng, markets: &[Market], id: &'static str, side: Option<Side>, rate: f64) -> DetectorResult {
     let (mut trades, mut counters, mut symbols) = (Vec::new(), Counters::default(), Vec::new());
     for market in markets {
@@ -177,7 +176,8 @@ fn detector(rng: &mut Rng, markets: &[Market], id: &'static str, side: Option<Si
     });
     let sum: f64 = trades.iter().map(|trade| trade.r_multiple).sum();
     let spread = (trades.len() as f64).sqrt() * 1.2;
-    let random_r = if trades.is_empty() { Vec::new() } else { (0..200).map(|_| sum * 0.1 + spread * normal(rng)).collect() };
+    let random_r =
+        if trades.is_empty() { Vec::new() } else { (0..200).map(|_| sum * 0.1 + spread * normal(rng)).collect() };
     DetectorResult { detector: id, trades, counters, symbols, random_r }
 }
 
@@ -235,9 +235,14 @@ fn trade(rng: &mut Rng, market: &Market, id: &'static str, side: Side, signal: u
         if stopped || reached {
             let gap = held > 1 && (sign * (open - stop) <= 0.0 || sign * (open - target) >= 0.0);
             let decision = if stopped && reached { ExitDecision::Assumed } else { ExitDecision::Certain };
-            let (reason, level) =
-                if stopped { (ExitReason::StopHit, stop) } else { (ExitReason::TargetHit, target) };
-            end = Some((reason, decision, gap, if gap { open } else { level }, candle.start + if gap { 0 } else { BAR / 3 }));
+            let (reason, level) = if stopped { (ExitReason::StopHit, stop) } else { (ExitReason::TargetHit, target) };
+            end = Some((
+                reason,
+                decision,
+                gap,
+                if gap { open } else { level },
+                candle.start + if gap { 0 } else { BAR / 3 },
+            ));
             break;
         }
         marks.push(Mark { end_ms: candle.start + BAR, close });
@@ -354,8 +359,22 @@ fn data_section(sessions: &Sessions) -> DataSection {
         ],
         gaps: vec![
             gap("I:SPX", date(2026, 8, 3), date(2026, 8, 5), 3, SessionState::NotEntitled, None),
-            gap("NVDA", date(2026, 9, 14), date(2026, 9, 15), 2, SessionState::Missing, Some("not among the files of these days")),
-            gap("NVDA", date(2026, 11, 27), date(2026, 11, 27), 1, SessionState::Partial, Some("</script> after 3 tries: 503")),
+            gap(
+                "NVDA",
+                date(2026, 9, 14),
+                date(2026, 9, 15),
+                2,
+                SessionState::Missing,
+                Some("not among the files of these days"),
+            ),
+            gap(
+                "NVDA",
+                date(2026, 11, 27),
+                date(2026, 11, 27),
+                1,
+                SessionState::Partial,
+                Some("</script> after 3 tries: 503"),
+            ),
         ],
         sources: BTreeMap::from([("flat files".to_owned(), 480), ("rest".to_owned(), 12)]),
         vwap_methods: BTreeMap::from([("estimate", 12_380), ("vendor", 312)]),

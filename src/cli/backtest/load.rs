@@ -18,7 +18,6 @@ use crate::cli::commands::{Api, Context, store_error, warn};
 use crate::cli::format::counted;
 use crate::cli::{CliError, Exit, RequestError, reporter};
 use crate::history::{Coverage, Held, History, MarketRequest, Origin};
-use crate::ingest::Reporter;
 use crate::model::{Bar, Dataset, SessionState, Symbol, Timeframe, TimeframeSet, VwapMethod};
 use crate::store::{AnyStore, MarketSlice, Splits, StoreError};
 
@@ -95,7 +94,7 @@ impl Source {
                 wanted.entry(proxy.dataset()).or_default().insert(proxy);
             }
         }
-        let history = History::stored(store, !data.no_write_back, reporter);
+        let history = History::over(store, !data.no_write_back, reporter);
         let mut source = Self {
             history,
             store: kind,
@@ -163,15 +162,15 @@ impl Source {
             return Ok(());
         }
         // What is fetched has to be kept somewhere.
-        let made = if self.history.keeps() && self.history.store().is_none() {
+        let made = if self.history.keeps() && self.history.look().is_none() {
             let made = context.store().await;
             made.inspect_err(|error| warn(&format!("what is fetched is not kept: {}", error.reason()))).ok()
         } else {
             None
         };
         let reporter = Arc::clone(self.history.reporter());
-        let store = made.as_ref().or(self.history.store().as_deref());
-        match Api::open(context, store, &reporter).await {
+        let api = Api::open(context, made.as_ref().or(self.history.look()), &reporter).await;
+        match api {
             Ok(api) => self.history.ask(api.client, made),
             Err(error) if error.exit() == Exit::Usage => return Err(error),
             Err(error) => {
@@ -326,7 +325,7 @@ impl Source {
 
     /// What the report says of data, before any is read.
     pub(super) fn section(&self) -> DataSection {
-        let mut section = DataSection::empty(if self.history.is_stored() { self.store } else { "none" });
+        let mut section = DataSection::empty(if self.history.look().is_some() { self.store } else { "none" });
         section.gaps = self.gaps();
         section.splits =
             if self.splits_known { SplitsKnown::Loaded(self.frame.splits.count()) } else { SplitsKnown::NotLoaded };
