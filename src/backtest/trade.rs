@@ -85,12 +85,13 @@ pub struct Outcome {
     pub pnl: f64,
 }
 
-/// A close the position was marked at.
+/// What a position was worth at the end of a signal bar.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Mark {
     /// End of a signal bar, milliseconds since the Unix epoch.
     pub end_ms: i64,
-    /// Its close, in the shares of the entry's session.
+    /// Its close, in the shares of the entry's session. After a part of the position was closed: the mean of that part's exit
+    /// and the close, by quantity, so that the gain is the same as of the whole at this price.
     pub close: f64,
 }
 
@@ -163,7 +164,7 @@ pub struct Trade {
     pub best: Option<Outcome>,
     /// How it ends if the stop came first and a target must be traded through; `None` where that makes no difference.
     pub worst: Option<Outcome>,
-    /// Closes while it was open, for marking to the market.
+    /// By signal bar while it was open, for marking to the market; the last is the exit, at the end of its bar. Never empty.
     pub marks: Box<[Mark]>,
     /// Volume of the entry bar; `None` where there is none.
     pub entry_volume: Option<f64>,

@@ -12,9 +12,19 @@ mod record;
 mod walk;
 
 #[cfg(test)]
+mod costs_tests;
+#[cfg(test)]
 mod entry_tests;
 #[cfg(test)]
-mod fixture;
+mod exit_tests;
+#[cfg(test)]
+pub(super) mod fixture;
+#[cfg(test)]
+mod naive;
+#[cfg(test)]
+mod properties;
+#[cfg(test)]
+mod random_tests;
 
 pub use random::{RandomControl, random_control};
 
