@@ -477,6 +477,7 @@ impl Values {
         let weights = self.specs.iter().zip(&self.values).filter(|(spec, _)| spec.name.starts_with("w_"));
         let sum: f64 = weights.filter_map(|(_, value)| value.number()).sum();
         if (sum - 1.0).abs() > 1e-9 {
+            let sum = (sum * 1e9).round() / 1e9;
             return Err(ParamError::Weights { detector: self.detector, sum });
         }
         Ok(())
