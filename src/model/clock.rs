@@ -40,11 +40,6 @@ impl Market {
     pub fn date_of(self, instant: Timestamp) -> Date {
         Zoned::new(instant, self.zone()).date()
     }
-
-    /// The time of day of an instant on the market's clock.
-    pub fn time_of(self, instant: Timestamp) -> Time {
-        Zoned::new(instant, self.zone()).time()
-    }
 }
 
 /// 00:00 of a trading date on its market's clock: the `timestamp` of its `day` bar.

@@ -44,3 +44,30 @@ pub(super) fn bootstrap(sessions: &[SessionSum], seed: u64) -> Option<Interval> 
     means.sort_unstable_by(f64::total_cmp);
     Some(Interval { low: quantile(&means, 0.025)?, high: quantile(&means, 0.975)? })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn session(trades: u64, r: f64) -> SessionSum {
+        SessionSum { trades, r, r_squared: 0.0 }
+    }
+
+    #[test]
+    fn the_interval_is_the_same_for_the_same_seed_only() {
+        let sessions: Vec<_> = (0..30).map(|day| session(day % 4 + 1, f64::from(day as u32 % 7) - 3.0)).collect();
+        assert_eq!(bootstrap(&sessions, 1), bootstrap(&sessions, 1));
+        assert_ne!(bootstrap(&sessions, 1), bootstrap(&sessions, 2));
+    }
+
+    #[test]
+    fn sessions_weigh_as_many_trades_as_they_have() {
+        // Both drawn, or one of them twice: means 0, 0.25 (1 of 4 trades won) and 1.
+        let interval = bootstrap(&[session(3, 0.0), session(1, 1.0)], 5).unwrap();
+        assert_eq!((interval.low, interval.high), (0.0, 1.0));
+        let equal = bootstrap(&[session(2, 1.0), session(4, 2.0)], 5).unwrap();
+        assert_eq!((equal.low, equal.high), (0.5, 0.5));
+        assert_eq!(bootstrap(&[session(9, 4.0)], 5), None);
+        assert_eq!(bootstrap(&[], 5), None);
+    }
+}

@@ -56,7 +56,11 @@ pub struct Breakdown(pub Vec<(String, Group)>);
 
 impl Breakdown {
     /// Trades by a key and the words for it.
-    pub(super) fn by<K: Ord>(trades: &[&Trade], key: impl Fn(&Trade) -> K, words: impl Fn(&K) -> String) -> Self {
+    pub(super) fn by<'a, K: Ord>(
+        trades: &[&'a Trade],
+        key: impl Fn(&'a Trade) -> K,
+        words: impl Fn(&K) -> String,
+    ) -> Self {
         let mut tallies = BTreeMap::<K, Tally>::new();
         for trade in trades {
             tallies.entry(key(trade)).or_default().add(trade.pnl, trade.r_multiple);

@@ -44,3 +44,31 @@ pub(super) fn calibration(mut trades: Vec<(f64, f64)>) -> Vec<Decile> {
     }
     deciles
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ten_scores_are_ten_deciles() {
+        let found = calibration((0..20).map(|place| (f64::from(place / 2 + 60), f64::from(place))).collect());
+        assert_eq!(found.len(), 10);
+        for (place, decile) in found.iter().enumerate() {
+            let mean = 2.0 * place as f64 + 0.5;
+            assert_eq!((decile.decile, decile.trades, decile.mean_r), (place as u32 + 1, 2, mean));
+            assert_eq!((decile.score_low, decile.score_high), (place as f64 + 60.0, place as f64 + 60.0));
+        }
+    }
+
+    #[test]
+    fn equal_scores_stay_together() {
+        // Ranks 1 to 8 share 4.5: of ten trades they are in decile ⌊10·4/10⌋ + 1.
+        let mut trades = vec![(70.0, 1.0); 8];
+        trades.extend([(80.0, -1.0), (90.0, 3.0)]);
+        let found = calibration(trades);
+        let deciles: Vec<_> = found.iter().map(|decile| (decile.decile, decile.trades, decile.mean_r)).collect();
+        assert_eq!(deciles, [(5, 8, 1.0), (9, 1, -1.0), (10, 1, 3.0)]);
+        assert_eq!(calibration(vec![(70.0, 1.0); 3]).len(), 1);
+        assert!(calibration(Vec::new()).is_empty());
+    }
+}

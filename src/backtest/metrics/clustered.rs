@@ -38,3 +38,27 @@ impl ClusteredT {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_trade_a_session_is_students_t() {
+        let sessions: Vec<_> =
+            [1.0, 2.0, 6.0].iter().map(|r| SessionSum { trades: 1, r: *r, r_squared: r * r }).collect();
+        // Mean 3, variance 7, standard error √(7/3).
+        let found = ClusteredT::of(&sessions).unwrap();
+        assert!((found.standard_error - (7.0_f64 / 3.0).sqrt()).abs() < 1e-12);
+        assert!((found.t - 3.0 / (7.0_f64 / 3.0).sqrt()).abs() < 1e-12 && found.degrees_of_freedom == 2);
+    }
+
+    #[test]
+    fn the_same_trade_many_times_a_session_proves_no_more() {
+        let once: Vec<_> = [1.0, 2.0, 6.0].iter().map(|r| SessionSum { trades: 1, r: *r, r_squared: 0.0 }).collect();
+        let often: Vec<_> =
+            [1.0, 2.0, 6.0].iter().map(|r| SessionSum { trades: 500, r: 500.0 * r, r_squared: 0.0 }).collect();
+        let (once, often) = (ClusteredT::of(&once).unwrap(), ClusteredT::of(&often).unwrap());
+        assert!((once.t - often.t).abs() < 1e-9);
+    }
+}

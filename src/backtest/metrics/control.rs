@@ -58,3 +58,32 @@ pub(super) fn benjamini_hochberg<'a>(controls: impl Iterator<Item = &'a mut Rand
         control.adjusted_p_value = smallest;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn trades_are_ranked_among_the_draws() {
+        let found = RandomControl::of(2.0, 4, &[0.0, 1.0, 2.0, 3.0]).unwrap();
+        assert_eq!((found.draws, found.expectancy), (4, 1.5 / 4.0));
+        assert_eq!(found.percentile, 0.625, "two below and half of an equal one");
+        assert_eq!(found.p_value, 0.6, "two as good or better, and the trades themselves");
+        let best = RandomControl::of(9.0, 4, &[0.0; 199]).unwrap();
+        assert_eq!((best.percentile, best.p_value), (1.0, 1.0 / 200.0));
+        assert_eq!(RandomControl::of(0.0, 0, &[0.0]), None);
+        assert_eq!(RandomControl::of(1.0, 1, &[]), None);
+    }
+
+    #[test]
+    fn the_false_discovery_rate_grows_with_the_number_of_detectors() {
+        let with = |p_value| RandomControl { p_value, ..RandomControl::of(1.0, 1, &[0.0]).unwrap() };
+        let mut controls = [0.04, 0.01, 0.9, 0.03].map(with);
+        benjamini_hochberg(controls.iter_mut());
+        let adjusted = controls.map(|control| control.adjusted_p_value);
+        // 0.01·4/1, then 0.03·4/2 = 0.06 which 0.04·4/3 undercuts.
+        for (found, expected) in adjusted.into_iter().zip([0.16 / 3.0, 0.04, 0.9, 0.16 / 3.0]) {
+            assert!((found - expected).abs() < 1e-12);
+        }
+    }
+}

@@ -3,7 +3,6 @@
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
-use jiff::Timestamp;
 use serde::Serialize;
 
 use super::bootstrap::{SessionSum, bootstrap};
@@ -14,10 +13,11 @@ use super::tally::{Tally, verdict};
 use super::wilson::{Interval, wilson};
 use super::{Bounds, Breakdown, ClusteredT, Costs, EffectiveBets, Excursion, Flag, RDrawdown, RandomControl};
 use crate::backtest::{DetectorResult, ExitDecision, ExitReason, Regime, Sessions, Trade};
-use crate::model::Market;
+use crate::model::{Market, midnight};
 
 /// Fewer trades are a small sample.
 pub(super) const SMALL_SAMPLE: u64 = 30;
+const HALF_HOUR_MS: i64 = 30 * 60_000;
 /// Fewer trades have no rank among detectors.
 const FEWEST_RANKED: u64 = 10;
 
@@ -112,7 +112,7 @@ pub struct DetectorStats {
 }
 
 impl DetectorStats {
-    /// What detectors are ordered by: the lower bound of expectancy. `None` under ten trades.
+    /// What detectors are ordered by: the lower bound of expectancy. `None` under ten trades, or if all are of one session.
     pub fn rank(&self) -> Option<f64> {
         self.expectancy_interval.filter(|_| self.total_trades >= FEWEST_RANKED).map(|interval| interval.low)
     }
@@ -126,12 +126,15 @@ pub fn detector_stats(
     market: Market,
     seed: u64,
 ) -> Vec<DetectorStats> {
-    let mut stats: Vec<_> = results.iter().map(|result| one(result, sessions, market, seed)).collect();
+    // No clock changes between a session's midnight and its last bar.
+    let midnights: Vec<i64> = sessions.iter().map(|session| midnight(market, session.date).as_millisecond()).collect();
+    let mut stats: Vec<_> = results.iter().map(|result| one(result, sessions, &midnights, seed)).collect();
     benjamini_hochberg(stats.iter_mut().filter_map(|stats| stats.random_control.as_mut()));
     stats
 }
 
-fn one(result: &DetectorResult, sessions: &Sessions, market: Market, seed: u64) -> DetectorStats {
+/// Of one detector; `midnights` begin the sessions' dates on the market's clock.
+fn one(result: &DetectorResult, sessions: &Sessions, midnights: &[i64], seed: u64) -> DetectorStats {
     let trades: Vec<&Trade> = result.trades.iter().filter(|trade| trade.reason != ExitReason::DataEnd).collect();
     let mut tally = Tally::default();
     for trade in &trades {
@@ -186,10 +189,10 @@ fn one(result: &DetectorResult, sessions: &Sessions, market: Market, seed: u64) 
         ),
         by_time_of_day: Breakdown::by(
             &trades,
-            |trade| half_hour(market, trade.entry_ms),
+            |trade| (trade.entry_ms - midnights[trade.session as usize]) / HALF_HOUR_MS,
             |half| format!("{:02}:{:02}", half / 2, half % 2 * 30),
         ),
-        by_symbol: Breakdown::by(&trades, |trade| trade.symbol.clone(), ToString::to_string),
+        by_symbol: Breakdown::by(&trades, |trade| &*trade.symbol, ToString::to_string),
         by_weekday: Breakdown::by(
             &trades,
             |trade| date(trade).weekday().to_monday_zero_offset(),
@@ -223,13 +226,6 @@ fn session_sums(trades: &[&Trade]) -> Vec<SessionSum> {
 
 fn mean(trades: &[&Trade], value: impl Fn(&Trade) -> f64) -> Option<f64> {
     (!trades.is_empty()).then(|| trades.iter().map(|trade| value(trade)).sum::<f64>() / trades.len() as f64)
-}
-
-/// Half-hours since midnight on the market's clock.
-fn half_hour(market: Market, instant_ms: i64) -> i8 {
-    let instant = Timestamp::from_millisecond(instant_ms).expect("Invariant: bars lie in the calendar's years");
-    let time = market.time_of(instant);
-    time.hour() * 2 + time.minute() / 30
 }
 
 fn weekday(monday_zero_offset: i8) -> &'static str {

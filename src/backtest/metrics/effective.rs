@@ -54,3 +54,49 @@ impl EffectiveBets {
         Some(Self { sessions: sessions.len() as u64, correlation, design_effect, bets: trades / design_effect })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sessions(of: &[&[f64]]) -> Vec<SessionSum> {
+        of.iter()
+            .map(|rs| SessionSum {
+                trades: rs.len() as u64,
+                r: rs.iter().sum(),
+                r_squared: rs.iter().map(|r| r * r).sum(),
+            })
+            .collect()
+    }
+
+    #[test]
+    fn trades_that_move_as_one_are_as_many_bets_as_sessions() {
+        let found = EffectiveBets::of(&sessions(&[&[1.0; 500], &[-1.0; 500], &[2.0; 500]])).unwrap();
+        assert!((found.correlation.unwrap() - 1.0).abs() < 1e-9 && (found.design_effect - 500.0).abs() < 1e-6);
+        assert!((found.bets - 3.0).abs() < 1e-6);
+    }
+
+    #[test]
+    fn trades_that_differ_within_their_session_only_are_all_bets() {
+        let found = EffectiveBets::of(&sessions(&[&[1.0, -1.0], &[1.0, -1.0], &[-1.0, 1.0]])).unwrap();
+        assert_eq!((found.correlation, found.design_effect, found.bets), (Some(0.0), 1.0, 6.0));
+    }
+
+    #[test]
+    fn the_correlation_is_that_of_an_analysis_of_variance() {
+        // Means 2 and 5, B = 9·1 = 9, W = (2 + 2)/2 = 2, m₀ = 2: ρ = 7/11.
+        let found = EffectiveBets::of(&sessions(&[&[1.0, 3.0], &[4.0, 6.0]])).unwrap();
+        assert!((found.correlation.unwrap() - 7.0 / 11.0).abs() < 1e-12);
+        assert!((found.bets - 4.0 / (1.0 + 7.0 / 11.0)).abs() < 1e-12);
+    }
+
+    #[test]
+    fn single_sessions_and_equal_trades_tell_nothing() {
+        assert_eq!(EffectiveBets::of(&sessions(&[&[1.0, 2.0]])), None);
+        assert_eq!(EffectiveBets::of(&sessions(&[&[0.1; 3], &[0.1; 4]])), None);
+        assert_eq!(EffectiveBets::of(&sessions(&[&[0.0], &[0.0]])), None);
+        assert_eq!(EffectiveBets::of(&[]), None);
+        let singles = EffectiveBets::of(&sessions(&[&[1.0], &[2.0]])).unwrap();
+        assert_eq!((singles.correlation, singles.bets), (None, 2.0));
+    }
+}

@@ -66,3 +66,20 @@ impl Excursion {
         Self { all: Spread::of(all), winners: Spread::of(winners), losers: Spread::of(losers) }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn winners_and_losers_stand_apart_and_even_trades_count_in_all() {
+        let found = Excursion::of(
+            [(Ordering::Greater, -0.5), (Ordering::Less, -1.0), (Ordering::Equal, 0.0), (Ordering::Greater, -0.1)]
+                .into_iter(),
+        );
+        let all = found.all.unwrap();
+        assert_eq!((all.min, all.median, all.max, all.mean), (-1.0, -0.3, 0.0, -0.4));
+        assert_eq!((found.winners.unwrap().min, found.losers.unwrap().max), (-0.5, -1.0));
+        assert_eq!(Excursion::of(std::iter::empty()), Excursion { all: None, winners: None, losers: None });
+    }
+}

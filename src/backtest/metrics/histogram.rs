@@ -36,3 +36,21 @@ pub(super) fn histogram(r: impl Iterator<Item = f64>) -> Vec<Bin> {
     }
     bins
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stops_and_targets_fall_into_the_middle_of_a_bin() {
+        let near = [-1.0, -1.0 - 1e-12, -1.0 + 1e-12, 2.0, -40.0, 5.25, f64::from(f32::MAX), -3.25, -0.75];
+        let bins = histogram(near.into_iter());
+        let of = |low: Option<f64>| bins.iter().find(|bin| bin.low == low).unwrap();
+        assert_eq!((of(Some(-1.25)).high, of(Some(-1.25)).trades), (Some(-0.75), 3));
+        assert_eq!((of(Some(1.75)).high, of(Some(1.75)).trades), (Some(2.25), 1));
+        assert_eq!((of(None).high, of(None).trades), (Some(-3.25), 1));
+        assert_eq!((of(Some(5.25)).high, of(Some(5.25)).trades), (None, 2), "an end belongs to the bin above");
+        assert_eq!((of(Some(-3.25)).trades, of(Some(-0.75)).trades), (1, 1));
+        assert!(bins.windows(2).all(|pair| pair[0].high == pair[1].low) && bins.len() == 19);
+    }
+}

@@ -36,3 +36,24 @@ pub(super) fn normal_quantile(p: f64) -> f64 {
     }
     f64::midpoint(low, high)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_are_those_of_the_tables() {
+        for (x, below) in [
+            (0.0, 0.5),
+            (1.0, 0.8413447460685429),
+            (-1.0, 0.1586552539314571),
+            (1.959963984540054, 0.975),
+            (-3.0, 0.0013498980316301),
+            (6.0, 0.9999999990134124),
+        ] {
+            assert!((normal_below(x) - below).abs() < 1e-14, "Φ({x})");
+            assert!((normal_quantile(below) - x).abs() < 1e-6, "Φ⁻¹({below})");
+        }
+        assert_eq!((normal_below(40.0), normal_below(-40.0)), (1.0, 0.0));
+    }
+}

@@ -66,3 +66,21 @@ pub(super) fn sortino(returns: &[f64], periods_per_year: f64) -> Option<f64> {
     let downside = (returns.iter().map(|value| value.min(0.0).powi(2)).sum::<f64>() / count).sqrt();
     (downside > 0.0).then(|| mean / downside * periods_per_year.sqrt())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ratios_of_two_values_in_turn() {
+        // Mean 0.01, deviations ±0.02 of 20 sessions; half of them lose 0.01.
+        let returns: Vec<f64> = (0..20).map(|day| if day % 2 == 0 { 0.03 } else { -0.01 }).collect();
+        let moments = Moments::of(&returns).unwrap();
+        assert!((moments.sd - 0.02 * (20.0_f64 / 19.0).sqrt()).abs() < 1e-15);
+        assert!(moments.skewness.abs() < 1e-9 && (moments.kurtosis - 1.0).abs() < 1e-9);
+        assert!((sharpe(&moments, 252.0) - 0.5 * (19.0_f64 / 20.0 * 252.0).sqrt()).abs() < 1e-9);
+        assert!((sortino(&returns, 365.0).unwrap() - (2.0_f64 * 365.0).sqrt()).abs() < 1e-9);
+        assert_eq!((Moments::of(&returns[..19]), sortino(&returns[..19], 252.0)), (None, None));
+        assert_eq!((Moments::of(&[0.1; 25]), sortino(&[0.1; 25], 252.0)), (None, None));
+    }
+}

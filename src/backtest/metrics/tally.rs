@@ -62,3 +62,17 @@ impl Tally {
         (self.trades() > 0).then(|| sum / self.trades() as f64)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn less_than_half_of_a_billionth_is_nothing() {
+        let verdicts = [6e-10, 4e-10, 0.0, -0.0, -4e-10, -6e-10].map(verdict);
+        assert_eq!(
+            verdicts,
+            [Ordering::Greater, Ordering::Equal, Ordering::Equal, Ordering::Equal, Ordering::Equal, Ordering::Less]
+        );
+    }
+}

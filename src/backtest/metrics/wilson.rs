@@ -27,5 +27,22 @@ pub(super) fn wilson(count: u64, of: u64) -> Option<Interval> {
     let centre = p + Z * Z / (2.0 * n);
     let half = Z * (p * (1.0 - p) / n + Z * Z / (4.0 * n * n)).sqrt();
     let scale = 1.0 + Z * Z / n;
-    Some(Interval { low: ((centre - half) / scale).max(0.0), high: ((centre + half) / scale).min(1.0) })
+    // At 0 and 1 the share is an end of its interval, whatever rounding makes of it.
+    Some(Interval { low: ((centre - half) / scale).clamp(0.0, p), high: ((centre + half) / scale).clamp(p, 1.0) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_interval_is_wilsons() {
+        // 1 of 2: (½ + z²/4 ± z·√(1/8 + z²/16)) ÷ (1 + z²/2).
+        let half = wilson(1, 2).unwrap();
+        assert!((half.low - 0.09453120).abs() < 1e-7 && (half.high - 0.90546880).abs() < 1e-7);
+        let none = wilson(0, 10).unwrap();
+        assert!(none.low == 0.0 && (none.high - Z * Z / (10.0 + Z * Z)).abs() < 1e-12, "z²/(n + z²) of no winner");
+        assert_eq!(wilson(10, 10).unwrap().high, 1.0);
+        assert_eq!(wilson(0, 0), None);
+    }
 }
