@@ -63,18 +63,32 @@ impl Slots {
     }
 }
 
-/// Volumes by slot of the sessions before, in the shares of the current one.
+/// Mean and spread of one slot's volumes in the sessions before.
+#[derive(Debug, Clone, Copy, Default)]
+struct Before {
+    /// Volumes known of the sessions that relative volume looks at, and their sum.
+    count: f64,
+    sum: f64,
+    /// The same of those that z looks at, and the sum of squared distances from their mean.
+    z_count: f64,
+    z_sum: f64,
+    z_squares: f64,
+}
+
+/// Volumes by slot of the sessions before, in the shares of the current one. What they come to is computed once a session,
+/// for all slots together.
 #[derive(Debug, Clone)]
 pub struct SlotVolume {
     sessions: usize,
-    min_sessions: usize,
+    min_sessions: f64,
     kept: usize,
-    /// By slot, then by session in a ring; NaN where it is not known.
+    /// Sessions in a ring, each with its slots; NaN where a volume is not known.
     earlier: Vec<f64>,
-    /// Where the next session goes.
+    /// Which of them the next session replaces.
     next: usize,
     /// By slot: the current session; NaN without a bar.
     current: Vec<f64>,
+    before: Vec<Before>,
 }
 
 impl SlotVolume {
@@ -83,11 +97,12 @@ impl SlotVolume {
         let kept = sessions.max(VOLUME_Z_SESSIONS);
         Self {
             sessions,
-            min_sessions: min_sessions.max(1),
+            min_sessions: min_sessions.max(1) as f64,
             kept,
             earlier: vec![f64::NAN; slots * kept],
             next: 0,
             current: vec![f64::NAN; slots],
+            before: vec![Before::default(); slots],
         }
     }
 
@@ -99,8 +114,10 @@ impl SlotVolume {
     /// Makes the current session one of those before. In a covered session a slot without a bar had no trade: 0.
     pub fn close_session(&mut self, covered: bool) {
         let absent = if covered { 0.0 } else { f64::NAN };
-        for (volume, earlier) in self.current.iter_mut().zip(self.earlier.chunks_exact_mut(self.kept)) {
-            earlier[self.next] = if volume.is_nan() { absent } else { *volume };
+        let slots = self.current.len();
+        let row = &mut self.earlier[self.next * slots..][..slots];
+        for (volume, earlier) in self.current.iter_mut().zip(row) {
+            *earlier = if volume.is_nan() { absent } else { *volume };
             *volume = f64::NAN;
         }
         self.next = (self.next + 1) % self.kept;
@@ -111,38 +128,65 @@ impl SlotVolume {
         self.current.fill(f64::NAN);
     }
 
-    /// Volumes of a slot in the sessions before, the latest first.
-    fn earlier(&self, slot: usize, sessions: usize) -> impl Iterator<Item = f64> + Clone {
-        let ring = &self.earlier[slot * self.kept..(slot + 1) * self.kept];
-        let (newer, older) = ring.split_at(self.next);
-        newer.iter().rev().chain(older.iter().rev()).take(sessions).copied().filter(|volume| !volume.is_nan())
+    /// Brings the sessions before into the shares after a split.
+    pub fn rescale(&mut self, factor: Factor) {
+        for volume in &mut self.earlier {
+            *volume = factor.volume(*volume);
+        }
     }
 
-    fn mean(&self, slot: usize, sessions: usize) -> Known<(f64, f64)> {
-        let (sum, count) = self.earlier(slot, sessions).fold((0.0, 0_usize), |(sum, n), volume| (sum + volume, n + 1));
-        if count < self.min_sessions { Err(Input::WarmUp) } else { Ok((sum / count as f64, count as f64)) }
+    /// Starts a session: what the ones before come to, in the shares they are now in.
+    pub fn open_session(&mut self) {
+        self.before.fill(Before::default());
+        let slots = self.before.len();
+        // From the latest session back.
+        let row = |age: usize| (self.next + self.kept - 1 - age) % self.kept * slots;
+        for age in 0..self.kept {
+            let (near, far) = (age < self.sessions, age < VOLUME_Z_SESSIONS);
+            for (before, volume) in self.before.iter_mut().zip(&self.earlier[row(age)..]) {
+                let (one, volume) = if volume.is_nan() { (0.0, 0.0) } else { (1.0, *volume) };
+                if near {
+                    before.count += one;
+                    before.sum += volume;
+                }
+                if far {
+                    before.z_count += one;
+                    before.z_sum += volume;
+                }
+            }
+        }
+        for age in 0..VOLUME_Z_SESSIONS {
+            for (before, volume) in self.before.iter_mut().zip(&self.earlier[row(age)..]) {
+                let off = if volume.is_nan() { 0.0 } else { volume - before.z_sum / before.z_count };
+                before.z_squares += off * off;
+            }
+        }
     }
 
     /// Relative volume: a volume over the mean of its slot in the sessions before. `warm-up` with too few of them, `volume`
     /// where the mean is 0.
     pub fn relative(&self, slot: usize, volume: f64) -> Known {
-        let (mean, _) = self.mean(slot, self.sessions)?;
-        if mean == 0.0 { Err(Input::Volume) } else { Ok(volume / mean) }
+        let Before { count, sum, .. } = self.before[slot];
+        if count < self.min_sessions {
+            Err(Input::WarmUp)
+        } else if sum == 0.0 {
+            Err(Input::Volume)
+        } else {
+            Ok(volume / (sum / count))
+        }
     }
 
     /// A volume's distance from the mean of its slot over 20 sessions before in standard deviations (n − 1). `warm-up` with too
     /// few of them, `volume` where all are the same.
     pub fn z(&self, slot: usize, volume: f64) -> Known {
-        let (mean, count) = self.mean(slot, VOLUME_Z_SESSIONS)?;
-        let squares: f64 = self.earlier(slot, VOLUME_Z_SESSIONS).map(|v| (v - mean) * (v - mean)).sum();
-        let deviation = (squares / (count - 1.0)).sqrt();
-        if deviation > 0.0 { Ok((volume - mean) / deviation) } else { Err(Input::Volume) }
-    }
-
-    /// Brings it into the shares after a split.
-    pub fn rescale(&mut self, factor: Factor) {
-        for volume in self.earlier.iter_mut().chain(&mut self.current) {
-            *volume = factor.volume(*volume);
+        let Before { z_count, z_sum, z_squares, .. } = self.before[slot];
+        let deviation = (z_squares / (z_count - 1.0)).sqrt();
+        if z_count < self.min_sessions {
+            Err(Input::WarmUp)
+        } else if deviation > 0.0 {
+            Ok((volume - z_sum / z_count) / deviation)
+        } else {
+            Err(Input::Volume)
         }
     }
 }
@@ -164,6 +208,7 @@ mod tests {
             }
             volumes.record(1, 7.0);
             volumes.close_session(covered);
+            volumes.open_session();
         };
         session(&mut volumes, Some(1000.0), true);
         assert_eq!(volumes.relative(0, 5.0), Err(Input::WarmUp), "one session of two");
@@ -184,9 +229,11 @@ mod tests {
         for _ in 0..12 {
             volumes.close_session(true);
         }
+        volumes.open_session();
         assert_eq!((volumes.relative(0, 5.0), volumes.z(0, 5.0)), (Err(Input::Volume), Err(Input::Volume)));
         volumes.record(0, 13.0);
         volumes.close_session(true);
+        volumes.open_session();
         assert_eq!(volumes.relative(0, 2.0), Ok(2.0), "13 in 13 sessions");
         // The mean is 1, the deviation √((12·1 + 144)/12) = √13.
         assert!((volumes.z(0, 2.0).unwrap() - 1.0 / 13.0_f64.sqrt()).abs() < 1e-12);

@@ -165,6 +165,7 @@ impl<'a> Traded<'a> {
                 *vwap = factor.price(*vwap);
             }
         }
+        self.volumes.open_session();
         self.session = Some(session);
         (self.finer_vwap, self.signal_vwap) = Default::default();
         self.finer_whole = self.finer.is_some();
