@@ -113,9 +113,8 @@ fn with_bars(
     change: &mut dyn FnMut(&Bars) -> Bars,
     finish: &dyn Fn(&SymbolData, &mut SymbolData),
 ) -> SymbolData {
-    let mut beside = |other: &Option<Arc<SymbolData>>| {
-        other.as_ref().map(|other| Arc::new(with_bars(other, &mut *change, finish)))
-    };
+    let mut beside =
+        |other: &Option<Arc<SymbolData>>| other.as_ref().map(|other| Arc::new(with_bars(other, &mut *change, finish)));
     let (proxy, vix) = (beside(&data.proxy), beside(&data.vix));
     let series = data.series.iter().map(|(timeframe, bars)| (*timeframe, change(bars))).collect();
     let mut changed = SymbolData { series, proxy, vix, ..data.clone() };

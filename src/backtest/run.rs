@@ -11,8 +11,8 @@ use super::engine::{self, RandomControl};
 use super::signals_file::{self, BarFacts, SignalOptions, SignalRow, Unmatched};
 use super::snapshot::{self, Snapshot};
 use super::{
-    CostSettings, Counters, DetectorResult, DetectorRun, EngineSettings, FeatureSettings, FeatureStream, Features, Input,
-    Regime, Signal, Status, Study, SymbolData, SymbolStatus, SymbolStudy, Trade, TradeRules,
+    CostSettings, Counters, DetectorResult, DetectorRun, EngineSettings, FeatureSettings, FeatureStream, Features,
+    Input, Regime, Signal, Status, Study, SymbolData, SymbolStatus, SymbolStudy, Trade, TradeRules,
 };
 
 /// What is run on every symbol.
@@ -290,8 +290,7 @@ impl<'a> Watch<'a> {
         let missing: u64 = self.missing.iter().sum();
         let mut counters =
             Counters { bars_total: self.looked, bars_evaluable: self.looked - missing, ..Counters::default() };
-        counters.not_evaluable =
-            Input::ALL.into_iter().zip(self.missing).filter(|(_, bars)| *bars > 0).collect();
+        counters.not_evaluable = Input::ALL.into_iter().zip(self.missing).filter(|(_, bars)| *bars > 0).collect();
         let status = match (counters.bars_evaluable, missing) {
             (_, 0) => Status::Evaluated,
             (0, _) => Status::NotEvaluable(most_missing(self.missing)),
@@ -339,8 +338,7 @@ fn trade(
     if setup.random_draws == 0 {
         return (trades, Vec::new());
     }
-    let control =
-        RandomControl { signals, trades: &trades, atr, seed: setup.seed, draws: setup.random_draws };
+    let control = RandomControl { signals, trades: &trades, atr, seed: setup.seed, draws: setup.random_draws };
     let random_r = engine::random_control(data, &control, rules, &setup.engine, &setup.costs);
     (trades, random_r)
 }

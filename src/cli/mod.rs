@@ -28,10 +28,10 @@ mod totals;
 mod verify;
 
 pub use args::{
-    AdjustArgs, ApiArgs, Args, BacktestArgs, BarsArgs, ChainArgs, ChainCommand, ChainImportArgs, ChainShowArgs, ChainTakeArgs,
-    Command, CompletionsArgs, ExportArgs, FileArgs, GlobalArgs, HealthArgs, HybridArgs, IfRunning, IngestArgs,
-    MetricsArgs, NightlyArgs, NotifyArgs, RestArgs, SelectionArgs, SourceArgs, SplitsArgs, StatusArgs, VerifyArgs,
-    WaitUntil, WatchlistAddArgs, WatchlistArgs, WatchlistCommand, WatchlistQueueArgs, WatchlistRemoveArgs,
+    AdjustArgs, ApiArgs, Args, BacktestArgs, BarsArgs, ChainArgs, ChainCommand, ChainImportArgs, ChainShowArgs,
+    ChainTakeArgs, Command, CompletionsArgs, ExportArgs, FileArgs, GlobalArgs, HealthArgs, HybridArgs, IfRunning,
+    IngestArgs, MetricsArgs, NightlyArgs, NotifyArgs, RestArgs, SelectionArgs, SourceArgs, SplitsArgs, StatusArgs,
+    VerifyArgs, WaitUntil, WatchlistAddArgs, WatchlistArgs, WatchlistCommand, WatchlistQueueArgs, WatchlistRemoveArgs,
     WatchlistRetryArgs, WatchlistRunArgs,
 };
 pub use backtest::backtest;

@@ -22,14 +22,8 @@ pub enum SessionState {
 
 impl SessionState {
     /// All of them, best first.
-    pub const ALL: [Self; 6] = [
-        Self::Complete,
-        Self::Partial,
-        Self::Missing,
-        Self::VerifiedEmpty,
-        Self::NotPublished,
-        Self::NotEntitled,
-    ];
+    pub const ALL: [Self; 6] =
+        [Self::Complete, Self::Partial, Self::Missing, Self::VerifiedEmpty, Self::NotPublished, Self::NotEntitled];
 
     /// The word in reports.
     pub const fn as_str(self) -> &'static str {

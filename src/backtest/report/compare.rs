@@ -194,9 +194,9 @@ pub fn compare(a: &RunFile, b: &RunFile) -> Comparison {
         .chain(b.results.iter().filter(|result| find(a, &result.detector).is_none()))
         .map(|result| result.detector.as_str())
         .collect();
-    let detectors = names.into_iter().map(|name| {
-        detector(name, find(a, name).map(|at| &a.results[at]), find(b, name).map(|at| &b.results[at]))
-    });
+    let detectors = names
+        .into_iter()
+        .map(|name| detector(name, find(a, name).map(|at| &a.results[at]), find(b, name).map(|at| &b.results[at])));
     Comparison {
         a: name(a),
         b: name(b),

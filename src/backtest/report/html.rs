@@ -111,7 +111,8 @@ mod tests {
 
     #[test]
     fn values_do_not_become_places() {
-        let page = fill("a {{one}} b {{two}} c", |name| if name == "one" { "{{two}}".to_owned() } else { "2".to_owned() });
+        let page =
+            fill("a {{one}} b {{two}} c", |name| if name == "one" { "{{two}}".to_owned() } else { "2".to_owned() });
         assert_eq!(page, "a {{two}} b 2 c");
         assert_eq!(escape("<b a=\"&\">"), "&lt;b a=&quot;&amp;&quot;&gt;");
     }

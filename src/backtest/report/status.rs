@@ -39,10 +39,13 @@ pub fn status_groups(result: &DetectorResult) -> Vec<StatusGroup<'_>> {
             *group.not_evaluable.entry(*input).or_default() += bars;
         }
     }
-    groups.into_values().map(|mut group| {
-        group.symbols.sort_unstable();
-        group
-    }).collect()
+    groups
+        .into_values()
+        .map(|mut group| {
+            group.symbols.sort_unstable();
+            group
+        })
+        .collect()
 }
 
 /// A detector's status over all symbols: that of the symbols it is made for. Evaluated on all of them, or partial if on some

@@ -97,14 +97,23 @@ pub(super) async fn run(args: &AuditArgs, context: &Context, signals: &Signals) 
             .map(|(id, symbol, at)| json!({ "detector": id, "symbol": symbol.as_str(), "end": at.end_ms, "change": at.change }))
             .collect();
         let totals = json!({ "looked_at": looked.iter().sum::<u64>(), "look_ahead": ahead });
-        print_json(out, "audit", &json!({ "moments": moments, "symbols": symbols.len() }), Body::Rows(&rows), &totals, exit)?;
+        print_json(
+            out,
+            "audit",
+            &json!({ "moments": moments, "symbols": symbols.len() }),
+            Body::Rows(&rows),
+            &totals,
+            exit,
+        )?;
         return Ok(exit);
     }
     for (id, looked) in ids.iter().zip(&looked) {
         let ahead = found.iter().filter(|(of, ..)| of == id).count();
         let verdict = match (looked, ahead) {
             (0, _) => "not looked at: no symbol of its class".to_owned(),
-            (_, 0) => format!("{}: the same without what came after, and with noise in its place", counted(*looked, "moment")),
+            (_, 0) => {
+                format!("{}: the same without what came after, and with noise in its place", counted(*looked, "moment"))
+            }
             _ => format!("LOOKS AHEAD at {ahead} of {}", counted(2 * looked, "look")),
         };
         writeln!(out, "{id}: {verdict}")?;
@@ -172,7 +181,8 @@ fn warm_up(ids: &[&'static str], by_warm_up: &[Vec<Study>], sessions: usize) -> 
     for (place, id) in ids.iter().enumerate() {
         for (quarters, studies) in QUARTERS.iter().zip(by_warm_up) {
             let results = || studies.iter().map(|study| &study.results[place]);
-            let closed = || results().flat_map(|result| &result.trades).filter(|trade| trade.reason != ExitReason::DataEnd);
+            let closed =
+                || results().flat_map(|result| &result.trades).filter(|trade| trade.reason != ExitReason::DataEnd);
             rows.push(WarmUp {
                 sessions: sessions * quarters / 4,
                 detector: id,

@@ -56,8 +56,10 @@ fn inputs(data: &SymbolData, setup: &Setup, detector: usize, trades: &[(usize, &
 fn listed(explained: &Explanation) -> Vec<SignalInput> {
     let input = |name: &str, value: String| SignalInput { name: name.to_owned(), value };
     let checks = explained.checks.iter().map(|check| input(check.name, figure(check.value)));
-    let factors = explained.setup.iter().flat_map(|setup| &setup.factors).map(|factor| {
-        input(factor.name, format!("{} × {}", figure(factor.value), figure(factor.weight)))
-    });
+    let factors = explained
+        .setup
+        .iter()
+        .flat_map(|setup| &setup.factors)
+        .map(|factor| input(factor.name, format!("{} × {}", figure(factor.value), figure(factor.weight))));
     checks.chain(factors).collect()
 }

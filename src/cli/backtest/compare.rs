@@ -49,14 +49,20 @@ fn find(folder: &Path, name: &str) -> Result<PathBuf, CliError> {
     }
     let named = |path: &PathBuf| {
         let file = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        file.starts_with("backtest-") && file.strip_suffix(".json").is_some_and(|stem| stem.ends_with(&format!("-{name}")))
+        file.starts_with("backtest-")
+            && file.strip_suffix(".json").is_some_and(|stem| stem.ends_with(&format!("-{name}")))
     };
     let entries = fs::read_dir(folder).into_iter().flatten().filter_map(|entry| Some(entry.ok()?.path()));
     let mut found: Vec<PathBuf> = entries.filter(named).collect();
     found.sort_unstable();
     found.pop().ok_or_else(|| {
-        CliError::usage(anyhow!("there is no run `{name}`: it is neither a file nor the name of one in {}", folder.display()))
-            .with_hint("name a run by its JSON file, or by the last part of its name, as in backtest-2026-11-30-0123456789ab.json")
+        CliError::usage(anyhow!(
+            "there is no run `{name}`: it is neither a file nor the name of one in {}",
+            folder.display()
+        ))
+        .with_hint(
+            "name a run by its JSON file, or by the last part of its name, as in backtest-2026-11-30-0123456789ab.json",
+        )
     })
 }
 
@@ -69,7 +75,9 @@ fn print(out: &mut impl Write, comparison: &Comparison) -> io::Result<()> {
     writeln!(out, "{}", if *same_data { "both on the same bars" } else { "on different bars" })?;
     if !config.is_empty() {
         let mut table = Table::new([("setting", Align::Left), ("a", Align::Left), ("b", Align::Left)]);
-        let words = |value: &Option<Value>| value.as_ref().map_or_else(|| "-".to_owned(), |value| printable(&value.to_string()));
+        let words = |value: &Option<Value>| {
+            value.as_ref().map_or_else(|| "-".to_owned(), |value| printable(&value.to_string()))
+        };
         for difference in config {
             table.row([difference.field.clone(), words(&difference.a), words(&difference.b)]);
         }
@@ -83,7 +91,13 @@ fn print(out: &mut impl Write, comparison: &Comparison) -> io::Result<()> {
 
 fn print_detector(out: &mut impl Write, detector: &DetectorDifference) -> io::Result<()> {
     let status = |status: &Option<String>| status.clone().unwrap_or_else(|| "not asked for".to_owned());
-    writeln!(out, "\n{}: {} | {}", printable(&detector.detector), status(&detector.status_a), status(&detector.status_b))?;
+    writeln!(
+        out,
+        "\n{}: {} | {}",
+        printable(&detector.detector),
+        status(&detector.status_a),
+        status(&detector.status_b)
+    )?;
     let mut table =
         Table::new([("figure", Align::Left), ("a", Align::Right), ("b", Align::Right), ("b - a", Align::Right)]);
     let value = |value: Option<f64>| figure(value.unwrap_or(f64::NAN));

@@ -6,9 +6,7 @@ use std::sync::Arc;
 use jiff::civil::Date;
 
 use super::universe::Universe;
-use crate::backtest::{
-    Bars, Instrument, OfficialDay, SessionScope, Sessions, SplitAt, SymbolData,
-};
+use crate::backtest::{Bars, Instrument, OfficialDay, SessionScope, Sessions, SplitAt, SymbolData};
 use crate::history::Held;
 use crate::model::splits::{Factor, SplitRecord, SplitStatus};
 use crate::model::{Bar, Symbol, Timeframe, TimeframeSet};

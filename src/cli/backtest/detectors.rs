@@ -32,12 +32,20 @@ pub(super) fn run(args: &DetectorsArgs, context: &Context) -> Result<Exit, CliEr
             write!(out, "{}", parameters(spec.params()))?;
         }
     } else {
-        let mut table = Table::new([("detector", Align::Left), ("side", Align::Left), ("class", Align::Left), ("looks for", Align::Left)]);
+        let mut table = Table::new([
+            ("detector", Align::Left),
+            ("side", Align::Left),
+            ("class", Align::Left),
+            ("looks for", Align::Left),
+        ]);
         for spec in specs {
             table.row([spec.id.to_owned(), side(spec).to_owned(), class(spec.class).to_owned(), spec.help.to_owned()]);
         }
         write!(out, "{table}")?;
-        writeln!(out, "Detectors are hypotheses: no result is promised. `backtest detectors ID` shows the parameters of one.")?;
+        writeln!(
+            out,
+            "Detectors are hypotheses: no result is promised. `backtest detectors ID` shows the parameters of one."
+        )?;
     }
     Ok(Exit::Done)
 }

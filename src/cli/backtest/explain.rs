@@ -24,11 +24,8 @@ use crate::model::{Market, Symbol, Timeframe};
 
 /// Explains one bar.
 pub(super) async fn run(args: &ExplainArgs, context: &Context) -> Result<Exit, CliError> {
-    let typed = DetectorArgs {
-        detector: vec![args.detector.clone()],
-        set: args.set.clone(),
-        params: args.params.clone(),
-    };
+    let typed =
+        DetectorArgs { detector: vec![args.detector.clone()], set: args.set.clone(), params: args.params.clone() };
     let mut found = configured(&typed, "all")?;
     let (Some(detector), true) = (found.pop(), found.is_empty()) else {
         return Err(CliError::usage(anyhow!("`{}` is a group: explain one detector of it", args.detector)));
@@ -64,8 +61,13 @@ pub(super) async fn run(args: &ExplainArgs, context: &Context) -> Result<Exit, C
     let run::Source::Detectors(detectors) = &setup.source else { return Ok(Exit::Failed) };
     let (detector, Some(run)) = (&detectors[0], run) else { return Ok(Exit::Failed) };
     if matches!(run.status, Status::AssetClass | Status::NotTradable) {
-        return Err(CliError::usage(anyhow!("{} does not run on {}: {}", detector.spec.id, args.symbol, run.status.words()))
-            .with_hint("--ignore-asset-class runs it all the same"));
+        return Err(CliError::usage(anyhow!(
+            "{} does not run on {}: {}",
+            detector.spec.id,
+            args.symbol,
+            run.status.words()
+        ))
+        .with_hint("--ignore-asset-class runs it all the same"));
     }
     let explained = explain(&data, detector, SessionScope::Regular, &[bar]).pop();
     let explained = explained.ok_or_else(|| CliError::failed(anyhow!("the bar lies outside regular hours")))?;
@@ -88,9 +90,7 @@ fn moment(text: &str, market: Market) -> Result<(i64, Date), CliError> {
         return Ok((instant.as_millisecond(), market.date_of(instant)));
     }
     match text.parse::<DateTime>() {
-        Ok(at) if text.contains(['T', ' ']) => {
-            Ok((market.instant(at.date(), at.time()).as_millisecond(), at.date()))
-        }
+        Ok(at) if text.contains(['T', ' ']) => Ok((market.instant(at.date(), at.time()).as_millisecond(), at.date())),
         _ => Err(CliError::usage(anyhow!(
             "`{text}` is no time: write the end of a bar as 2026-10-01T10:15 (New York) or 2026-10-01T14:15:00Z"
         ))),
@@ -249,7 +249,8 @@ fn print(
         let value = known.map_or_else(|missing| format!("missing: {}", missing.as_str()), figure);
         table.row([name.to_owned(), value]);
     }
-    let regime = features.regime.map_or_else(|missing| format!("missing: {}", missing.as_str()), |it| it.as_str().to_owned());
+    let regime =
+        features.regime.map_or_else(|missing| format!("missing: {}", missing.as_str()), |it| it.as_str().to_owned());
     table.row(["regime".to_owned(), regime]);
     write!(out, "{table}")?;
     let mut table = Table::new([
@@ -308,9 +309,10 @@ fn rows(explained: &Explanation, gates: &[Gate]) -> Vec<Value> {
         let value = (!check.value.is_nan()).then_some(check.value);
         json!({ "kind": "condition", "name": check.name, "value": value, "comparison": sign, "limit": check.limit, "met": check.met })
     });
-    let factors = explained.setup.iter().flat_map(|setup| &setup.factors).map(|factor| {
-        json!({ "kind": "factor", "name": factor.name, "value": factor.value, "weight": factor.weight })
-    });
+    let factors =
+        explained.setup.iter().flat_map(|setup| &setup.factors).map(
+            |factor| json!({ "kind": "factor", "name": factor.name, "value": factor.value, "weight": factor.weight }),
+        );
     let gates = gates.iter().map(|gate| {
         json!({ "kind": "gate", "name": gate.name, "value": gate.value, "limit": gate.limit, "met": gate.passed })
     });

@@ -154,7 +154,8 @@ impl Source {
     /// Asks the REST API for what is missing. What it does not have stays a gap.
     pub(super) async fn fill(&mut self, data: &DataArgs, context: &Context) -> Result<(), CliError> {
         let range = if data.fetch_warmup { 0..self.frame.sessions.len() } else { self.period() };
-        let absent = if data.recheck { self.absent(range.clone()).await.map_err(store_error)? } else { BTreeMap::new() };
+        let absent =
+            if data.recheck { self.absent(range.clone()).await.map_err(store_error)? } else { BTreeMap::new() };
         let lacks = |(request, coverage): &(MarketRequest, Coverage)| {
             (0..request.symbols.len()).any(|place| coverage.lacks(place, range.clone()))
         };
@@ -204,8 +205,7 @@ impl Source {
                 self.history.read(&slice, |place, date, _| _ = there[place].insert(date)).await?;
                 for (place, (symbol, there)) in symbols.iter().zip(there).enumerate() {
                     for session in range.clone() {
-                        let (date, held) =
-                            (request.sessions[session], coverage.of(batch * BATCH + place)[session]);
+                        let (date, held) = (request.sessions[session], coverage.of(batch * BATCH + place)[session]);
                         if held.origin == Origin::File && !there.contains(&date) {
                             of_market.insert((symbol.to_string(), date));
                         }
@@ -343,7 +343,10 @@ impl Source {
                     *section.sources.entry(source.to_owned()).or_default() += 1;
                 }
                 section.symbols.push(SymbolSessions { symbol: symbol.as_str().into(), sessions });
-                let (there, of) = (held[..self.frame.warm_up].iter().filter(|held| held.state.is_whole()).count(), self.frame.warm_up);
+                let (there, of) = (
+                    held[..self.frame.warm_up].iter().filter(|held| held.state.is_whole()).count(),
+                    self.frame.warm_up,
+                );
                 if there < of {
                     let note = format!("{there} of {} before {}", counted(of as u64, "session"), self.dates().0);
                     section.warm_up.push(WarmUpNote { symbol: symbol.as_str().into(), note });
@@ -383,8 +386,10 @@ async fn open_store(context: &Context, must_be_there: bool) -> Result<(Option<An
             let kind = kind(&store);
             Ok((Some(store), kind))
         }
-        Ok(None) if must_be_there => Err(CliError::failed(anyhow!("there is no database, and the REST API is not to be asked"))
-            .with_hint("load bars with `backfill s3`, or leave --no-fallback out")),
+        Ok(None) if must_be_there => {
+            Err(CliError::failed(anyhow!("there is no database, and the REST API is not to be asked"))
+                .with_hint("load bars with `backfill s3`, or leave --no-fallback out"))
+        }
         Ok(None) => Ok((None, kind_of_settings(context))),
         Err(error) if must_be_there || error.exit() == Exit::Usage => Err(error),
         Err(error) => {
@@ -406,7 +411,9 @@ fn sessions(dataset: Dataset, (from, to): (Date, Date), warm_up: usize) -> (Sess
     let period = Sessions::of(dataset, from..=to);
     // Twice as many calendar days as sessions, and some for holidays, are enough for any market.
     let earliest = from.saturating_sub(jiff::Span::new().days(warm_up as i64 * 2 + 10)).max(dataset.first_date());
-    let before = from.yesterday().map_or(0, |last| if earliest > last { 0 } else { Sessions::of(dataset, earliest..=last).len() });
+    let before = from
+        .yesterday()
+        .map_or(0, |last| if earliest > last { 0 } else { Sessions::of(dataset, earliest..=last).len() });
     let skipped = before.saturating_sub(warm_up);
     let all = Sessions::of(dataset, earliest.min(from)..=to);
     let first = all.iter().nth(skipped).map_or(from, |clock| clock.date);

@@ -40,7 +40,9 @@ fn configure(args: &DetectorArgs, when_none: &str) -> anyhow::Result<Vec<Configu
         given.entry(spec.id).or_default().insert(param.trim().to_owned(), value.trim().to_owned());
     }
     if let Some(other) = given.keys().find(|id| specs.iter().all(|spec| spec.id != **id)) {
-        bail!("a parameter of {other} is set, which is not among the detectors of this run: add --detector={other}, or leave the parameter out");
+        bail!(
+            "a parameter of {other} is set, which is not among the detectors of this run: add --detector={other}, or leave the parameter out"
+        );
     }
     let none = BTreeMap::new();
     let configure = |spec: &'static DetectorSpec| Ok(spec.configure(given.get(spec.id).unwrap_or(&none))?);
@@ -75,7 +77,10 @@ fn read(path: &Path, given: &mut Given) -> anyhow::Result<()> {
     for (detector, table) in file {
         let spec = of_id(&detector).with_context(doing)?;
         let toml::Value::Table(table) = table else {
-            bail!("{}: `{detector}` is no table: write [{detector}], and a line `name = value` for each parameter", doing());
+            bail!(
+                "{}: `{detector}` is no table: write [{detector}], and a line `name = value` for each parameter",
+                doing()
+            );
         };
         for (param, value) in table {
             let value = match value {

@@ -85,7 +85,9 @@ impl RunRequest {
             bars.chosen = Chosen::Named(symbols);
         }
         if signals.is_some() && args.bars.min_bars.is_some() {
-            return Err(CliError::usage(anyhow!("--min-bars is about detectors, not about a file of signals: leave it out")));
+            return Err(CliError::usage(anyhow!(
+                "--min-bars is about detectors, not about a file of signals: leave it out"
+            )));
         }
         let (seed, random_draws) = (args.report.seed.unwrap_or(1), args.report.random_draws.unwrap_or(RANDOM_DRAWS));
         let detectors = match &source {

@@ -199,7 +199,12 @@ fn tell_gaps(gaps: &[DataGap]) {
     for gap in gaps.iter().take(GAPS_NAMED) {
         let dates = if gap.sessions == 1 { gap.from.to_string() } else { format!("{} to {}", gap.from, gap.to) };
         let reason = gap.reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
-        warn(&format!("gap: {} {dates} ({}) {}{reason}", gap.symbol, counted(gap.sessions, "session"), gap.state.as_str()));
+        warn(&format!(
+            "gap: {} {dates} ({}) {}{reason}",
+            gap.symbol,
+            counted(gap.sessions, "session"),
+            gap.state.as_str()
+        ));
     }
     if gaps.len() > GAPS_NAMED {
         warn(&format!("and {} more; the report lists them", count((gaps.len() - GAPS_NAMED) as u64)));

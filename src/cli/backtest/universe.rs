@@ -133,7 +133,9 @@ async fn tickers(store: &mut AnyStore, dataset: Dataset) -> Result<Vec<Symbol>, 
 async fn top(count: usize, (from, to): (Date, Date), store: &mut AnyStore) -> Result<Universe, CliError> {
     let stocks = stocks(store).await?;
     let windows = windows(from, to);
-    let Some(first) = windows.first().and_then(|(_, dates)| dates.first().copied()) else { return Err(nothing_stored()) };
+    let Some(first) = windows.first().and_then(|(_, dates)| dates.first().copied()) else {
+        return Err(nothing_stored());
+    };
     let dates: Vec<Date> = xnys().sessions(first..=to).map(|(date, _)| date).collect();
     let mut ranked: Vec<Vec<(f64, usize)>> = vec![Vec::new(); windows.len()];
     for (batch, symbols) in stocks.chunks(BATCH).enumerate() {
@@ -187,7 +189,8 @@ fn windows(from: Date, to: Date) -> Vec<(Month, Vec<Date>)> {
     let mut month = from.first_of_month();
     while month <= to {
         let earliest = month.saturating_sub(jiff::Span::new().days(60));
-        let before: Vec<Date> = xnys().sessions(earliest..=month).map(|(date, _)| date).filter(|date| *date < month).collect();
+        let before: Vec<Date> =
+            xnys().sessions(earliest..=month).map(|(date, _)| date).filter(|date| *date < month).collect();
         windows.push((month, before[before.len().saturating_sub(RANKED_SESSIONS)..].to_vec()));
         month = month.saturating_add(jiff::Span::new().months(1));
     }

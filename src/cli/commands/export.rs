@@ -50,9 +50,9 @@ pub(super) async fn run(args: &ExportArgs, context: &Context, signals: &Signals)
         warn("No symbol, market or date named: exporting everything that is stored.");
     }
     let what = ("export", "months");
-    let mut progress = BarsProgress::new(what, context.quiet, context.json, Context::has_terminal(), settings.color.value);
-    let tell =
-        |now: export::Progress| progress.tell(Steps { of: now.months, done: now.months_done, bars: now.bars });
+    let mut progress =
+        BarsProgress::new(what, context.quiet, context.json, Context::has_terminal(), settings.color.value);
+    let tell = |now: export::Progress| progress.tell(Steps { of: now.months, done: now.months_done, bars: now.bars });
     let exported = export::export(&mut store, &request.markets, as_of, (args.format, &output), tell, signals.stop())
         .await
         .map_err(export_error)?;

@@ -32,8 +32,8 @@ pub(in crate::cli) use self::api::Api;
 pub(super) use self::verify::Look;
 use super::log::stderr;
 use super::{
-    Args, CliError, Command, Exit, GlobalArgs, Log, Request, RunId, Selection, Signals, end_of, finish, print_completions,
-    print_settings,
+    Args, CliError, Command, Exit, GlobalArgs, Log, Request, RunId, Selection, Signals, end_of, finish,
+    print_completions, print_settings,
 };
 use crate::config::{DatabaseUrl, Flags, Inputs, Origin, PostgresUrl, Settings};
 use crate::ingest::Clock;

@@ -108,7 +108,10 @@ mod tests {
     #[test]
     fn a_line_has_amounts_the_rate_and_the_time_left() {
         let now = Steps { of: 6, done: 2, bars: 3_000_000 };
-        assert_eq!(line(now, "months", Duration::from_secs(10)), "2 of 6 months, 3,000,000 bars at 300,000 bars/s, ETA 20s");
+        assert_eq!(
+            line(now, "months", Duration::from_secs(10)),
+            "2 of 6 months, 3,000,000 bars at 300,000 bars/s, ETA 20s"
+        );
         assert_eq!(line(Steps::default(), "months", Duration::ZERO), "0 of 0 months, 0 bars at 0 bars/s");
     }
 
