@@ -31,12 +31,27 @@ const UNMATCHED_NAMED: usize = 10;
 /// Gaps that are named on the terminal; the report has all.
 const GAPS_NAMED: usize = 10;
 
-/// Runs.
+/// Runs. A folder that was made for nothing goes away.
 pub(super) async fn run(args: &RunArgs, context: &Context, signals: &Signals) -> Result<Exit, CliError> {
+    let request = RunRequest::new(args, context.settings.now.value)?;
+    let was_there = request.output.exists();
+    files::prepare(&request.output).map_err(CliError::failed)?;
+    let ended = run_request(&request, args, context, signals).await;
+    if !was_there {
+        // One with reports in it stays.
+        let _ = std::fs::remove_dir(&request.output);
+    }
+    ended
+}
+
+async fn run_request(
+    request: &RunRequest,
+    args: &RunArgs,
+    context: &Context,
+    signals: &Signals,
+) -> Result<Exit, CliError> {
     let started = Instant::now();
     let now = context.settings.now.value;
-    let request = RunRequest::new(args, now)?;
-    files::prepare(&request.output).map_err(CliError::failed)?;
     let stop = signals.stop();
     let stopped = || Ok(signals.exit().unwrap_or(Exit::Interrupted));
 
@@ -48,7 +63,7 @@ pub(super) async fn run(args: &RunArgs, context: &Context, signals: &Signals) ->
     }
     let gaps = source.gaps();
     if !context.quiet {
-        warn(&plan(&request, &source));
+        warn(&plan(request, &source));
     }
     // The summary has them, too.
     if context.quiet || context.json || args.data.strict {
@@ -69,7 +84,7 @@ pub(super) async fn run(args: &RunArgs, context: &Context, signals: &Signals) ->
         Context::has_terminal(),
         context.settings.color.value,
     );
-    let studied = study(&mut source, &request, &symbols, &mut section, stop, progress).await?;
+    let studied = study(&mut source, request, &symbols, &mut section, stop, progress).await?;
     if stop.is_cancelled() {
         return stopped();
     }
@@ -82,7 +97,7 @@ pub(super) async fn run(args: &RunArgs, context: &Context, signals: &Signals) ->
         charts = charts(&mut source, &study, &request.setup) => charts?,
         () = stop.cancelled() => return stopped(),
     };
-    let config = config(&request, &source);
+    let config = config(request, &source);
     let report = Report::new(Inputs {
         config: &config,
         study: &study,
@@ -160,7 +175,7 @@ async fn study(
     // The threads are joined before this returns, so that they may borrow.
     std::thread::scope(|scope| {
         let studying = scope.spawn(|| {
-            let arriving = std::iter::from_fn(move || from.blocking_recv());
+            let arriving = std::iter::from_fn(move || if stop.is_cancelled() { None } else { from.blocking_recv() });
             run::study(arriving, setup, threads, |studied| {
                 let (progress, steps) = &mut *progress.lock().unwrap_or_else(PoisonError::into_inner);
                 steps.done += 1;
