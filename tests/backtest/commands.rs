@@ -41,8 +41,13 @@ fn an_explanation_agrees_with_the_run() {
     let symbol = trade["symbol"].as_str().unwrap();
     let json = world.run(&format!("explain {detector} {symbol} {at} --json")).ended(0).json();
     assert_eq!(json["totals"]["fires"], true, "{json}");
-    let score: f64 = json["rows"].as_array().unwrap().iter().filter(|row| row["kind"] == "factor")
-        .map(|row| row["value"].as_f64().unwrap() * row["weight"].as_f64().unwrap()).sum();
+    let score: f64 = json["rows"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|row| row["kind"] == "factor")
+        .map(|row| row["value"].as_f64().unwrap() * row["weight"].as_f64().unwrap())
+        .sum();
     assert!((score - trade["score"].as_f64().unwrap()).abs() < 1e-9);
 }
 

@@ -94,7 +94,11 @@ fn warm_up_is_fetched_only_when_asked() {
     world.against(&vendor, &format!("{line} --quiet --no-write-back --fetch-warmup --output=warm")).ended(0);
     let warm = world.report("warm");
     assert_eq!(warm["data"]["warmUp"].as_array().unwrap().len(), 0, "{}", warm["data"]["warmUp"]);
-    let evaluable = |report: &serde_json::Value| report["counters"]["bars_evaluable"].as_u64().unwrap_or_else(|| report["counters"]["barsEvaluable"].as_u64().unwrap());
+    let evaluable = |report: &serde_json::Value| {
+        report["counters"]["bars_evaluable"]
+            .as_u64()
+            .unwrap_or_else(|| report["counters"]["barsEvaluable"].as_u64().unwrap())
+    };
     assert!(evaluable(&warm) > evaluable(&short));
     let _ = Vendor::counts(&vendor);
 }

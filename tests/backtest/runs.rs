@@ -13,7 +13,11 @@ fn all_detectors_run_over_what_is_stored() {
     for said in ["breakout_bullish", "not evaluable: open interest", "no expected results", "page ", "signals:"] {
         assert!(ran.out.contains(said), "{said}\n{}", ran.out);
     }
-    assert!(ran.err.contains("17 detectors on 7 symbols (stored), 15m bars from 2026-09-23 to 2026-10-02"), "{}", ran.err);
+    assert!(
+        ran.err.contains("17 detectors on 7 symbols (stored), 15m bars from 2026-09-23 to 2026-10-02"),
+        "{}",
+        ran.err
+    );
     let files = names(&world.path("backtest-results"));
     assert_eq!(files.len(), 5, "{files:?}");
     let report = world.report("backtest-results");
@@ -99,7 +103,10 @@ fn options_change_the_run() {
         assert_ne!(other["runId"], plain["runId"], "{option}");
         assert_ne!(other["config"], plain["config"], "{option}");
     }
-    assert_eq!(world.report("other0")["labels"].as_array().unwrap().iter().filter(|label| **label == "no costs").count(), 1);
+    assert_eq!(
+        world.report("other0")["labels"].as_array().unwrap().iter().filter(|label| **label == "no costs").count(),
+        1
+    );
 }
 
 #[test]

@@ -13,7 +13,11 @@ fn signals_of_a_file_are_traded() {
                 SPY,2026-10-01T11:07:00-04:00,long,0.5,1\n";
     fs::write(world.path("mine.csv"), text).unwrap();
     let ran = world.run("--signals=mine.csv --signal-levels=percent --days=10 --no-fallback").ended(3);
-    assert!(ran.err.contains("not traded: line 4: no bar of the signal timeframe ends at its timestamp"), "{}", ran.err);
+    assert!(
+        ran.err.contains("not traded: line 4: no bar of the signal timeframe ends at its timestamp"),
+        "{}",
+        ran.err
+    );
     let report = world.report("backtest-results");
     let found = trades(&report);
     assert_eq!(found["mine.csv"].len(), 2);

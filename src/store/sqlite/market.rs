@@ -1,6 +1,5 @@
 //! Reading the series of many symbols at once.
 
-use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 
 use jiff::civil::Date;
@@ -10,6 +9,9 @@ use super::{SqliteStore, by_code, named};
 use crate::model::{Bar, Dataset, Prices, Session, Timeframe, VwapMethod};
 use crate::store::values::{date, known, unknown};
 use crate::store::{MarketReader, MarketSlice, StoreError};
+
+/// More shapes than a table ever has: one for each session, method, length and divisor.
+const MOST_SHAPES: usize = 1 << 20;
 
 /// What bars have in common, as it is stored.
 struct Shape {
@@ -36,12 +38,12 @@ impl MarketReader for SqliteStore {
         let days = self.days(slice.dataset, &slice.dates).await?;
         let (day_ids, dates): (Vec<i64>, Vec<Date>) = days.into_iter().unzip();
         let shapes = self.stored_shapes().await?;
-        let timeframe_of: BTreeMap<i64, Timeframe> =
-            slice.timeframes.iter().map(|timeframe| (timeframe as i64, timeframe)).collect();
+        let wanted = Timeframe::ALL.map(|timeframe| slice.timeframes.contains(timeframe).then_some(timeframe));
         let mut hand_on = |day: usize, place: usize, row: &StoredRow| {
             // Between the ends of the range of timeframes lie some that were not asked for.
-            let Some(timeframe) = timeframe_of.get(&row.timeframe_id) else { return Ok(()) };
-            let bar = bar(*timeframe, row, &shapes)?;
+            let place_of = usize::try_from(row.timeframe_id - 1).ok();
+            let Some(timeframe) = place_of.and_then(|place| *wanted.get(place)?) else { return Ok(()) };
+            let bar = bar(timeframe, row, &shapes)?;
             each(place, dates[day], &bar);
             Ok::<_, StoreError>(())
         };
@@ -76,24 +78,29 @@ impl SqliteStore {
         rows.into_iter().map(|(day_id, text)| Ok((day_id, date(&text)?))).collect()
     }
 
-    async fn stored_shapes(&mut self) -> Result<BTreeMap<i64, Shape>, StoreError> {
+    /// The shapes of bars, by their numbers: few, and counted from 1.
+    async fn stored_shapes(&mut self) -> Result<Vec<Option<Shape>>, StoreError> {
         let rows: Vec<(i64, String, Option<String>, i64, f64)> =
             sqlx::query_as("SELECT shape_id, session, vwap_method, duration_ms, price_divisor FROM shapes")
                 .fetch_all(&mut self.connection)
                 .await
                 .map_err(self.error("read the shapes of bars"))?;
-        let shape = |(shape_id, session, method, duration_ms, divisor): (i64, String, Option<String>, i64, f64)| {
+        let mut shapes = Vec::new();
+        for (shape_id, session, method, duration_ms, divisor) in rows {
+            let place = usize::try_from(shape_id).ok().filter(|place| *place < MOST_SHAPES);
+            let place = place.ok_or_else(|| StoreError::Unknown(format!("{shape_id} as the number of a shape")))?;
             let vwap_method = method.map(|word| known(&word, "VWAP method", VwapMethod::of_word)).transpose()?;
             let session = known(&session, "session", Session::of_word)?;
-            Ok((shape_id, Shape { session, vwap_method, duration_ms, divisor }))
-        };
-        rows.into_iter().map(shape).collect()
+            shapes.resize_with(shapes.len().max(place + 1), || None);
+            shapes[place] = Some(Shape { session, vwap_method, duration_ms, divisor });
+        }
+        Ok(shapes)
     }
 }
 
 #[inline]
-fn bar(timeframe: Timeframe, row: &StoredRow, shapes: &BTreeMap<i64, Shape>) -> Result<Bar, StoreError> {
-    let shape = shapes.get(&row.shape_id);
+fn bar(timeframe: Timeframe, row: &StoredRow, shapes: &[Option<Shape>]) -> Result<Bar, StoreError> {
+    let shape = usize::try_from(row.shape_id).ok().and_then(|place| shapes.get(place)?.as_ref());
     let shape = shape.ok_or_else(|| StoreError::Unknown(format!("{} as the shape of a bar", row.shape_id)))?;
     let [open, high, low, close] = row.prices.map(|price| price / shape.divisor);
     Ok(Bar {
