@@ -173,7 +173,7 @@ pub struct Portfolio {
     pub equity: Vec<EquityPoint>,
     /// Equity at the end of every session of the period, without trades, too.
     pub sessions: Vec<SessionEquity>,
-    /// Share of session bars with an open position, 0 to 1.
+    /// Share of the regular hours of the period with an open position, 0 to 1.
     pub exposure: f64,
     /// Value traded over mean equity.
     pub turnover: f64,

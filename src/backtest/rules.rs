@@ -85,7 +85,7 @@ pub struct EngineSettings {
     pub session: SessionScope,
     /// Where signals are filled.
     pub fill_mode: FillMode,
-    /// How many slots after the signal an entry is waited for if bars are missing.
+    /// How many empty slots an entry is waited for: the next bar of the session is used if no more of them lie before it.
     pub entry_valid_bars: u32,
     /// Where a target is filled that an open gapped over.
     pub target_gap: TargetGap,

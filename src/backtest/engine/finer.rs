@@ -40,6 +40,11 @@ impl Orders {
             Side::Short => (self.at_stop(high), self.at_target(low)),
         }
     }
+
+    /// Whether prices between these lie beyond the target.
+    pub fn traded_beyond_target(&self, high: f64, low: f64) -> bool {
+        Self { fill: TargetFill::Through, ..*self }.touched(high, low).1
+    }
 }
 
 /// Which of two levels came first.

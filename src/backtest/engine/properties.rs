@@ -22,6 +22,7 @@ fn market(rng: &mut Rng) -> SymbolData {
     let gaps = rng.f64() * 0.6;
     let mut price: f64 = 100.0;
     let split = rng.bool().then(|| rng.u32(1..6));
+    let unfinished = rng.bool();
     let sessions = market.data.sessions.clone();
     for (session, clock) in sessions.iter().enumerate() {
         let session = session as u32;
@@ -34,6 +35,8 @@ fn market(rng: &mut Rng) -> SymbolData {
         let length = i64::from(clock.minutes());
         // Only the ends of the session, so that closes and nights are as frequent as anything else.
         let slots = (-2..6).chain(length / SLOT - 8..length / SLOT + 2);
+        // The last session may not be over yet.
+        let slots = slots.take(if unfinished && session + 1 == sessions.len() as u32 { 7 } else { usize::MAX });
         for slot in slots {
             if rng.f64() < 0.1 {
                 continue;
@@ -348,7 +351,7 @@ fn raising_any_cost_never_raises_a_gain() {
             lowered[5] += 1;
         }
     }
-    assert!(lowered.iter().all(|count| *count > 50), "{lowered:?}");
+    assert!(lowered.iter().all(|count| *count > 20), "{lowered:?}");
 }
 
 fn doubled(commission: Commission) -> Commission {

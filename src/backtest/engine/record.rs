@@ -128,7 +128,7 @@ impl Engine<'_> {
 
     /// The end if the price had to trade beyond the target.
     fn worst(&self, entry: &Entry, exit: &Exit) -> Option<Outcome> {
-        if exit.reason != ExitReason::TargetHit || self.settings.target_fill == TargetFill::Through {
+        if exit.reason != ExitReason::TargetHit || exit.beyond_target {
             return None;
         }
         let through = self.walk(entry, TargetFill::Through, None);

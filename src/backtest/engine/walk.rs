@@ -21,6 +21,8 @@ pub(super) struct Exit {
     pub decision: ExitDecision,
     /// Whether it was filled at an open beyond a level.
     pub gap: bool,
+    /// Whether a target it was left at was certainly traded beyond.
+    pub beyond_target: bool,
     /// Whether there was no bar when the clock asked for it.
     pub late: bool,
     /// Signal bars it was held in.
@@ -138,13 +140,14 @@ impl Engine<'_> {
             position.held += 1;
             if !first || entry.before_open {
                 if let Some(end) = self.gap(&position, bar) {
-                    return Exit { gap: true, ..Self::exit(position, bar, &end) };
+                    let beyond_target = position.orders.traded_beyond_target(bars.open[bar], bars.open[bar]);
+                    return Exit { gap: true, beyond_target, ..Self::exit(position, bar, &end) };
                 }
                 self.close_part(&mut position, entry, bar);
             }
             let (stop, target) = position.orders.touched(seen.high, seen.low);
             if stop || target {
-                return self.intrabar(position, bar, seen.end_ms, (stop, target), marks.is_some());
+                return self.intrabar(position, bar, &seen, marks.is_some());
             }
             position.see(seen.high);
             position.see(seen.low);
@@ -262,16 +265,17 @@ impl Engine<'_> {
         }
     }
 
-    /// A bar that touches stop, target or both.
-    fn intrabar(&self, mut position: Position, bar: usize, until_ms: i64, touched: (bool, bool), traced: bool) -> Exit {
-        let orders = position.orders;
-        let (stop, decision) = match touched {
+    /// A bar, or what was seen of it, that touches stop, target or both.
+    fn intrabar(&self, mut position: Position, bar: usize, seen: &Piece, traced: bool) -> Exit {
+        let (orders, until_ms) = (position.orders, seen.end_ms);
+        let (stop, decision) = match orders.touched(seen.high, seen.low) {
             (true, true) => {
                 let first = self.first(bar, until_ms, &orders);
                 (first.stop, first.decision)
             }
             (stop, _) => (stop, ExitDecision::Certain),
         };
+        let beyond_target = decision == ExitDecision::Certain && orders.traded_beyond_target(seen.high, seen.low);
         let mut at_ms = self.bars.start_ms[bar];
         if traced {
             let trace = self.trace(bar, until_ms, &orders, stop);
@@ -281,7 +285,7 @@ impl Engine<'_> {
         }
         let (price, reason) =
             if stop { (orders.stop, position.stop_reason) } else { (orders.target, ExitReason::TargetHit) };
-        Exit { decision, ..Self::exit(position, bar, &End { at_ms, price, reason }) }
+        Exit { decision, beyond_target, ..Self::exit(position, bar, &End { at_ms, price, reason }) }
     }
 
     /// Closes a position at the first price after the time it was to be closed at (B-19).
@@ -304,6 +308,7 @@ impl Engine<'_> {
             reason: end.reason,
             decision: ExitDecision::Certain,
             gap: false,
+            beyond_target: false,
             late: false,
             held: position.held,
             high: position.high / position.unit,
