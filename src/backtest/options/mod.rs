@@ -2,9 +2,21 @@
 //!
 //! Gamma exposure assumes that dealers are long calls and short puts, which nobody can observe: a hypothesis.
 
+mod black_scholes;
+mod chain;
+mod contracts;
+mod exposure;
+mod max_pain;
+mod normal;
 mod rank;
+mod view;
 
-pub use rank::{Rank, percentile_rank};
+pub use black_scholes::{Greeks, HIGHEST_VOLATILITY, LEAST_VEGA, LOWEST_VOLATILITY, Rejection, Right, Terms};
+pub use chain::{Chain, Member, Unpriced};
+pub use contracts::{ChainSettings, Contract, ContractsAt, OptionPrice, WeightSource};
+pub use exposure::exposure;
+pub use rank::{RANK_MIN_SESSIONS, RANK_SESSIONS, Rank, percentile_rank};
+pub use view::{ChainAt, ChainHistory, FlipBefore};
 
 use super::Known;
 
