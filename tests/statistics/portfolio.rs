@@ -1,8 +1,9 @@
 //! Statistics of a portfolio, worked out by hand.
 
 use barkeep::backtest::metrics::{Flag, PortfolioStats, portfolio_stats};
-use barkeep::backtest::{EquityPoint, Portfolio, SessionEquity};
-use barkeep::model::Market;
+use barkeep::backtest::{EquityPoint, Portfolio, SessionEquity, Sessions};
+use barkeep::model::{Dataset, Market};
+use jiff::civil::date;
 
 use super::sample::sessions;
 
@@ -33,6 +34,22 @@ fn the_drawdown_is_marked_at_bars_not_at_the_ends_of_sessions() {
     assert_eq!((found.max_drawdown_sessions, found.max_drawdown_recovered), (2, false), "until the end");
     let found = stats(&[90.0, 95.0, 101.0], &[]);
     assert_eq!((found.max_drawdown_sessions, found.max_drawdown_recovered), (2, true), "from the start");
+}
+
+#[test]
+fn a_bar_that_ends_at_midnight_belongs_to_the_session_before() {
+    let sessions = Sessions::of(Dataset::Crypto, date(2026, 11, 1)..=date(2026, 11, 5));
+    let equity = [100.0, 90.0, 95.0, 100.0, 101.0];
+    let portfolio = Portfolio {
+        equity: sessions.iter().zip(equity).map(|(s, equity)| EquityPoint { timestamp: s.close_ms, equity }).collect(),
+        sessions: sessions.iter().zip(equity).map(|(s, equity)| SessionEquity { date: s.date, equity }).collect(),
+        ..Portfolio::default()
+    };
+    let found = portfolio_stats(&portfolio, 100.0, Market::RoundTheClock, 1);
+    assert_eq!((found.max_drawdown_sessions, found.max_drawdown_recovered), (3, true));
+    let late = Portfolio { equity: portfolio.equity[1..].to_vec(), ..portfolio };
+    let found = portfolio_stats(&late, 100.0, Market::RoundTheClock, 1);
+    assert_eq!(found.max_drawdown_sessions, 3, "from the start to session 3");
 }
 
 #[test]
