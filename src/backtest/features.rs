@@ -142,7 +142,7 @@ pub struct Flow {
 
 /// Everything that is known at the end of one signal bar. Prices are in the shares of the bar's own session; for an index
 /// everything that comes from its proxy is translated into index points by the ratio of the two closes.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Features {
     /// Place of the bar in its series.
     pub bar: usize,

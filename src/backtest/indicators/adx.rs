@@ -1,6 +1,6 @@
 //! Average directional index and its two indicators.
 
-use super::{TrueRange, WILDER};
+use super::{TrueRange, WILDER, WILDER_WEIGHT};
 use crate::model::splits::Factor;
 
 /// Which way bars move, and how much of their range that is: all 0 to 100.
@@ -51,13 +51,12 @@ impl Default for Adx {
 impl Adx {
     /// The next bar.
     pub fn update(&mut self, high: f64, low: f64, close: f64) {
-        const N: f64 = WILDER as f64;
         let range = self.range.next(high, low, close, false);
         let Some((previous_high, previous_low)) = self.previous.replace((high, low)) else { return };
         let (up, down) = (high - previous_high, previous_low - low);
         let plus = if up > down && up > 0.0 { up } else { 0.0 };
         let minus = if down > up && down > 0.0 { down } else { 0.0 };
-        let kept = if (self.moves as usize) < WILDER { 1.0 } else { 1.0 - 1.0 / N };
+        let kept = if (self.moves as usize) < WILDER { 1.0 } else { 1.0 - WILDER_WEIGHT };
         self.ranges = self.ranges * kept + range;
         self.plus = self.plus * kept + plus;
         self.minus = self.minus * kept + minus;
@@ -69,9 +68,9 @@ impl Adx {
         let dx = if sum == 0.0 { 0.0 } else { 100.0 * (self.plus - self.minus).abs() / sum };
         if (self.indices as usize) < WILDER {
             self.indices += 1;
-            self.adx += dx / N;
+            self.adx += dx * WILDER_WEIGHT;
         } else {
-            self.adx += (dx - self.adx) / N;
+            self.adx += (dx - self.adx) * WILDER_WEIGHT;
         }
     }
 

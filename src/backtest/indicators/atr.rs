@@ -1,6 +1,6 @@
 //! Average true range.
 
-use super::{RollingMean, WILDER};
+use super::{RollingMean, WILDER, WILDER_WEIGHT};
 use crate::model::splits::Factor;
 
 /// True range: the range of a bar, reaching back to the close before (Wilder 1978). Without gaps the first bar of a session
@@ -55,14 +55,13 @@ impl Atr {
 
     /// The next bar; `opens_session` for the first of a session.
     pub fn update(&mut self, high: f64, low: f64, close: f64, opens_session: bool) {
-        const N: f64 = WILDER as f64;
         let range = self.range.next(high, low, close, opens_session);
         match &mut self.smoothing {
             Smoothing::Wilder { seen, mean } if (*seen as usize) < WILDER => {
                 *seen += 1;
-                *mean += range / N;
+                *mean += range * WILDER_WEIGHT;
             }
-            Smoothing::Wilder { mean, .. } => *mean += (range - *mean) / N,
+            Smoothing::Wilder { mean, .. } => *mean += (range - *mean) * WILDER_WEIGHT,
             Smoothing::Simple(mean) => mean.update(range),
         }
     }

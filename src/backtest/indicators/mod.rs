@@ -36,6 +36,9 @@ pub use slot_volume::{SlotVolume, Slots, VOLUME_Z_SESSIONS};
 /// Period of Wilder's indicators.
 pub const WILDER: usize = 14;
 
+/// Weight of the latest value in Wilder's means.
+const WILDER_WEIGHT: f64 = 1.0 / WILDER as f64;
+
 /// Bars after which RSI and ATR have forgotten their start: (13/14)^150 = 1.5e-5 of it is left, so that even a start six
 /// times as wild as what follows moves a value by less than 1e-4 of itself (B-08).
 pub const WILDER_BARS: u32 = 150;

@@ -1,6 +1,6 @@
 //! Relative strength index.
 
-use super::WILDER;
+use super::{WILDER, WILDER_WEIGHT};
 use crate::model::splits::Factor;
 
 /// Relative strength index over 14 bars (Wilder, *New Concepts in Technical Trading Systems*, 1978):
@@ -17,18 +17,17 @@ pub struct Rsi {
 impl Rsi {
     /// The next close.
     pub fn update(&mut self, close: f64) {
-        const N: f64 = WILDER as f64;
         let Some(previous) = self.previous.replace(close) else { return };
         let change = close - previous;
         let (rise, fall) = (change.max(0.0), (-change).max(0.0));
         if self.changes as usize >= WILDER {
-            self.gain += (rise - self.gain) / N;
-            self.loss += (fall - self.loss) / N;
+            self.gain += (rise - self.gain) * WILDER_WEIGHT;
+            self.loss += (fall - self.loss) * WILDER_WEIGHT;
             return;
         }
         self.changes += 1;
-        self.gain += rise / N;
-        self.loss += fall / N;
+        self.gain += rise * WILDER_WEIGHT;
+        self.loss += fall * WILDER_WEIGHT;
     }
 
     /// 0 to 100; `None` before the 14th change.

@@ -10,6 +10,12 @@
 //! before, before the open.
 
 mod frame;
+#[cfg(test)]
+mod model;
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
 mod traded;
 mod warm_up;
 
@@ -30,7 +36,9 @@ use crate::model::{Session, Timeframe};
 /// Timeframes that are held together, finest first.
 const FRAMES: [Timeframe; 3] = [Timeframe::M5, Timeframe::M15, Timeframe::H1];
 const M5: usize = 0;
-const M15: usize = 1;
+
+/// Largest body of a patient candle, in ATR.
+const PATIENT_ATR: f64 = 0.3;
 
 /// Indicators of the signal bars alone.
 #[derive(Debug)]
@@ -259,12 +267,11 @@ impl<'a> FeatureStream<'a> {
     }
 
     fn set_frames(&mut self, bar: usize, session: u32) {
-        let rsi: [Known; 3] = std::array::from_fn(|frame| self.fresh(frame).map_or(Err(Input::Minutes), Momentum::rsi));
-        let trends: [Option<(f64, f64)>; 3] = std::array::from_fn(|frame| {
-            let momentum = self.fresh(frame).filter(|_| frame >= M15)?;
-            momentum.ema21().ok().zip(momentum.ema50().ok())
-        });
-        let atr5 = self.fresh(M5).map_or(Err(Input::Minutes), Momentum::atr);
+        let frames: [Option<&Momentum>; 3] = std::array::from_fn(|frame| self.fresh(frame));
+        let rsi = frames.map(|frame| frame.and_then(|momentum| momentum.rsi().ok()));
+        let [_, slow @ ..] = frames;
+        let trends = slow.map(|frame| frame.and_then(|momentum| momentum.ema21().ok().zip(momentum.ema50().ok())));
+        let atr5 = frames[M5].map_or(Err(Input::Minutes), Momentum::atr);
         let false_break = self.false_break(bar, session);
         let features = &mut self.features;
         features.atr5 = atr5;
@@ -350,9 +357,6 @@ impl<'a> FeatureStream<'a> {
         self.features.vix = last.map(|last| bars.close[last]).ok_or(Input::Vix);
     }
 }
-
-/// Largest body of a patient candle, in ATR.
-const PATIENT_ATR: f64 = 0.3;
 
 /// Share of items that are so in percent (50 of none), and whether at least two are and none is not.
 fn share<'i, T: 'i>(items: impl Iterator<Item = &'i T>, is_so: impl Fn(&T) -> bool) -> (f64, bool) {
