@@ -1,7 +1,7 @@
 //! The command line: what can be typed, what it means, and how results look. The only place that knows a terminal.
 
 mod args;
-mod backtest;
+pub mod backtest;
 mod commands;
 mod dates;
 mod doctor;

@@ -15,8 +15,8 @@ use jiff::civil::{Date, date};
 
 /// A ticker that wants to be a script.
 pub const HOSTILE: &str = "\"><script>alert(1)</script>";
-pub const FROM: Date = date(2026, 8, 3);
-pub const TO: Date = date(2026, 11, 27);
+const FROM: Date = date(2026, 8, 3);
+const TO: Date = date(2026, 11, 27);
 const DETECTORS: [(&str, Option<Side>, f64); 6] = [
     ("breakout_bullish", Some(Side::Long), 0.022),
     ("breakout_bearish", Some(Side::Short), 0.014),
@@ -64,7 +64,7 @@ pub fn sample() -> Sample {
     Sample { config: config(), study, portfolio, data: data_section(&sessions), sessions, markets }
 }
 
-pub fn config() -> RunConfig {
+fn config() -> RunConfig {
     let parameters = |id: &str| {
         BTreeMap::from([
             ("min_score".to_owned(), 60.0.into()),
@@ -123,7 +123,7 @@ fn walk(rng: &mut Rng, sessions: &Arc<Sessions>, ticker: &str, mut price: f64) -
                 end_timestamp_ms: start + BAR,
                 prices: Prices::checked(open, high, low, path[4]).unwrap(),
                 volume: has_volume.then_some(volume),
-                vwap: has_volume.then_some((high + low) / 2.0),
+                vwap: has_volume.then_some(f64::midpoint(high, low)),
                 vwap_method: has_volume.then_some(VwapMethod::Estimate),
                 trades: None,
                 session: Session::Regular,
@@ -234,7 +234,8 @@ fn trade(rng: &mut Rng, market: &Market, id: &'static str, side: Side, signal: u
         let (stopped, reached) = (sign * (worst - stop) <= 0.0, sign * (best - target) >= 0.0);
         if stopped || reached {
             let gap = held > 1 && (sign * (open - stop) <= 0.0 || sign * (open - target) >= 0.0);
-            let decision = if stopped && reached { ExitDecision::Assumed } else { ExitDecision::Certain };
+            let decision =
+                if stopped && (reached || rng.f64() < 0.12) { ExitDecision::Assumed } else { ExitDecision::Certain };
             let (reason, level) = if stopped { (ExitReason::StopHit, stop) } else { (ExitReason::TargetHit, target) };
             end = Some((
                 reason,

@@ -76,7 +76,8 @@ impl RunFile {
     }
 }
 
-/// A field that two runs have different values of; `None` where one lacks it.
+/// A field that two runs have different values of; `None` where one lacks it. Of lists of texts, as of symbols, it is what the
+/// other run does not have.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct FieldDifference {
     /// Its path in the configuration: `costs.half_spread_bps`.
@@ -210,14 +211,18 @@ fn name(run: &RunFile) -> RunName {
     RunName { run_id: run.run_id.clone(), timestamp: run.timestamp.clone(), labels: run.labels.clone() }
 }
 
-/// Objects are gone into; detectors' parameters are named by the detector, and any other list is one value.
+/// Objects are gone into; detectors' parameters are named by the detector.
 fn differences(found: &mut Vec<FieldDifference>, path: String, a: Option<&Value>, b: Option<&Value>) {
     if a == b {
         return;
     }
     let (a_fields, b_fields) = (fields(a), fields(b));
     if a_fields.is_none() && b_fields.is_none() {
-        found.push(FieldDifference { field: path, a: a.cloned(), b: b.cloned() });
+        let (a, b) = match (a.and_then(texts), b.and_then(texts)) {
+            (Some(a), Some(b)) => (Some(without(&a, &b)), Some(without(&b, &a))),
+            _ => (a.cloned(), b.cloned()),
+        };
+        found.push(FieldDifference { field: path, a, b });
         return;
     }
     let (a_fields, b_fields) = (a_fields.unwrap_or_default(), b_fields.unwrap_or_default());
@@ -226,6 +231,15 @@ fn differences(found: &mut Vec<FieldDifference>, path: String, a: Option<&Value>
         let path = if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") };
         differences(found, path, a_fields.get(name).copied(), b_fields.get(name).copied());
     }
+}
+
+fn texts(value: &Value) -> Option<Vec<&str>> {
+    value.as_array()?.iter().map(Value::as_str).collect()
+}
+
+fn without(list: &[&str], other: &[&str]) -> Value {
+    let other: BTreeSet<_> = other.iter().collect();
+    list.iter().filter(|text| !other.contains(text)).copied().collect()
 }
 
 fn fields(value: Option<&Value>) -> Option<BTreeMap<&str, &Value>> {

@@ -95,7 +95,7 @@ impl<'a> Document<'a> {
         });
         Self {
             timestamp: generated,
-            config: config,
+            config,
             results: results.collect(),
             summary: &report.summary,
             schema_version: SCHEMA_VERSION,

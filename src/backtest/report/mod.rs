@@ -20,7 +20,9 @@ use super::{Counters, Portfolio, RunConfig, Sessions, Study};
 use crate::model::Market;
 
 pub use chart::{CHARTS_MAX, ChartBar, SignalInput, TradeChart, charted};
-pub use compare::{Comparison, DetectorDifference, FieldDifference, RunFile, RunFileError, TradeLine, compare};
+pub use compare::{
+    Comparison, DetectorDifference, FieldDifference, Figure, RunFile, RunFileError, RunName, TradeLine, compare,
+};
 pub use data::{DataGap, DataSection, SessionState, Splits, SymbolSessions, WarmUpNote};
 pub use ids::{config_hash, run_id};
 pub use json::{SCHEMA_VERSION, STATEMENT, same_but_for_time};

@@ -56,7 +56,8 @@ pub fn summary(report: &Report<'_>, order: Order, files: Option<&RunFiles>) -> S
     counters(&mut text, report);
     data(&mut text, report);
     let labels = report.labels.join(", ");
-    push(&mut text, format_args!("\nlabels: {}\n{STATEMENT}\n", if labels.is_empty() { "none" } else { &labels }));
+    push(&mut text, format_args!("\nlabels: {}\n", if labels.is_empty() { "none" } else { &labels }));
+    push(&mut text, format_args!("{}\n", STATEMENT.replace(". ", ".\n")));
     if let Some(files) = files {
         file_names(&mut text, files);
     }
@@ -65,14 +66,9 @@ pub fn summary(report: &Report<'_>, order: Order, files: Option<&RunFiles>) -> S
 
 fn heading(text: &mut String, report: &Report<'_>) {
     let (config, study) = (report.inputs().config, report.inputs().study);
-    let (symbols, bars) = (counted(study.symbols, "symbol"), counted(study.bars, "bar"));
-    push(
-        text,
-        format_args!(
-            "{} to {}, {} {} of {symbols}, run {}\n",
-            config.from, config.to, bars, config.timeframe, report.run_id
-        ),
-    );
+    let symbols = counted(study.symbols, "symbol");
+    let bars = counted(study.bars, &format!("{} bar", config.timeframe));
+    push(text, format_args!("{} to {}, {bars} of {symbols}, run {}\n", config.from, config.to, report.run_id));
 }
 
 fn detectors(text: &mut String, report: &Report<'_>, order: Order) {
@@ -165,9 +161,9 @@ fn portfolio(text: &mut String, report: &Report<'_>) {
     push(
         text,
         format_args!(
-            "\nportfolio: {:.0} to {:.0} ({:+.1} %), largest fall {:.1} % over {}{sharpe}\n",
-            stats.starting_capital,
-            stats.final_equity,
+            "\nportfolio: {} to {} ({:+.1} %), largest fall {:.1} % over {}{sharpe}\n",
+            money(stats.starting_capital),
+            money(stats.final_equity),
             100.0 * stats.total_return,
             stats.max_drawdown_percent,
             counted(stats.max_drawdown_sessions, "session"),
@@ -181,6 +177,11 @@ fn portfolio(text: &mut String, report: &Report<'_>) {
         ("size", rejected.size),
     ]);
     push(text, format_args!("  {} taken{}\n", counted(stats.trades, "trade"), led_by(", turned away:", &turned_away)));
+}
+
+/// Whole units of money.
+fn money(amount: f64) -> String {
+    format!("{}{}", if amount <= -0.5 { "-" } else { "" }, count(amount.abs().round() as u64))
 }
 
 /// Detectors by status, and of those that are not evaluated everywhere what is missing.

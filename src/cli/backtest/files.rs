@@ -80,11 +80,16 @@ pub fn write(directory: &Path, date: Date, run_id: &str, bytes: RunBytes<'_>) ->
                 ready.push((beside(path, content)?, path));
             }
         }
-        ready.push((beside(&latest_csv, bytes.csv)?, &latest_csv));
-        ready.push((beside(&latest_json, json_bytes)?, &latest_json));
+        let latest =
+            [(beside(&latest_csv, bytes.csv)?, &latest_csv), (beside(&latest_json, json_bytes)?, &latest_json)];
+        let mut own_files = Vec::new();
         for (temporary, path) in ready {
-            temporary.rename(path)?;
+            own_files.push(temporary.rename(path)?);
         }
+        for (temporary, path) in latest {
+            temporary.rename(path)?.keep();
+        }
+        own_files.into_iter().for_each(Temporary::keep);
         return Ok(RunFiles { json, csv, html, latest_json, latest_csv, kept });
     }
 }
@@ -102,7 +107,7 @@ fn beside(path: &Path, content: &[u8]) -> Result<Temporary, FilesError> {
     Temporary::write(path.with_file_name(format!(".{name}.{}.tmp", std::process::id())), content)
 }
 
-/// A file that goes away unless it is given its name.
+/// A file that goes away unless it is kept.
 struct Temporary(Option<PathBuf>);
 
 impl Temporary {
@@ -118,12 +123,16 @@ impl Temporary {
         Ok(temporary)
     }
 
-    fn rename(mut self, to: &Path) -> Result<(), FilesError> {
-        let from = self.0.take().expect("Invariant: a temporary file is renamed once");
-        fs::rename(&from, to).map_err(|error| {
-            self.0 = Some(from);
-            failed("write", to)(error)
-        })
+    fn rename(mut self, to: &Path) -> Result<Self, FilesError> {
+        if let Some(from) = &self.0 {
+            fs::rename(from, to).map_err(failed("write", to))?;
+        }
+        self.0 = Some(to.to_owned());
+        Ok(self)
+    }
+
+    fn keep(mut self) {
+        self.0 = None;
     }
 }
 
@@ -199,12 +208,12 @@ mod tests {
     #[test]
     fn what_cannot_be_written_leaves_nothing_behind() {
         let directory = tempfile::tempdir().unwrap();
-        // A folder in the place of the day's latest CSV: the last but one file to take its name.
+        // A folder in the place of the day's latest CSV: own files have their names by then.
         fs::create_dir(directory.path().join("backtest-2026-11-30.csv")).unwrap();
         let bytes = RunBytes { json: JSON, csv: b"csv", html: b"html" };
         let error = write(directory.path(), date(2026, 11, 30), "0123456789ab", bytes).unwrap_err();
         assert!(error.to_string().contains("backtest-2026-11-30.csv"), "{error}");
-        assert!(names(directory.path()).iter().all(|name| !name.ends_with(".tmp")), "{:?}", names(directory.path()));
+        assert_eq!(names(directory.path()), ["backtest-2026-11-30.csv"], "own files are gone with it");
         let file = directory.path().join("file");
         fs::write(&file, "").unwrap();
         let error = write(&file, date(2026, 11, 30), "0123456789ab", bytes).unwrap_err();

@@ -3,6 +3,7 @@
 mod audit;
 mod charts;
 mod compare;
+pub mod comparison;
 pub mod console;
 mod data;
 mod detectors;

@@ -2,8 +2,8 @@
 // Charts over time, by the vendored library. It counts in UTC seconds; axis and crosshair show New York.
 
 const color = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
-const axisDate = new Intl.DateTimeFormat("en-GB", { timeZone: NEW_YORK, day: "numeric", month: "short" });
-const axisMonth = new Intl.DateTimeFormat("en-GB", { timeZone: NEW_YORK, month: "short", year: "numeric" });
+const axisDate = new Intl.DateTimeFormat("en-US", { timeZone: NEW_YORK, day: "numeric", month: "short" });
+const axisMonth = new Intl.DateTimeFormat("en-US", { timeZone: NEW_YORK, month: "short", year: "numeric" });
 const themed = new Set();
 
 const look = () => ({

@@ -12,28 +12,27 @@ const expectancyRange = (row) => range(row.expectancyInterval?.low, row.expectan
 
 function detectorsSection(report, choose) {
   const rows = report.results;
-  const ends = rows.flatMap((row) => [row.expectancyInterval?.low, row.expectancyInterval?.high, row.expectancy]).filter(known).map(Math.abs);
+  const large = rows.filter((row) => row.totalTrades && !row.smallSample);
+  const ends = (large.length ? large : rows).flatMap((row) => [row.expectancyInterval?.low, row.expectancyInterval?.high, row.expectancy]).filter(known).map(Math.abs);
   const reach = Math.min(Math.max(...ends, 0.1), 2);
   const bounds = ({ bounds: { stopFirst, targetFirst } }, name, format) => {
     const [low, high] = [stopFirst[name], targetFirst[name]];
     return low === high ? "" : range(low, high, format);
   };
   const columns = [
-    { label: "Detector", header: true, get: (row) => row.detector, show: (row) => row.totalTrades ? el("button", { type: "button", class: "link", onclick: () => choose(row.detector) }, row.detector) : row.detector },
-    { label: "Status", get: (row) => row.status },
+    { label: "Detector", header: true, get: (row) => row.detector, show: (row) => row.totalTrades ? above(el("button", { type: "button", class: "link", onclick: () => choose(row.detector) }, row.detector), row.status) : above(row.detector, row.status) },
     { label: "Trades", kind: "num", get: (row) => (row.counters.bars_evaluable || row.totalTrades ? row.totalTrades : null), show: (row) => (row.counters.bars_evaluable || row.totalTrades ? above(count(row.totalTrades), small(row.smallSample && row.totalTrades > 0)) : NONE) },
     { label: "Win rate", kind: "num", get: (row) => row.winRate, title: "Under it its Wilson 95 % interval", show: (row) => above(figureOr(percent(row.winRate), row.flags), range(row.winRateInterval?.low, row.winRateInterval?.high, percent)) },
     { label: "Expectancy", kind: "num", get: (row) => row.expectancy, title: "Mean R after costs; under it its 95 % interval, a bootstrap over sessions", show: (row) => above(known(row.expectancy) ? inRTone(row.expectancy, 3) : figureOr(NONE, row.flags), expectancyRange(row)) },
-    { label: "Expectancy around zero", get: (row) => row.expectancyInterval?.low, title: "Sorts by the lower end of the interval", show: (row) => known(row.expectancy) ? whisker({
+    { label: "Around zero", get: (row) => row.expectancyInterval?.low, title: "Sorts by the lower end of the interval", show: (row) => known(row.expectancy) ? whisker({
       value: row.expectancy, low: row.expectancyInterval?.low, high: row.expectancyInterval?.high,
       from: row.bounds.stopFirst.expectancy, to: row.bounds.targetFirst.expectancy,
     }, reach, `Expectancy ${inR(row.expectancy, 3)}, interval ${expectancyRange(row)}`) : "" },
     { label: "Assumed exits", kind: "num", get: (row) => row.assumedShare, title: "Share of exits that no bar decided; under it expectancy if the stop had come first in all of them and targets had to be traded through, to expectancy if the target had", show: (row) => above(percent(row.assumedShare), bounds(row, "expectancy", (value) => signed(value, 3))) },
     { label: "Profit factor", kind: "num", get: (row) => row.profitFactor, title: "Under it from stop first to target first", show: (row) => above(figureOr(fixed(row.profitFactor), row.flags), bounds(row, "profitFactor", fixed)) },
-    { label: "Avg win, loss %", kind: "num", get: (row) => row.avgWin, show: (row) => [figureOr(signed(row.avgWin), row.flags), ", ", figureOr(signed(row.avgLoss), row.flags)] },
-    { label: "P&L", kind: "num", get: (row) => (row.totalTrades ? row.totalPnl : null), show: (row) => row.totalTrades ? signed(row.totalPnl, 0) : NONE },
+    { label: "Avg win, loss %", kind: "num", get: (row) => row.avgWin, show: (row) => above(figureOr(signed(row.avgWin), row.flags), figureOr(signed(row.avgLoss), row.flags)) },
     { label: "Random control", kind: "num", get: (row) => row.randomControl?.percentile, title: "Share of draws with entries at random bars that did worse; under it the chance to do as well with random entries, adjusted for the number of detectors (Benjamini–Hochberg)", show: (row) => row.randomControl ? above(`above ${percent(row.randomControl.percentile, 0)}`, `p ${fixed(row.randomControl.adjustedPValue, 3)}`) : NONE },
-    { label: "Break-even cost", kind: "num", get: (row) => row.costs?.breakEvenBps, show: (row) => known(row.costs?.breakEvenBps) ? fixed(row.costs.breakEvenBps, 1) + " bps" : figureOr(NONE, row.flags), title: "Cost per side at which expectancy is zero" },
+    { label: "Break-even", kind: "num", get: (row) => row.costs?.breakEvenBps, show: (row) => known(row.costs?.breakEvenBps) ? fixed(row.costs.breakEvenBps, 1) + " bps" : figureOr(NONE, row.flags), title: "Cost per side at which expectancy is zero" },
   ];
   return section("detectors", "Detectors",
     el("p", { class: "note" }, "Each symbol and detector alone, after costs. The plot shows expectancy (dot), its 95 % interval (line), and from stop first to target first (band) around zero."),
@@ -58,11 +57,12 @@ function closerSection(report) {
 
 function closer(row) {
   const edge = ({ low, high }) => (!known(low) ? `below ${fixed(high)}` : !known(high) ? `${fixed(low)} and above` : range(low, high, fixed));
-  const histogram = bars(row.rHistogram.map((bin, place) => {
+  const histogram = bars(row.rHistogram.map((bin) => {
     const middle = known(bin.low) && known(bin.high) ? (bin.low + bin.high) / 2 : null;
-    const label = middle === null ? (place ? "…" : "…") : fixed(middle, 0);
-    return { label, value: bin.trades, tone: (bin.high ?? 9) <= -0.2 ? "loss" : (bin.low ?? -9) >= 0.2 ? "gain" : "even", title: `${edge(bin)} R: ${count(bin.trades)} trades`, whole: middle === null || Number.isInteger(middle) };
-  }).map((bin) => ({ ...bin, label: bin.whole ? bin.label : "" })), { label: "Trades by R", format: count });
+    const label = middle === null ? "…" : Number.isInteger(middle) ? fixed(middle, 0) : "";
+    const tint = known(bin.high) && bin.high <= 0 ? "loss" : known(bin.low) && bin.low >= 0 ? "gain" : "even";
+    return { label, value: bin.trades, tone: tint, title: `${edge(bin)} R: ${count(bin.trades)} trades` };
+  }), { label: "Trades by R", format: count });
   const calibration = row.calibration.length > 1 && bars(row.calibration.map((decile) => ({
     label: fixed(decile.scoreLow, 0), value: decile.meanR, tone: tone(decile.meanR) ?? "even",
     title: `Scores ${range(decile.scoreLow, decile.scoreHigh, (value) => fixed(value, 1))}: mean ${inR(decile.meanR)} of ${count(decile.trades)} trades`,
@@ -81,6 +81,8 @@ function closer(row) {
       ["Win rate", `${percent(row.winRate)} (${range(row.winRateInterval?.low, row.winRateInterval?.high, percent)})`],
       ["Expectancy", `${inR(row.expectancy, 3)} (${expectancyRange(row)})`],
       ["Profit factor", figureOr(fixed(row.profitFactor), row.flags)],
+      ["P&L after costs", signed(row.totalPnl), tone(row.totalPnl)],
+      ["Average win and loss", `${signed(row.avgWin)} %, ${signed(row.avgLoss)} %`],
       ["Largest win and loss", `${signed(row.largestWin)} %, ${signed(row.largestLoss)} %`],
       ["Bars held, winners, losers", [row.avgBarsHeld, row.avgWinBars, row.avgLossBars].map((value) => fixed(value, 1)).join(", ")],
       row.drawdown && ["Largest fall of the sum of R", `${fixed(row.drawdown.r, 1)} R over ${count(row.drawdown.sessions)} sessions`],
@@ -93,11 +95,12 @@ function closer(row) {
       row.mae.all && ["Median worst, best on the way", `${inR(row.mae.all.median)}, ${inR(row.mfe.all?.median)}`],
       row.openAtEnd > 0 && ["Open at the end of the data", `${count(row.openAtEnd)}, left out`],
     ]),
-    el("div", { class: "grid" },
+    el("div", { class: "grid plots" },
       plot("Distribution of R", histogram, "Trades by gain after costs over the initial stop distance, half an R wide."),
       plot("Score calibration", calibration, "Mean R by tenths of the scores; below a bar is its lowest score."),
       plot("Cost frontier", frontier, "Mean R if each side cost 0 to 20 bps instead. Exits stay where they are.")),
     el("div", { class: "grid" }, breakdowns.map(([title, name]) => groups(title, row[name]))),
+    el("p", { class: "note" }, "Counts in ", el("span", { class: "small-sample" }, "this colour"), " are small samples: fewer than 30 trades."),
     months(row.byMonth),
   ];
 }
@@ -112,7 +115,7 @@ function groups(title, byWords) {
     { label: "Expectancy", kind: "num", get: (row) => row.expectancy, show: (row) => inRTone(row.expectancy) },
     { label: "PF", kind: "num", get: (row) => row.profitFactor, show: (row) => fixed(row.profitFactor), title: "Profit factor" },
   ];
-  return el("div", null, el("h3", null, `By ${title.toLowerCase()}`), table(columns, rows, { caption: `By ${title.toLowerCase()}`, page: 12 }));
+  return el("div", null, el("h3", null, `By ${title.toLowerCase()}`), table(columns, rows, { caption: `By ${title.toLowerCase()}`, page: 20 }));
 }
 
 const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
@@ -120,7 +123,11 @@ const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "
 /// A year a row, a month a column; `cells`: by month `2026-11` its { value, text, title }.
 function calendar(caption, cells) {
   const strongest = Math.max(...Object.values(cells).map(({ value }) => Math.abs(value)), 1e-9);
-  const years = [...new Set(Object.keys(cells).map((month) => month.slice(0, 4)))].sort();
+  const named = Object.keys(cells).sort(), years = [...new Set(named.map((month) => month.slice(0, 4)))];
+  // Of a single year only the months that it has.
+  const place = (month) => Number(month.slice(5)) - 1;
+  const [from, to] = years.length === 1 ? [place(named[0]), place(named[named.length - 1])] : [0, 11];
+  const shown = MONTHS.map((name, at) => ({ name, number: String(at + 1).padStart(2, "0") })).slice(from, to + 1);
   const cell = (entry) => {
     if (!entry) return el("td", { class: "soft" }, "");
     const tint = entry.value >= 0 ? "--gain-fill" : "--loss-fill", share = Math.round(8 + 37 * Math.abs(entry.value) / strongest);
@@ -128,9 +135,9 @@ function calendar(caption, cells) {
   };
   return el("div", { class: "scroll pinned", tabindex: 0, role: "region", "aria-label": caption },
     el("table", { class: "heat" }, el("caption", { class: "hidden" }, caption),
-      el("thead", null, el("tr", null, el("th", { scope: "col" }, "Year"), MONTHS.map((month) => el("th", { scope: "col", class: "num" }, month)))),
+      el("thead", null, el("tr", null, el("th", { scope: "col" }, "Year"), shown.map(({ name }) => el("th", { scope: "col", class: "num" }, name)))),
       el("tbody", null, years.map((year) => el("tr", null, el("th", { scope: "row" }, year),
-        MONTHS.map((_, place) => cell(cells[`${year}-${String(place + 1).padStart(2, "0")}`])))))));
+        shown.map(({ number }) => cell(cells[`${year}-${number}`])))))));
 }
 
 function months(byMonth) {

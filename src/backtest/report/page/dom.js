@@ -30,10 +30,10 @@ const signed = (value, digits = 2) => {
 const count = (value) => fixed(value, 0);
 const percent = (fraction, digits = 1) => (known(fraction) ? fixed(100 * fraction, digits) + " %" : NONE);
 const inR = (value, digits = 2) => (known(value) ? signed(value, digits) + " R" : NONE);
-const price = (value) => {
+const price = (value, most = 4) => {
   if (!known(value)) return NONE;
   const digits = Math.abs(value) >= 1 ? 2 : 4;
-  return value.toLocaleString("en-US", { minimumFractionDigits: digits, maximumFractionDigits: 4 });
+  return value.toLocaleString("en-US", { minimumFractionDigits: digits, maximumFractionDigits: Math.max(digits, most) });
 };
 const range = (low, high, format) => (known(low) && known(high) ? `${format(low)} to ${format(high)}` : NONE);
 const tone = (value) => (known(value) && value > 0 ? "gain" : known(value) && value < 0 ? "loss" : null);
@@ -48,7 +48,7 @@ const dateFormat = clock(DATE), timeFormat = clock(TIME), momentFormat = clock({
 const moment = (ms) => momentFormat.format(ms);
 
 /// A figure with a range under it.
-const above = (figure, under) => [figure, el("span", { class: "under" }, under)];
+const above = (figure, under) => (under === NONE ? figure : [figure, el("span", { class: "under" }, under)]);
 
 /// A table whose columns sort. Columns: { label, get(row), show?(row), kind?: "num" | "wrap", title?, header? }.
 /// Options: caption, rows per page, what a click on a row does, the column sorted by at first.

@@ -30,6 +30,7 @@ function topPart(data) {
         el("div", { class: "soft" }, "Run ", el("code", null, report.runId), ` · made ${moment(Date.parse(report.timestamp))} New York`)),
       theme),
     report.labels.length ? el("ul", { class: "chips", "aria-label": "Labels" }, report.labels.map((label) => el("li", { class: "chip warn", title: LABELS[label] }, label))) : "",
+    report.labels.length ? el("details", { class: "labels" }, el("summary", null, "What the labels mean"), facts(report.labels.map((label) => [label, LABELS[label]]))) : "",
     el("p", { class: "notice" }, report.statement),
   ];
 }
@@ -56,7 +57,7 @@ function figures(report) {
 function equitySection({ report, equityBySession }) {
   const { portfolio, config, equity } = report;
   if (!portfolio) return section("equity", "Equity", el("p", { class: "note" }, "The run left the portfolio out."));
-  const box = el("div", { class: "chart equity" }), settings = config.portfolio;
+  const box = el("div", { class: "chart equity", role: "img", "aria-label": "Equity, and its fall from its highest" }), settings = config.portfolio;
   const cells = Object.fromEntries(portfolio.monthlyReturns.map((month) => [month.month, { value: month.return, text: signed(100 * month.return, 1), title: `${month.month}: ${signed(100 * month.return)} %` }]));
   const { rejected } = portfolio;
   const node = section("equity", "Equity and drawdown",

@@ -1,7 +1,7 @@
 "use strict";
 // Small plots, drawn as SVG.
 
-const PLOT = { width: 520, height: 220, left: 44, right: 8, top: 14, bottom: 30 };
+const PLOT = { width: 400, height: 200, left: 44, right: 6, top: 12, bottom: 28 };
 
 /// Round numbers that span an interval, about as many as asked for.
 function ticks(low, high, wanted = 5) {
@@ -25,12 +25,13 @@ function frame(low, high, label, format) {
   const node = svg("svg", { class: "plot", viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": label }, grid);
   return { node, y, x: (from, to) => scale(from, to, left, width - right) };
 }
-const below = (x, text, anchor = "middle") => svg("text", { x, y: PLOT.height - 12, "text-anchor": anchor }, text);
+const below = (x, text, anchor = "middle") => svg("text", { x, y: PLOT.height - 10, "text-anchor": anchor }, text);
 
 /// Bars of one value each: { label, value, title, tone }. `every`: which labels are written.
 function bars(items, { label, format, every = 1 }) {
   const values = items.map((item) => item.value ?? 0);
-  const { node, y, x } = frame(Math.min(0, ...values), Math.max(0, ...values) || 1, label, format);
+  const [low, high] = [Math.min(0, ...values), Math.max(0, ...values)], air = 0.06 * (high - low || 1);
+  const { node, y, x } = frame(low && low - air, high + air, label, format);
   const across = x(0, items.length), slot = across(1) - across(0);
   items.forEach((item, place) => {
     const left = across(place), value = item.value ?? 0;
@@ -59,8 +60,8 @@ function line(points, { label, format, mark }) {
 
 /// Value, interval and bounds on a scale that all rows of a table share.
 function whisker({ value, low, high, from, to }, reach, label) {
-  const x = scale(-reach, reach, 4, 128), within = (at) => x(Math.max(-reach, Math.min(reach, at)));
-  return svg("svg", { class: "whisker", viewBox: "0 0 132 20", role: "img", "aria-label": label },
+  const x = scale(-reach, reach, 4, 108), within = (at) => x(Math.max(-reach, Math.min(reach, at)));
+  return svg("svg", { class: "whisker", viewBox: "0 0 112 20", role: "img", "aria-label": label },
     svg("title", null, label),
     svg("line", { class: "zero", x1: x(0), x2: x(0), y1: 0, y2: 20 }),
     known(from) && known(to) ? svg("line", { class: "bounds", x1: within(from), x2: within(to), y1: 10, y2: 10 }) : "",

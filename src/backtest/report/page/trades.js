@@ -9,6 +9,8 @@ const OUTCOMES = {
   assumed: (trade) => trade.ambiguous,
 };
 
+/// The word of an exit: `TARGET_HIT` is a target hit, `EOD` an abbreviation.
+const exitWords = (reason) => (reason === "EOD" ? reason : words(reason).toLowerCase());
 const sideChip = (trade) => el("span", { class: `chip ${trade.direction === "LONG" ? "gain" : "loss"}` }, trade.direction);
 const inRTone = (value, digits) => el("span", { class: tone(value) }, inR(value, digits));
 
@@ -18,14 +20,14 @@ function tradesSection({ report, charts, allTrades }) {
   const columns = [
     { label: "Entry", header: true, get: (trade) => trade.timestamp, show: (trade) => el("button", { type: "button", class: "link" }, moment(trade.timestamp)) },
     { label: "Symbol", get: (trade) => trade.symbol },
-    { label: "Detector", get: (trade) => trade.detector },
     { label: "Side", get: (trade) => trade.direction, show: sideChip },
     { label: "R", kind: "num", get: (trade) => trade.rMultiple, show: (trade) => inRTone(trade.rMultiple), title: "Gain after costs over the initial stop distance" },
     { label: "P&L", kind: "num", get: (trade) => trade.pnl, show: (trade) => signed(trade.pnl) },
     { label: "P&L %", kind: "num", get: (trade) => trade.pnlPercent, show: (trade) => signed(trade.pnlPercent) },
-    { label: "Entry price", kind: "num", get: (trade) => trade.entryPrice, show: (trade) => price(trade.entryPrice), title: "After costs" },
-    { label: "Exit price", kind: "num", get: (trade) => trade.exitPrice, show: (trade) => price(trade.exitPrice), title: "After costs" },
-    { label: "Exit", get: (trade) => trade.exitReason, show: (trade) => words(trade.exitReason).toLowerCase() },
+    { label: "Detector", get: (trade) => trade.detector },
+    { label: "Entry price", kind: "num", get: (trade) => trade.entryPrice, show: (trade) => price(trade.entryPrice, 2), title: "After costs" },
+    { label: "Exit price", kind: "num", get: (trade) => trade.exitPrice, show: (trade) => price(trade.exitPrice, 2), title: "After costs" },
+    { label: "Exit", get: (trade) => trade.exitReason, show: (trade) => exitWords(trade.exitReason) },
     { label: "Decided", get: (trade) => trade.exitDecision, title: "How it was decided that it ended there" },
     { label: "Bars", kind: "num", get: (trade) => trade.barsHeld, show: (trade) => count(trade.barsHeld) },
     { label: "Score", kind: "num", get: (trade) => trade.score, show: (trade) => fixed(trade.score, 1) },
@@ -74,7 +76,7 @@ function tradeDialog(charts) {
   function draw() {
     clear();
     const trade = shown[at], chart = charts[trade.tradeId];
-    const box = chart ? el("div", { class: "chart candles" }) : el("p", { class: "note" }, "The page does not hold the bars of this trade.");
+    const box = chart ? el("div", { class: "chart candles", role: "img", "aria-label": `Candles of ${trade.symbol} around the trade` }) : el("p", { class: "note" }, "The page does not hold the bars of this trade.");
     const button = (label, attributes) => el("button", { type: "button", ...attributes }, label);
     dialog.replaceChildren(
       el("header", null,
@@ -89,7 +91,7 @@ function tradeDialog(charts) {
         ["Signal known at", moment(trade.signalTimestamp)],
         ["Entry", `${moment(trade.timestamp)} at ${price(trade.rawEntry)}`],
         ["Exit", `${moment(trade.exitTimestamp)} at ${price(trade.rawExit)}`],
-        ["Why it ended", words(trade.exitReason).toLowerCase() + (trade.gapExit ? ", at an open beyond the level" : "")],
+        ["Why it ended", exitWords(trade.exitReason) + (trade.gapExit ? ", at an open beyond the level" : "")],
         ["How that was decided", trade.exitDecision],
         trade.stopFirstR !== trade.targetFirstR && ["Stop first to target first", range(trade.stopFirstR, trade.targetFirstR, inR)],
         ["Stop", price(trade.stopPrice), "loss"],
