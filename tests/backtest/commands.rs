@@ -71,7 +71,7 @@ fn two_runs_are_put_side_by_side() {
     };
     let (plain, free) = (name(""), name("--costs=zero"));
     let ran = world.run(&format!("compare {plain} {free}")).ended(0);
-    assert!(ran.out.contains("both on the same bars") && ran.out.contains("costs.zero"), "{}", ran.out);
+    assert!(ran.out.contains("data: the same") && ran.out.contains("costs.zero"), "{}", ran.out);
     let json = world.run(&format!("compare {plain} {free} --json")).ended(0).json();
     assert_eq!(json["totals"]["same_data"], true);
 }

@@ -5,17 +5,14 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, anyhow};
-use serde_json::{Value, json};
+use serde_json::json;
 
+use super::comparison;
 use super::request::OUTPUT;
-use crate::backtest::report::{Comparison, DetectorDifference, RunFile, compare};
+use crate::backtest::report::{RunFile, compare};
 use crate::cli::args::CompareArgs;
 use crate::cli::commands::Context;
-use crate::cli::format::{counted, figure, printable};
-use crate::cli::{Align, Body, CliError, Exit, Table, print_json};
-
-/// Trades of a kind that are listed for a detector.
-const TRADES_NAMED: usize = 10;
+use crate::cli::{Body, CliError, Exit, print_json};
 
 /// Puts two runs side by side.
 pub(super) fn run(args: &CompareArgs, context: &Context) -> Result<Exit, CliError> {
@@ -28,7 +25,7 @@ pub(super) fn run(args: &CompareArgs, context: &Context) -> Result<Exit, CliErro
         let settings = json!({ "a": comparison.a, "b": comparison.b });
         print_json(out, "compare", &settings, Body::Rows(&comparison.detectors), &totals, Exit::Done)?;
     } else {
-        print(out, &comparison)?;
+        out.write_all(comparison::comparison(&comparison).as_bytes())?;
     }
     Ok(Exit::Done)
 }
@@ -64,71 +61,4 @@ fn find(folder: &Path, name: &str) -> Result<PathBuf, CliError> {
             "name a run by its JSON file, or by the last part of its name, as in backtest-2026-11-30-0123456789ab.json",
         )
     })
-}
-
-fn print(out: &mut impl Write, comparison: &Comparison) -> io::Result<()> {
-    let Comparison { a, b, same_data, config, detectors } = comparison;
-    for (letter, run) in [("a", a), ("b", b)] {
-        let labels = if run.labels.is_empty() { "none".to_owned() } else { run.labels.join(", ") };
-        writeln!(out, "{letter}: run {} of {}, labels: {}", run.run_id, run.timestamp, printable(&labels))?;
-    }
-    writeln!(out, "{}", if *same_data { "both on the same bars" } else { "on different bars" })?;
-    if !config.is_empty() {
-        let mut table = Table::new([("setting", Align::Left), ("a", Align::Left), ("b", Align::Left)]);
-        let words = |value: &Option<Value>| {
-            value.as_ref().map_or_else(|| "-".to_owned(), |value| printable(&value.to_string()))
-        };
-        for difference in config {
-            table.row([difference.field.clone(), words(&difference.a), words(&difference.b)]);
-        }
-        write!(out, "\n{table}")?;
-    }
-    for detector in detectors {
-        print_detector(out, detector)?;
-    }
-    Ok(())
-}
-
-fn print_detector(out: &mut impl Write, detector: &DetectorDifference) -> io::Result<()> {
-    let status = |status: &Option<String>| status.clone().unwrap_or_else(|| "not asked for".to_owned());
-    writeln!(
-        out,
-        "\n{}: {} | {}",
-        printable(&detector.detector),
-        status(&detector.status_a),
-        status(&detector.status_b)
-    )?;
-    let mut table =
-        Table::new([("figure", Align::Left), ("a", Align::Right), ("b", Align::Right), ("b - a", Align::Right)]);
-    let value = |value: Option<f64>| figure(value.unwrap_or(f64::NAN));
-    for row in &detector.figures {
-        table.row([row.name.to_owned(), value(row.a), value(row.b), value(row.difference)]);
-    }
-    write!(out, "{table}")?;
-    writeln!(
-        out,
-        "trades: {} the same, {} that ended differently, {} of a alone, {} of b alone",
-        detector.same_trades,
-        detector.changed.len(),
-        detector.only_a.len(),
-        detector.only_b.len()
-    )?;
-    let kinds = [("changed", &detector.changed), ("a alone", &detector.only_a), ("b alone", &detector.only_b)];
-    for (kind, trades) in kinds {
-        for trade in trades.iter().take(TRADES_NAMED) {
-            let at = jiff::Timestamp::from_millisecond(trade.timestamp).map(|at| at.to_string()).unwrap_or_default();
-            writeln!(
-                out,
-                "  {kind}: {} {} {at}: {} R | {} R",
-                printable(&trade.symbol),
-                trade.direction,
-                value(trade.a),
-                value(trade.b)
-            )?;
-        }
-        if trades.len() > TRADES_NAMED {
-            writeln!(out, "  {kind}: and {}", counted((trades.len() - TRADES_NAMED) as u64, "more trade"))?;
-        }
-    }
-    Ok(())
 }
