@@ -27,7 +27,7 @@ const SEED: u64 = 1;
 
 /// Looks at every detector on every symbol.
 pub(super) async fn run(args: &AuditArgs, context: &Context, signals: &Signals) -> Result<Exit, CliError> {
-    let detectors = configured(&args.detectors, "all")?;
+    let detectors = configured(&args.detectors, context.settings.off_hours_signals.value)?;
     let bars = Bars::new(&args.bars, context.settings.now.value)?;
     let sessions = detectors.iter().map(|detector| detector.detector.features().warm_up_sessions(bars.timeframe)).max();
     let needs = Needs { warm_up_sessions: sessions.unwrap_or_default() as usize, coarser: true };

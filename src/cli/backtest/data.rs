@@ -7,9 +7,9 @@ use jiff::civil::Date;
 
 use super::universe::Universe;
 use crate::backtest::{Bars, Instrument, OfficialDay, SessionScope, Sessions, SplitAt, SymbolData};
-use crate::history::Held;
+use crate::history::{Held, Origin};
 use crate::model::splits::{Factor, SplitRecord, SplitStatus};
-use crate::model::{Bar, Symbol, Timeframe, TimeframeSet};
+use crate::model::{Bar, SessionState, Symbol, Timeframe, TimeframeSet};
 
 /// What is the same for all symbols of a run.
 #[derive(Debug)]
@@ -79,6 +79,8 @@ pub(super) struct Reading<'a> {
     series: Vec<(Timeframe, Bars)>,
     official: Vec<OfficialDay>,
     since: Option<Date>,
+    /// By session: whether there is a bar of the signals' timeframe.
+    seen: Vec<bool>,
     /// The session of the last bar: most bars are of the same.
     last: Option<(Date, u32)>,
 }
@@ -92,6 +94,7 @@ impl<'a> Reading<'a> {
             series: rolled.map(|timeframe| (timeframe, Bars::default())).collect(),
             official: Vec::new(),
             since: frame.splits.0.get(symbol.as_str()).and_then(|ticker| ticker.since),
+            seen: vec![false; frame.sessions.len()],
             last: None,
         }
     }
@@ -106,6 +109,7 @@ impl<'a> Reading<'a> {
                 session
             }
         };
+        self.seen[session as usize] |= bar.timeframe == self.frame.timeframe;
         if self.since.is_some_and(|since| date < since) {
             return;
         }
@@ -117,6 +121,17 @@ impl<'a> Reading<'a> {
         {
             bars.push(session, bar);
         }
+    }
+
+    /// The first session that has bars by the ledger, and had none when they were read (B-50). Sessions that files have brought
+    /// may have none of a symbol, and day bars are of regular hours only.
+    pub(super) fn torn(&self, held: &[Held]) -> Option<Date> {
+        let counted = |held: &Held| held.state == SessionState::Complete && held.origin != Origin::File;
+        if self.frame.timeframe == Timeframe::Day {
+            return None;
+        }
+        let torn = held.iter().zip(&self.seen).position(|(held, seen)| counted(held) && !seen)?;
+        Some(self.frame.sessions.get(torn as u32).date)
     }
 
     /// All of it has been read.

@@ -26,7 +26,7 @@ use crate::model::{Market, Symbol, Timeframe};
 pub(super) async fn run(args: &ExplainArgs, context: &Context) -> Result<Exit, CliError> {
     let typed =
         DetectorArgs { detector: vec![args.detector.clone()], set: args.set.clone(), params: args.params.clone() };
-    let mut found = configured(&typed, "all")?;
+    let mut found = configured(&typed, context.settings.off_hours_signals.value)?;
     let (Some(detector), true) = (found.pop(), found.is_empty()) else {
         return Err(CliError::usage(anyhow!("`{}` is a group: explain one detector of it", args.detector)));
     };

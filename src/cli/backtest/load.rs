@@ -276,6 +276,11 @@ impl Source {
             self.history.read(&slice, take).await.map_err(store_error)?;
             for (symbol, reading) in of.into_iter().zip(readings) {
                 let held = self.held(symbol);
+                if let Some(date) = reading.torn(&held) {
+                    let timeframe = self.frame.timeframe;
+                    let error = anyhow!("the ledger has {timeframe} bars of {symbol} on {date}, and none can be read");
+                    return Err(CliError::failed(error).with_hint("`backfill verify --repair` puts it in order"));
+                }
                 let place = self.universe.symbols.binary_search(symbol).unwrap_or(usize::MAX);
                 let proxy = Instrument::of(symbol, &self.frame.etfs).proxy;
                 let beside = Beside {

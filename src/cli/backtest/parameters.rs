@@ -11,17 +11,21 @@ use crate::backtest::params::nearest;
 use crate::cli::CliError;
 use crate::cli::args::DetectorArgs;
 
+/// The parameter that lets detectors look outside regular hours, and its value then.
+const OFF_HOURS: (&str, &str) = ("rth_only", "false");
+
 /// Values by detector and parameter, as typed.
 type Given = BTreeMap<&'static str, BTreeMap<String, String>>;
 
-/// The detectors that are named, each once, with their parameters. `when_none` is the group that stands for no name.
-pub(super) fn configured(args: &DetectorArgs, when_none: &str) -> Result<Vec<Configured>, CliError> {
-    configure(args, when_none).map_err(CliError::usage)
+/// The detectors that are named, or all, each once, with their parameters. With `off_hours` those that can look outside regular
+/// hours do, unless it is set for them.
+pub(super) fn configured(args: &DetectorArgs, off_hours: bool) -> Result<Vec<Configured>, CliError> {
+    configure(args, off_hours).map_err(CliError::usage)
 }
 
-fn configure(args: &DetectorArgs, when_none: &str) -> anyhow::Result<Vec<Configured>> {
+fn configure(args: &DetectorArgs, off_hours: bool) -> anyhow::Result<Vec<Configured>> {
     let mut specs: Vec<&'static DetectorSpec> = Vec::new();
-    let default = [when_none.to_owned()];
+    let default = ["all".to_owned()];
     for name in if args.detector.is_empty() { &default[..] } else { &args.detector } {
         for spec in of_name(name)? {
             if specs.iter().all(|known| known.id != spec.id) {
@@ -43,6 +47,12 @@ fn configure(args: &DetectorArgs, when_none: &str) -> anyhow::Result<Vec<Configu
         bail!(
             "a parameter of {other} is set, which is not among the detectors of this run: add --detector={other}, or leave the parameter out"
         );
+    }
+    if off_hours {
+        for spec in specs.iter().filter(|spec| spec.params().iter().any(|param| param.name == OFF_HOURS.0)) {
+            let of_detector = given.entry(spec.id).or_default();
+            of_detector.entry(OFF_HOURS.0.to_owned()).or_insert_with(|| OFF_HOURS.1.to_owned());
+        }
     }
     let none = BTreeMap::new();
     let configure = |spec: &'static DetectorSpec| Ok(spec.configure(given.get(spec.id).unwrap_or(&none))?);

@@ -20,6 +20,7 @@ use crate::cli::args::{
 };
 use crate::cli::symbols::read_symbols;
 use crate::cli::{CliError, DateRule, RequestError};
+use crate::config::Settings;
 use crate::model::{Symbol, Timeframe};
 
 /// Fewest bars of the period a symbol must have, unless it is said.
@@ -70,8 +71,9 @@ pub(super) struct RunRequest {
 
 impl RunRequest {
     /// Checks what was typed. Files that it names are read; nothing else is.
-    pub(super) fn new(args: &RunArgs, now: Timestamp) -> Result<Self, CliError> {
-        let (source, signals) = source(&args.what)?;
+    pub(super) fn new(args: &RunArgs, settings: &Settings) -> Result<Self, CliError> {
+        let now = settings.now.value;
+        let (source, signals) = source(&args.what, settings.off_hours_signals.value)?;
         if args.what.oi_proxy.is_some() {
             return Err(CliError::usage(anyhow!(
                 "--oi-proxy=volume: option bars are not loaded into runs yet, so that nothing could be weighed by their volume: \
@@ -150,9 +152,9 @@ fn top(text: &str) -> Result<usize, CliError> {
     })
 }
 
-fn source(args: &WhatArgs) -> Result<(Source, Option<SignalsConfig>), CliError> {
+fn source(args: &WhatArgs, off_hours: bool) -> Result<(Source, Option<SignalsConfig>), CliError> {
     let Some(path) = &args.signals else {
-        return Ok((Source::Detectors(configured(&args.detectors, "all")?), None));
+        return Ok((Source::Detectors(configured(&args.detectors, off_hours)?), None));
     };
     let bytes = fs::read(path)
         .with_context(|| format!("--signals={}: cannot read the file", path.display()))

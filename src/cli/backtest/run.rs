@@ -33,7 +33,7 @@ const GAPS_NAMED: usize = 10;
 
 /// Runs. A folder that was made for nothing goes away.
 pub(super) async fn run(args: &RunArgs, context: &Context, signals: &Signals) -> Result<Exit, CliError> {
-    let request = RunRequest::new(args, context.settings.now.value)?;
+    let request = RunRequest::new(args, &context.settings)?;
     let was_there = request.output.exists();
     files::prepare(&request.output).map_err(CliError::failed)?;
     let ended = run_request(&request, args, context, signals).await;
