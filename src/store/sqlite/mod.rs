@@ -6,6 +6,7 @@
 mod announced;
 mod audit;
 mod bulk;
+mod bulk_read;
 mod chain;
 mod claims;
 mod commit;
@@ -14,6 +15,7 @@ mod facts;
 mod flush;
 mod kept_claims;
 mod ledger;
+mod market;
 mod notes;
 mod outbox;
 mod queue;
