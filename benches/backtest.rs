@@ -239,7 +239,7 @@ fn measure(job: &str, threads: usize, rounds: u32, work: impl Fn() -> usize) {
 
 /// The bars as little-endian doubles: symbol by symbol, bar by bar, open, high, low, close, volume.
 fn write_bars(file: &str) {
-    let bytes: Vec<u8> = (0..SYMBOLS).flat_map(|number| rows(number)).flatten().flat_map(f64::to_le_bytes).collect();
+    let bytes: Vec<u8> = (0..SYMBOLS).flat_map(rows).flatten().flat_map(f64::to_le_bytes).collect();
     std::fs::write(file, bytes).expect("the file can be written");
 }
 

@@ -176,7 +176,7 @@ impl Engine<'_> {
         }
     }
 
-    /// Passes over bars, from one on, at which nothing can happen: they touch no level, and neither the clock nor the data ends
+    /// Passes over bars, from one on that exists for this run, at which nothing can happen: they touch no level, and neither the clock nor the data ends
     /// with them. The bar after those. Most bars of a run are passed here.
     fn pass_quiet(
         &self,
@@ -197,12 +197,16 @@ impl Engine<'_> {
         let (mut high, mut low) = (position.high, position.low);
         // Those that end before the clock asks are of this session and these hours.
         let quiet = bars.end_ms[from..until].iter().zip(&bars.high[from..until]).zip(&bars.low[from..until]);
-        let passed = quiet
+        let mut passed = quiet
             .take_while(|((end_ms, highest), lowest)| {
                 **end_ms < scheduled_ms && orders.touched(**highest, **lowest) == (false, false)
             })
             .map(|((_, highest), lowest)| (high, low) = (high.max(*highest), low.min(*lowest)))
             .count();
+        // Where these hours end without what the clock asks for, the last of them is looked at: whether there is another bar.
+        if !self.in_scope(bars, from + passed) {
+            passed -= 1;
+        }
         (position.high, position.low) = (high, low);
         position.held += passed as u32;
         if let Some(marks) = marks {
