@@ -10,7 +10,8 @@ use crate::{DAYS, World, names, trades};
 fn all_detectors_run_over_what_is_stored() {
     let world = World::filled();
     let ran = world.run(&format!("{DAYS} --no-fallback")).ended(0);
-    for said in ["breakout_bullish", "not evaluable: open interest", "no expected results", "page ", "signals:"] {
+    for said in ["breakout_bullish", "not evaluable: open interest", "No result is to be expected", "page ", "signals:"]
+    {
         assert!(ran.out.contains(said), "{said}\n{}", ran.out);
     }
     assert!(
