@@ -102,6 +102,9 @@ fn prices_and_quantities_are_rounded_against_the_trader() {
     );
     assert_eq!(costs.price(10.01, true, Order::Market, None), 10.05);
     assert_eq!(costs.price(10.04, false, Order::Market, None), 10.0);
+    // Half a tick is 0.025: 10.055 and 9.995, whose nearest ticks would favour the trader.
+    assert_eq!(costs.price(10.03, true, Order::Market, None), 10.1);
+    assert_eq!(costs.price(10.02, false, Order::Market, None), 9.95);
     assert_eq!(costs.price(10.025, true, Order::Market, None), 10.05, "a whole tick stays one");
     assert_eq!((costs.lots(14.9), costs.lots(15.0), costs.lots(4.9)), (10.0, 15.0, 0.0));
     assert_eq!(

@@ -67,6 +67,11 @@ fn draws_depend_on_seed_detector_and_trade_alone() {
     assert_eq!(sums, control(&market, &atr, &signals, 1, 100));
     assert_eq!(sums[..50], control(&market, &atr, &signals, 1, 50), "more draws are further ones");
     assert_ne!(sums, control(&market, &atr, &signals, 2, 100));
+    assert!(sums.chunks(2).any(|pair| pair[0] != pair[1]), "each draw is another one");
+    // Two trades that ask for the same are drawn apart.
+    let [one, same] = [0, 6].map(|bar| long(bar, atr[bar], 3.0 * atr[bar]));
+    let twice: Vec<_> = control(&market, &atr, &[one], 1, 100).iter().map(|sum| 2.0 * sum).collect();
+    assert_ne!(control(&market, &atr, &[one, same], 1, 100), twice);
 }
 
 #[test]

@@ -308,7 +308,7 @@ impl Lines<'_> {
     fn of(&mut self, byte: usize) -> u64 {
         let blank = self.bytes[byte..].iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
         let passed = &self.bytes[self.counted..byte + blank];
-        self.line += passed.iter().filter(|byte| **byte == b'\n').count() as u64;
+        self.line += passed.split(|byte| *byte == b'\n').count() as u64 - 1;
         self.counted = byte + blank;
         self.line
     }
