@@ -1,4 +1,21 @@
 //! Detectors: what is looked for at the end of a bar. Each is a hypothesis; nothing is promised of any.
+//!
+//! Another detector is a file with its module here and a line in [`DETECTORS`]. Where their specification can be read in more
+//! than one way, they read it like this:
+//!
+//! * A price so many percent above or below a level is measured in percent of that level; a relative distance, and what is
+//!   near, in percent of the price.
+//! * Outside regular hours (`rth_only = false`) the wider limits of RSI and VWAP stand in for those of the mean reversions;
+//!   other detectors keep theirs. Where VWAP is absent there, its condition is left out, its factor is 0 (a trend's pullback
+//!   goes without its points), and a target at VWAP lies at its cap. There is no minute, so no clock window holds.
+//! * `score_profile` is a parameter only of detectors some of whose factors have two formulas.
+//! * A trend's optional sixth factor is one of weight 0 until it is given another.
+//! * The inherited formula of a gap counts a gap in the trade's direction only, as the other does; that of a squeeze takes net
+//!   gamma exposure as it is.
+//! * Max pain and the weight at it need no implied volatilities, so a pin does not need a covered chain.
+//! * No zero of gamma exposure, no wall and nothing that expires at a close are answers: a condition that is not met. A chain
+//!   that cannot be reckoned is a missing input.
+//! * An optional input without a stated neutral value counts as none of its steps: without the day's open, half the points.
 
 mod breakout;
 mod common;

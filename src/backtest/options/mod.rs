@@ -1,6 +1,11 @@
 //! Option chains: from contracts at the end of a bar to what detectors ask of them.
 //!
 //! Gamma exposure assumes that dealers are long calls and short puts, which nobody can observe: a hypothesis.
+//!
+//! Where the specification can be read in more than one way: a price is read with the underlying and the time to expiry of its
+//! own minute; the side in the money gives its volatility where the other has none that is valid; the two sides of a usable
+//! chain are strikes below the price, and those at it or above; a wall is a strike over all expiries; minutes to the nearest
+//! expiry count roots settled at the open, too; the option volume of sessions before is a mean of at least ten.
 
 mod black_scholes;
 mod chain;
