@@ -67,3 +67,14 @@ fn number(value: Option<f64>) -> String {
     let text = text.trim_end_matches('0').trim_end_matches('.');
     if text == "-0" { "0" } else { text }.to_owned()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_short_and_what_is_undefined_is_empty() {
+        let numbers = [Some(12.5), Some(100.0), Some(1.0 / 3.0), Some(-0.0000001), Some(-2.25), None].map(number);
+        assert_eq!(numbers, ["12.5", "100", "0.333333", "0", "-2.25", ""]);
+    }
+}

@@ -19,6 +19,7 @@ pub const STATEMENT: &str = "Detectors are hypotheses, and this report is no adv
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Document<'a> {
+    /// To the second.
     timestamp: Timestamp,
     config: &'a RunConfig,
     pub(super) results: Vec<ResultRecord<'a>>,
@@ -94,7 +95,7 @@ impl<'a> Document<'a> {
             trades: result.trades.iter().map(|trade| TradeRecord::of(trade, oi_proxy)).collect(),
         });
         Self {
-            timestamp: generated,
+            timestamp: Timestamp::from_second(generated.as_second()).expect("Invariant: a timestamp's second is one"),
             config,
             results: results.collect(),
             summary: &report.summary,

@@ -63,3 +63,53 @@ pub fn overall_status(result: &DetectorResult) -> Status {
         (None, _) => all().min().unwrap_or(Status::NoData),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::backtest::{Counters, SymbolStatus};
+
+    fn result(statuses: &[(&str, Status)]) -> DetectorResult {
+        let symbol = |(symbol, status): &(&str, Status)| SymbolStatus {
+            symbol: (*symbol).into(),
+            status: *status,
+            bars: 10,
+            missing: BTreeMap::from([(Input::WarmUp, 3)]),
+        };
+        DetectorResult {
+            detector: "breakout_bullish",
+            trades: Vec::new(),
+            counters: Counters::default(),
+            symbols: statuses.iter().map(symbol).collect(),
+            random_r: Vec::new(),
+        }
+    }
+
+    /// B-61, B-62: symbols of another class say nothing of a detector that ran on its own.
+    #[test]
+    fn a_detector_has_the_status_of_the_symbols_it_is_made_for() {
+        use Status::{AssetClass, Evaluated, InsufficientData, NoData, NotEvaluable, NotTradable, Partial};
+        let oi = NotEvaluable(Input::OpenInterest);
+        for (statuses, overall) in [
+            (&[Evaluated, AssetClass][..], Evaluated),
+            (&[Evaluated, NoData], Partial),
+            (&[Partial, Evaluated], Partial),
+            (&[AssetClass, oi, NotTradable], oi),
+            (&[InsufficientData, oi], oi),
+            (&[NotTradable, AssetClass], AssetClass),
+            (&[], NoData),
+        ] {
+            let named: Vec<_> = statuses.iter().map(|status| ("SPY", *status)).collect();
+            assert_eq!(overall_status(&result(&named)), overall, "{statuses:?}");
+        }
+    }
+
+    #[test]
+    fn symbols_of_one_status_are_one_group() {
+        let result = result(&[("SPY", Status::Partial), ("I:SPX", Status::AssetClass), ("AAPL", Status::Partial)]);
+        let groups = status_groups(&result);
+        let symbols: Vec<_> = groups.iter().map(|group| (group.status, group.symbols.as_slice())).collect();
+        assert_eq!(symbols, [(Status::Partial, &["AAPL", "SPY"][..]), (Status::AssetClass, &["I:SPX"])]);
+        assert_eq!((groups[0].bars, groups[0].not_evaluable[&Input::WarmUp]), (20, 6));
+    }
+}

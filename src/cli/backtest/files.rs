@@ -67,11 +67,15 @@ pub fn write(directory: &Path, date: Date, run_id: &str, bytes: RunBytes<'_>) ->
         let suffix = if number == 1 { String::new() } else { format!("-{number}") };
         let own = |extension: &str| directory.join(format!("backtest-{date}-{run_id}{suffix}.{extension}"));
         let (json, csv, html) = (own("json"), own("csv"), own("html"));
-        let known = read(&json)?;
-        if known.as_ref().is_some_and(|known| !same_but_for_time(known, bytes.json)) {
-            number += 1;
-            continue;
-        }
+        let known = match read(&json)? {
+            Some(known) if same_but_for_time(&known, bytes.json) => Some(known),
+            None if !csv.exists() && !html.exists() => None,
+            // Another run's, or what is left of one.
+            Some(_) | None => {
+                number += 1;
+                continue;
+            }
+        };
         let kept = known.is_some();
         let json_bytes = known.as_deref().unwrap_or(bytes.json);
         let mut ready = Vec::new();
@@ -203,6 +207,9 @@ mod tests {
         assert!(other.json.ends_with("backtest-2026-11-30-0123456789ab-2.json") && !other.kept);
         assert_eq!(fs::read(&again.json).unwrap(), JSON);
         assert_eq!(fs::read(&other.latest_json).unwrap(), OTHER);
+        fs::remove_file(&again.json).unwrap();
+        let third = write_json(directory.path(), JSON);
+        assert!(third.json.ends_with("backtest-2026-11-30-0123456789ab-3.json"), "its CSV and page are still there");
     }
 
     #[test]

@@ -40,11 +40,15 @@ function tradesSection({ report, charts, allTrades }) {
   const option = (value, label) => el("option", { value }, label);
   const detector = el("select", null, option("", "All"), report.results.filter((result) => result.trades.length).map(({ detector }) => option(detector, detector)));
   const outcome = el("select", null, option("all", "All"), option("gains", "Gains"), option("losses", "Losses"), option("assumed", "Assumed exits"));
+  const texts = new Map();
+  const text = (trade) => {
+    if (!texts.has(trade)) texts.set(trade, [trade.symbol, trade.detector, moment(trade.timestamp), words(trade.exitReason), trade.exitReason, words(trade.marketRegime ?? ""), trade.direction, ...trade.flags].join(" ").toLowerCase());
+    return texts.get(trade);
+  };
   const filter = () => {
-    const sought = search.value.trim().toLowerCase().split(/\s+/).filter(Boolean);
-    const text = (trade) => [trade.symbol, trade.detector, moment(trade.timestamp), words(trade.exitReason), trade.exitReason, words(trade.marketRegime ?? ""), trade.direction, ...trade.flags].join(" ").toLowerCase();
+    const sought = search.value.toLowerCase().split(/\s+/).filter(Boolean);
     list.show(trades.filter((trade) => (!detector.value || trade.detector === detector.value)
-      && OUTCOMES[outcome.value](trade) && (!sought.length || sought.every((word) => text(trade).includes(word)))));
+      && OUTCOMES[outcome.value](trade) && sought.every((word) => text(trade).includes(word))));
   };
   search.addEventListener("input", filter);
   detector.addEventListener("change", filter);
