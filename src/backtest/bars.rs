@@ -1,5 +1,7 @@
 //! A series of bars as columns.
 
+use std::ops::Range;
+
 use crate::model::{Bar, Session, VwapMethod};
 
 /// Bars of one symbol and timeframe, ascending, as columns: what a run goes through millions of.
@@ -83,18 +85,28 @@ impl Bars {
     /// Bars up to (without) a place, for asking what was known then.
     #[must_use]
     pub fn truncated(&self, bars: usize) -> Self {
+        self.part(0..bars)
+    }
+
+    /// Bars from a place on.
+    #[must_use]
+    pub fn since(&self, bar: usize) -> Self {
+        self.part(bar..self.len())
+    }
+
+    fn part(&self, bars: Range<usize>) -> Self {
         Self {
-            start_ms: self.start_ms[..bars].to_vec(),
-            end_ms: self.end_ms[..bars].to_vec(),
-            open: self.open[..bars].to_vec(),
-            high: self.high[..bars].to_vec(),
-            low: self.low[..bars].to_vec(),
-            close: self.close[..bars].to_vec(),
-            volume: self.volume[..bars].to_vec(),
-            vwap: self.vwap[..bars].to_vec(),
-            session: self.session[..bars].to_vec(),
-            hours: self.hours[..bars].to_vec(),
-            exact_vwap: self.exact_vwap[..bars].to_vec(),
+            start_ms: self.start_ms[bars.clone()].to_vec(),
+            end_ms: self.end_ms[bars.clone()].to_vec(),
+            open: self.open[bars.clone()].to_vec(),
+            high: self.high[bars.clone()].to_vec(),
+            low: self.low[bars.clone()].to_vec(),
+            close: self.close[bars.clone()].to_vec(),
+            volume: self.volume[bars.clone()].to_vec(),
+            vwap: self.vwap[bars.clone()].to_vec(),
+            session: self.session[bars.clone()].to_vec(),
+            hours: self.hours[bars.clone()].to_vec(),
+            exact_vwap: self.exact_vwap[bars].to_vec(),
         }
     }
 }

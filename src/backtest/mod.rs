@@ -3,12 +3,14 @@
 //! Data flows one way: bars of a symbol ([`SymbolData`]) → what is known at the end of each ([`Features`]) → detectors →
 //! [`Signal`]s → the engine → [`Trade`]s → statistics and reports. A bar is known at its end, and nothing acts on it before.
 
+pub mod audit;
 mod bars;
 mod config;
 mod counters;
 mod data;
 pub mod detectors;
 pub mod engine;
+pub mod explain;
 mod features;
 pub mod indicators;
 mod instrument;
@@ -19,10 +21,12 @@ pub mod portfolio;
 pub mod report;
 mod result;
 mod rules;
+pub mod run;
 mod sessions;
 mod side;
 mod signal;
 pub mod signals_file;
+mod snapshot;
 mod stream;
 mod trade;
 

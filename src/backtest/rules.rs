@@ -2,6 +2,8 @@
 
 use serde::Serialize;
 
+use crate::model::Session;
+
 /// Which of a detector's signals are traded, and how trades are ended beside stop and target.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TradeRules {
@@ -67,6 +69,13 @@ pub enum SessionScope {
     Regular,
     /// Those before and after, too.
     All,
+}
+
+impl SessionScope {
+    /// Whether bars of such hours exist for a run.
+    pub const fn admits(self, hours: Session) -> bool {
+        matches!((self, hours), (Self::All, _) | (_, Session::Regular))
+    }
 }
 
 /// How the engine fills.

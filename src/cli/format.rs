@@ -65,6 +65,16 @@ pub fn price(price: f64) -> String {
     price.to_string()
 }
 
+/// A figure to four places, without zeros at the end; a dash where there is none.
+pub fn figure(value: f64) -> String {
+    if value.is_nan() {
+        return "-".to_owned();
+    }
+    let text = format!("{value:.4}");
+    let text = text.trim_end_matches('0').trim_end_matches('.');
+    if text == "-0" { "0".to_owned() } else { text.to_owned() }
+}
+
 /// A text from outside without characters that a terminal would obey.
 pub fn printable(text: &str) -> String {
     text.chars().flat_map(|c| if c.is_control() { c.escape_default().collect() } else { vec![c] }).collect()
@@ -84,6 +94,8 @@ mod tests {
         let durations = [4250, 59_999, 133_000, 3_720_500].map(|ms| duration(Duration::from_millis(ms)));
         assert_eq!(durations, ["4.250s", "59.999s", "2m 13s", "1h 02m"]);
         assert_eq!([price(0.1 + 0.2), price(185.0), price(1e-7)], ["0.30000000000000004", "185", "0.0000001"]);
+        let figures = [1.5, 2.0, -0.00001, 12.345_67, f64::NAN].map(figure);
+        assert_eq!(figures, ["1.5", "2", "0", "12.3457", "-"]);
         assert_eq!(printable("a\x1b[2Jb\tü"), "a\\u{1b}[2Jb\\tü");
     }
 }

@@ -246,6 +246,61 @@ here: from files, each read once for all who want it, and from the REST API what
 historical_ingestion_queue; its status, outcome and error_message say what became of each. What fails and may pass is tried \
 again after 1, 2, 4 minutes and so on. Stopped by SIGTERM it gives back what it has not finished, and ends with 0.";
 
+/// Of `backtest`.
+pub(super) const BACKTEST: &str = "\
+Examples:
+  backtest                                    all detectors, the watchlist, 90 days
+  backtest --detector=breakout_bullish --symbol=SPY
+  backtest --detector=equity --symbols=@my.txt --from=2026-01-02 --to=2026-06-30
+  backtest --universe=top:500 --timeframe=5m --output=results
+  backtest --set=breakout_bullish.rvol_min=2 --detector=breakout_bullish
+  backtest --signals=mine.csv --signal-levels=percent
+  backtest --costs=zero --no-portfolio --no-fallback
+  backtest detectors                          what there is to run
+  backtest explain breakout_bullish SPY 2026-10-01T10:15
+
+Bars are read from the database; sessions it lacks come from the REST API, if MASSIVE_API_KEY is set, and are stored. What still is \
+missing is listed, and the run goes on with what there is (exit code 3). Sessions before the period warm indicators up where they \
+are stored. Prices are as traded; indicators see them in the shares of each session, by the splits that `backfill splits` loads.
+
+Reports go to backtest-results: one page for a browser, JSON and CSV. The same data, settings and seed make the same bytes, whatever \
+the number of threads.
+
+Exit codes are those of backfill: 0 all done, 1 failed, 2 wrong usage, 3 finished but sessions or signals are missing, 130 and 143 \
+interrupted, with nothing written.";
+
+/// Of `backtest detectors`.
+pub(super) const BACKTEST_DETECTORS: &str = "\
+Examples:
+  backtest detectors
+  backtest detectors breakout_bullish       its parameters
+  backtest detectors index --list --json    for a program";
+
+/// Of `backtest compare`.
+pub(super) const BACKTEST_COMPARE: &str = "\
+Examples:
+  backtest compare 0123456789ab ba9876543210
+  backtest compare old.json backtest-results/backtest-2026-11-30.json --json";
+
+/// Of `backtest explain`.
+pub(super) const BACKTEST_EXPLAIN: &str = "\
+Examples:
+  backtest explain breakout_bullish SPY 2026-10-01T10:15
+  backtest explain opening_drive_bullish SPX 2026-10-01T13:45:00Z --json
+
+The time is the end of the bar: that is when it is known. Only what is stored is looked at. Cooldown, trades of the session and open \
+positions are those of a run that starts with the bar's session.";
+
+/// Of `backtest audit`.
+pub(super) const BACKTEST_AUDIT: &str = "\
+Examples:
+  backtest audit --symbols=SPY,AAPL
+  backtest audit --detector=equity --days=30 --moments=20
+
+At each moment what a detector knows and has signalled must be the same to the last bit when all later bars are removed, and when \
+they are replaced by noise. Ends with 1 if it is not. Then the period is run with all, three, two and one quarter of the sessions \
+before it, and with none. Only what is stored is looked at.";
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -270,6 +325,11 @@ mod tests {
         WATCHLIST_QUEUE,
         WATCHLIST_RETRY,
         WATCHLIST_RUN,
+        BACKTEST,
+        BACKTEST_DETECTORS,
+        BACKTEST_COMPARE,
+        BACKTEST_EXPLAIN,
+        BACKTEST_AUDIT,
     ];
 
     #[test]
@@ -285,11 +345,18 @@ mod tests {
     #[test]
     fn examples_are_valid() {
         use clap::Parser;
-        let lines = ALL.iter().flat_map(|help| help.lines()).map(str::trim).filter(|line| line.starts_with("backfill"));
-        for line in lines {
+        let is_typed = |line: &&str| ["backfill ", "backtest "].iter().any(|program| line.starts_with(program));
+        let lines = ALL.iter().flat_map(|help| help.lines()).filter(|line| line.starts_with("  ")).map(str::trim);
+        for line in lines.filter(is_typed) {
             // Two spaces begin the comment, `>` the shell's part.
             let typed = line.split("  ").next().unwrap_or_default().split('>').next().unwrap_or_default();
-            if let Err(error) = crate::cli::Args::try_parse_from(typed.split_whitespace()) {
+            let words = typed.split_whitespace();
+            let parsed = if typed.starts_with("backtest") {
+                crate::cli::BacktestArgs::try_parse_from(words).map(drop)
+            } else {
+                crate::cli::Args::try_parse_from(words).map(drop)
+            };
+            if let Err(error) = parsed {
                 panic!("{line}: {error}");
             }
         }

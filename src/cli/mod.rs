@@ -28,18 +28,19 @@ mod totals;
 mod verify;
 
 pub use args::{
-    AdjustArgs, ApiArgs, Args, BarsArgs, ChainArgs, ChainCommand, ChainImportArgs, ChainShowArgs, ChainTakeArgs,
-    Command, CompletionsArgs, ExportArgs, FileArgs, GlobalArgs, HealthArgs, HybridArgs, IfRunning, IngestArgs,
-    MetricsArgs, NightlyArgs, NotifyArgs, RestArgs, SelectionArgs, SourceArgs, SplitsArgs, StatusArgs, VerifyArgs,
-    WaitUntil, WatchlistAddArgs, WatchlistArgs, WatchlistCommand, WatchlistQueueArgs, WatchlistRemoveArgs,
+    AdjustArgs, ApiArgs, Args, BacktestArgs, BarsArgs, ChainArgs, ChainCommand, ChainImportArgs, ChainShowArgs,
+    ChainTakeArgs, Command, CompletionsArgs, ExportArgs, FileArgs, GlobalArgs, HealthArgs, HybridArgs, IfRunning,
+    IngestArgs, MetricsArgs, NightlyArgs, NotifyArgs, RestArgs, SelectionArgs, SourceArgs, SplitsArgs, StatusArgs,
+    VerifyArgs, WaitUntil, WatchlistAddArgs, WatchlistArgs, WatchlistCommand, WatchlistQueueArgs, WatchlistRemoveArgs,
     WatchlistRetryArgs, WatchlistRunArgs,
 };
+pub use backtest::backtest;
 pub use commands::backfill;
 pub use dates::{DateError, DateRule};
 pub use exit::{CliError, Exit, end_of, finish};
 pub use log::{Log, LogFormat};
 pub use output::{Body, effective_settings, print_completions, print_json, print_run, print_settings};
-pub use progress::{ExportProgress, LogReporter, PlainReporter, TerminalReporter, reporter};
+pub use progress::{BarsProgress, LogReporter, PlainReporter, Steps, TerminalReporter, reporter};
 pub use request::{
     Accept, BarsFormat, BarsRequest, ExportChainRequest, ExportRequest, Fetch, Named, Request, RequestError,
     STARTER_SET, Selection, StatusRequest, Wanted, chain_underlyings, named_timeframes, split_symbols,

@@ -31,6 +31,8 @@ pub const BARKEEP_TELEGRAM_TOKEN: &str = "BARKEEP_TELEGRAM_TOKEN";
 pub const BARKEEP_TELEGRAM_CHAT: &str = "BARKEEP_TELEGRAM_CHAT";
 /// Address of Telegram's API. Settings file `notify.telegram_url`.
 pub const BARKEEP_TELEGRAM_URL: &str = "BARKEEP_TELEGRAM_URL";
+/// `true`: detectors of `backtest` take signals outside regular hours, too, unless their `rth_only` is set.
+pub const ALLOW_WEEKEND_SIGNALS: &str = "ALLOW_WEEKEND_SIGNALS";
 /// Folder of fetched files. Flag `--cache-dir`, settings file `cache_dir`.
 pub const BARKEEP_CACHE_DIR: &str = "BARKEEP_CACHE_DIR";
 /// The time to take for now (RFC 3339), for tests and simulations.
@@ -73,6 +75,7 @@ pub const ALL: &[&str] = &[
     MASSIVE_S3_SECRET_ACCESS_KEY,
     MASSIVE_API_KEY,
     MASSIVE_API_URL,
+    ALLOW_WEEKEND_SIGNALS,
     BARKEEP_WEBHOOK_URL,
     BARKEEP_WEBHOOK_SECRET,
     BARKEEP_SMTP_URL,

@@ -51,6 +51,7 @@ impl Settings {
                 Some(_) => Sourced::new(false, Origin::Environment(env::NO_COLOR)),
                 None => Sourced::new(true, Origin::Default),
             },
+            off_hours_signals: off_hours_signals(inputs)?,
             now: now(inputs)?,
             #[cfg(feature = "sandbox")]
             clock_file: variable(inputs, env::BARKEEP_CLOCK).map(|file| file.value.into()),
@@ -59,6 +60,16 @@ impl Settings {
             #[cfg(feature = "sandbox")]
             patience: test_number(inputs, env::BARKEEP_PATIENCE_MS)?.map(Duration::from_millis),
         })
+    }
+}
+
+fn off_hours_signals(inputs: &Inputs) -> Result<Sourced<bool>, ConfigError> {
+    let Some(Sourced { value, origin }) = variable(inputs, env::ALLOW_WEEKEND_SIGNALS) else {
+        return Ok(Sourced::new(false, Origin::Default));
+    };
+    match value.parse() {
+        Ok(value) => Ok(Sourced::new(value, origin)),
+        Err(_) => Err(ConfigError::Value { origin, problem: format!("`{value}` is neither true nor false") }),
     }
 }
 

@@ -34,6 +34,8 @@ pub struct Settings {
     pub decoders: Sourced<usize>,
     /// Whether bars may be coloured.
     pub color: Sourced<bool>,
+    /// Whether detectors take signals outside regular hours, unless their parameter says.
+    pub off_hours_signals: Sourced<bool>,
     /// The time taken for now.
     pub now: Sourced<Timestamp>,
     /// The file that holds the time, where a simulation sets one.

@@ -71,6 +71,7 @@ impl Settings {
             SettingRow::of("cache_keep", &self.cache_keep, &self.cache_keep.value),
             SettingRow::of("downloads", &self.downloads, self.downloads.value),
             SettingRow::of("decoders", &self.decoders, self.decoders.value),
+            SettingRow::of("off-hours signals", &self.off_hours_signals, self.off_hours_signals.value),
             SettingRow::of("color", &self.color, self.color.value),
             SettingRow::of("now", &self.now, self.now.value),
         ]);

@@ -4,6 +4,8 @@
 //! day came from and which could not be had. Neither is an error of the request.
 
 mod answer;
+mod coverage;
+mod market;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
@@ -13,6 +15,10 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 
 pub use answer::{Answer, Origin, Part};
+pub use coverage::{Coverage, Gap, Held};
+pub use market::MarketRequest;
+
+use market::Unkept;
 
 use crate::ingest::Reporter;
 use crate::ingest::rest::{Asked, Refusals, RestClient, collect, is_missing, windows};
@@ -47,6 +53,7 @@ pub struct History<S> {
     keeps: bool,
     refusals: Refusals,
     reporter: Arc<dyn Reporter>,
+    unkept: Unkept,
 }
 
 impl<S: Ledger + BarReader + SymbolSink> History<S> {
@@ -61,10 +68,41 @@ impl<S: Ledger + BarReader + SymbolSink> History<S> {
         for reason in [store.as_ref().err(), api.as_ref().err()].into_iter().flatten() {
             reporter.note(reason);
         }
-        Self { store: store.ok(), api: api.ok(), keeps, refusals: Refusals::default(), reporter }
+        Self { store: store.ok(), api: api.ok(), keeps, refusals: Refusals::default(), reporter, unkept: Unkept::new() }
+    }
+
+    /// From a store alone, until it is known whether more is needed. What is fetched is stored if `keeps`.
+    pub fn over(store: Option<S>, keeps: bool, reporter: Arc<dyn Reporter>) -> Self {
+        Self { store, api: None, keeps, refusals: Refusals::default(), reporter, unkept: Unkept::new() }
+    }
+
+    /// From here on the API is asked, too; what it brings is kept in `store` if there was none before.
+    pub fn ask(&mut self, api: Arc<RestClient>, store: Option<S>) {
+        self.api = Some(api);
+        self.store = self.store.take().or(store);
+    }
+
+    /// Whether what is fetched is stored.
+    pub const fn keeps(&self) -> bool {
+        self.keeps
+    }
+
+    /// The store, if it can still be used, to look at.
+    pub const fn look(&self) -> Option<&S> {
+        self.store.as_ref()
+    }
+
+    /// Who hears notes.
+    pub const fn reporter(&self) -> &Arc<dyn Reporter> {
+        &self.reporter
     }
 
     /// The store, if it can still be used.
+    pub const fn store(&mut self) -> Option<&mut S> {
+        self.store.as_mut()
+    }
+
+    /// The same, for good.
     pub fn into_store(self) -> Option<S> {
         self.store
     }

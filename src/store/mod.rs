@@ -7,6 +7,7 @@ mod chain;
 mod claimant;
 mod error;
 mod facts;
+mod market;
 mod outage;
 mod outbox;
 pub mod postgres;
@@ -32,6 +33,7 @@ pub use chain::{ChainImported, ChainRow, ChainSource, ChainState, OptionChains, 
 pub use claimant::{host_name, name as claimant_name};
 pub use error::StoreError;
 pub use facts::{Facts, Schema};
+pub use market::{MarketReader, MarketSlice};
 pub use outage::Outage;
 pub use outbox::{
     ClaimedMessage, Condition, ConditionChange, MessageStatus, NewMessage, Outbox, OutboxDepth, OutboxMessage, SendEnd,

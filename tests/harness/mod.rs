@@ -98,7 +98,12 @@ impl Place {
 
     /// A command in a clean environment that reads the place's own bucket folder when it says `--source`.
     pub fn command(&self, arguments: &[impl AsRef<OsStr>]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_backfill"));
+        self.command_of(env!("CARGO_BIN_EXE_backfill"), arguments)
+    }
+
+    /// The same of one of the programs.
+    pub fn command_of(&self, program: &str, arguments: &[impl AsRef<OsStr>]) -> Command {
+        let mut command = Command::new(program);
         let home = self.path("home");
         command
             .env_clear()

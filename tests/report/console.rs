@@ -1,7 +1,9 @@
 //! What a terminal shows.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use barkeep::backtest::Status;
 use barkeep::backtest::report::{Inputs, Report};
 use barkeep::cli::backtest::console::{Order, summary};
 use barkeep::cli::backtest::files::RunFiles;
@@ -85,4 +87,20 @@ fn few_trades_have_no_place_in_an_order_and_no_marks() {
     assert!(text.contains("win rate at least 65 %") && !text.contains("portfolio:"));
     let marked = text.lines().filter(|line| line.contains("at least 65 %"));
     assert!(marked.clone().count() > 0 && marked.clone().all(|line| !line.starts_with("breakout_bullish")));
+}
+
+/// Eleven detectors of another class are one line, not eleven.
+#[test]
+fn detectors_that_ran_nowhere_share_a_line() {
+    let mut sample = sample();
+    for result in &mut sample.study.results[3..] {
+        result.trades.clear();
+        for symbol in &mut result.symbols {
+            (symbol.status, symbol.missing) = (Status::AssetClass, BTreeMap::new());
+        }
+    }
+    let text = summary(&Report::new(inputs(&sample)), Order::Expectancy, None);
+    let line = "asset_class on every symbol:\n  mean_reversion_short, opening_drive_bullish, gamma_squeeze_bullish\n";
+    assert!(text.contains(line), "{text}");
+    assert!(text.contains("mean_reversion_long  partial"), "{text}");
 }

@@ -13,6 +13,7 @@ mod defects;
 mod fixtures;
 mod kills;
 mod ledger;
+mod market;
 mod meeting;
 mod notes;
 mod outbox;
@@ -29,8 +30,8 @@ mod watchlist;
 use std::future::Future;
 
 use barkeep::store::{
-    AnnouncedSessions, Audit, BarReader, BarSink, Claiming, Ledger, Noting, OptionChains, Outbox, Queue, QueueWatching,
-    Runs, Splits, SymbolSink, Watchlist,
+    AnnouncedSessions, Audit, BarReader, BarSink, Claiming, Ledger, MarketReader, Noting, OptionChains, Outbox, Queue,
+    QueueWatching, Runs, Splits, SymbolSink, Watchlist,
 };
 
 /// A store under test: an empty database that can be opened several times, and read with plain SQL.
@@ -39,6 +40,7 @@ trait Bench: Sized + Send + Sync + 'static {
         + BarSink
         + SymbolSink
         + BarReader
+        + MarketReader
         + Audit
         + Claiming
         + Noting
@@ -124,6 +126,9 @@ macro_rules! conformance {
                 a_new_version_with_the_same_content_is_only_remembered
                 the_ledger_counts_the_bars_that_are_stored
                 load_rates_are_kept_by_scope;
+            market:
+                what_is_read_at_once_is_what_is_read_one_by_one
+                reading_at_once_stays_within_what_is_asked_for;
             meeting:
                 a_second_writer_waits_and_sees_what_the_first_did
                 a_reader_never_sees_half_a_day;

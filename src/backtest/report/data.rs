@@ -7,41 +7,7 @@ use serde::Serialize;
 
 use crate::model::VwapMethod;
 
-/// What is known of a symbol's session.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum SessionState {
-    /// All of it that the vendor has is stored.
-    Complete,
-    /// Some of it.
-    Partial,
-    /// Nothing of it, and nobody has looked in vain.
-    Missing,
-    /// The vendor was asked twice and had nothing.
-    VerifiedEmpty,
-    /// The vendor does not have it yet.
-    NotPublished,
-    /// The plan does not include it.
-    NotEntitled,
-}
-
-impl SessionState {
-    /// All of them, best first.
-    pub const ALL: [Self; 6] =
-        [Self::Complete, Self::Partial, Self::Missing, Self::VerifiedEmpty, Self::NotPublished, Self::NotEntitled];
-
-    /// The word in reports.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Complete => "complete",
-            Self::Partial => "partial",
-            Self::Missing => "missing",
-            Self::VerifiedEmpty => "verified_empty",
-            Self::NotPublished => "not_published",
-            Self::NotEntitled => "not_entitled",
-        }
-    }
-}
+pub use crate::model::SessionState;
 
 /// Sessions of one symbol by their state; states without sessions are left out.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -147,8 +113,6 @@ impl DataSection {
 
     /// Whether a symbol lacks a session, or a part of one, that it should have.
     pub fn has_gaps(&self) -> bool {
-        [SessionState::Missing, SessionState::Partial, SessionState::NotEntitled]
-            .into_iter()
-            .any(|state| self.sessions_in(state) > 0)
+        SessionState::ALL.into_iter().any(|state| state.is_gap() && self.sessions_in(state) > 0)
     }
 }

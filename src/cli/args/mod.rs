@@ -1,5 +1,6 @@
 //! What can be typed. Nothing is computed here: see [`super::Request`] for what it means.
 
+mod backtest;
 mod chain;
 mod health;
 mod nightly;
@@ -15,6 +16,7 @@ use clap_complete::Shell;
 use jiff::Timestamp;
 use jiff::civil::Date;
 
+pub use self::backtest::*;
 pub use self::chain::{ChainArgs, ChainCommand, ChainImportArgs, ChainShowArgs, ChainTakeArgs};
 pub use self::health::{HealthArgs, MetricsArgs};
 pub use self::nightly::{IfRunning, NightlyArgs, WaitUntil};

@@ -1,9 +1,11 @@
 //! A run for people at a terminal.
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::path::Path;
 
 use super::files::RunFiles;
+use crate::backtest::Status;
 use crate::backtest::metrics::DetectorStats;
 use crate::backtest::report::{Report, STATEMENT, SessionState, overall_status, status_groups};
 use crate::cli::format::{count, counted, printable};
@@ -192,8 +194,20 @@ fn statuses(text: &mut String, report: &Report<'_>) {
         ("symbols", Align::Right),
         ("missing inputs", Align::Left),
     ]);
+    // Detectors that have one and the same reason not to run on any symbol share a line.
+    let mut idle = BTreeMap::<Status, Vec<&str>>::new();
+    let mut listed = false;
     for result in &report.inputs().study.results {
-        for (place, group) in status_groups(result).into_iter().enumerate() {
+        let groups = status_groups(result);
+        if let [group] = groups.as_slice()
+            && !matches!(group.status, Status::Evaluated | Status::Partial)
+            && group.not_evaluable.is_empty()
+        {
+            idle.entry(group.status).or_default().push(result.detector);
+            continue;
+        }
+        listed = true;
+        for (place, group) in groups.into_iter().enumerate() {
             let missing: Vec<_> = group
                 .not_evaluable
                 .iter()
@@ -206,7 +220,15 @@ fn statuses(text: &mut String, report: &Report<'_>) {
             table.row([result.detector.to_owned(), overall_status(result).words(), count(0), String::new()]);
         }
     }
-    push(text, format_args!("\n{table}"));
+    if listed {
+        push(text, format_args!("\n{table}"));
+    }
+    for (status, detectors) in idle {
+        push(text, format_args!("\n{} on every symbol:\n", status.words()));
+        for names in detectors.chunks(4) {
+            push(text, format_args!("  {}\n", names.join(", ")));
+        }
+    }
 }
 
 fn counters(text: &mut String, report: &Report<'_>) {

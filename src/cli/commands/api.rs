@@ -10,15 +10,15 @@ use crate::ingest::rest::{ApiKey, Quota, QuotaNote, RateRule, RestClient, RestEr
 use crate::store::{AnyNotes, AnyStore, Noting};
 
 /// What it takes to ask the vendor.
-pub(super) struct Api {
-    pub(super) client: Arc<RestClient>,
+pub(in crate::cli) struct Api {
+    pub(in crate::cli) client: Arc<RestClient>,
     /// What was refused lately; none without a database.
     pub(super) notes: Option<AnyNotes>,
 }
 
 impl Api {
     /// The API under the quota of everyone who uses the database.
-    pub(super) async fn open(
+    pub(in crate::cli) async fn open(
         context: &Context,
         store: Option<&AnyStore>,
         reporter: &Arc<dyn Reporter>,

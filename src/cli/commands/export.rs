@@ -12,7 +12,9 @@ use serde_json::{Value, json};
 
 use super::{Context, adjust_error, store_error, warn};
 use crate::cli::format::{bytes, count, counted, duration};
-use crate::cli::{Align, Body, CliError, Exit, ExportArgs, ExportProgress, ExportRequest, Signals, Table, print_json};
+use crate::cli::{
+    Align, BarsProgress, Body, CliError, Exit, ExportArgs, ExportRequest, Signals, Steps, Table, print_json,
+};
 use crate::export::{self, Content, ExportError, Exported, ExportedFile, Manifest, Output, Prices};
 use crate::model::Timeframe;
 
@@ -47,8 +49,10 @@ pub(super) async fn run(args: &ExportArgs, context: &Context, signals: &Signals)
     if request.everything_by_default && !context.quiet {
         warn("No symbol, market or date named: exporting everything that is stored.");
     }
-    let mut progress = ExportProgress::new(context.quiet, context.json, Context::has_terminal(), settings.color.value);
-    let tell = |now| progress.tell(now);
+    let what = ("export", "months");
+    let mut progress =
+        BarsProgress::new(what, context.quiet, context.json, Context::has_terminal(), settings.color.value);
+    let tell = |now: export::Progress| progress.tell(Steps { of: now.months, done: now.months_done, bars: now.bars });
     let exported = export::export(&mut store, &request.markets, as_of, (args.format, &output), tell, signals.stop())
         .await
         .map_err(export_error)?;

@@ -28,13 +28,14 @@ use std::process::ExitCode;
 use clap::{ArgMatches, CommandFactory, FromArgMatches};
 use jiff::Timestamp;
 
+pub(in crate::cli) use self::api::Api;
 pub(super) use self::verify::Look;
 use super::log::stderr;
 use super::{
-    Args, CliError, Command, Exit, Log, Request, RunId, Selection, Signals, end_of, finish, print_completions,
-    print_settings,
+    Args, CliError, Command, Exit, GlobalArgs, Log, Request, RunId, Selection, Signals, end_of, finish,
+    print_completions, print_settings,
 };
-use crate::config::{DatabaseUrl, Inputs, Origin, PostgresUrl, Settings};
+use crate::config::{DatabaseUrl, Flags, Inputs, Origin, PostgresUrl, Settings};
 use crate::ingest::Clock;
 use crate::model::heed_announced;
 use crate::store::postgres::{PostgresAddress, PostgresStore};
@@ -43,7 +44,16 @@ use crate::store::{AdjustError, AnnouncedSessions, AnyStore, StoreError, Watchli
 
 /// The whole of `backfill`: reads the command line, does what it says, and says how it ended.
 pub fn backfill() -> ExitCode {
-    let parsed = Args::command().try_get_matches().and_then(|typed| Ok((Args::from_arg_matches(&typed)?, typed)));
+    program(|args: &Args| &args.global, Args::flags, async |args: &Args, context| execute(args, context).await)
+}
+
+/// The whole of a program: reads its command line, settles the settings, and says how what it did ended.
+pub(in crate::cli) fn program<A: CommandFactory + FromArgMatches>(
+    global: fn(&A) -> &GlobalArgs,
+    flags: fn(&A) -> Flags,
+    execute: impl AsyncFnOnce(&A, Context) -> Result<Exit, CliError>,
+) -> ExitCode {
+    let parsed = A::command().try_get_matches().and_then(|typed| Ok((A::from_arg_matches(&typed)?, typed)));
     let (args, typed) = match parsed {
         Ok(parsed) => parsed,
         Err(error) => {
@@ -56,13 +66,20 @@ pub fn backfill() -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return finish(Err(CliError::failed(error)), &mut io::stderr()),
     };
-    let settings = settings(&args);
+    let settings = settings(flags(&args));
     let now = settings.as_ref().map_or_else(|_| Timestamp::now(), |settings| settings.now.value);
     let run = RunId::new(now);
-    if let Some(format) = args.global.log {
-        Log::start(format, args.global.quiet, command_name(&typed), run.clone());
+    let GlobalArgs { log, json, quiet, show_settings, .. } = *global(&args);
+    if let Some(format) = log {
+        Log::start(format, quiet, command_name(&typed), run.clone());
     }
-    let result = settings.and_then(|settings| runtime.block_on(execute(&args, settings, run)));
+    let result = settings.and_then(|settings| {
+        if show_settings {
+            print_settings(&mut io::stdout().lock(), &settings, json)?;
+            return Ok(Exit::Done);
+        }
+        runtime.block_on(execute(&args, Context { settings, run, json, quiet }))
+    });
     // Threads that still decode, after a second Ctrl-C, are not waited for.
     runtime.shutdown_background();
     let Some(log) = Log::current() else { return finish(result, &mut io::stderr()) };
@@ -77,12 +94,11 @@ fn command_name(typed: &ArgMatches) -> String {
     below.map(|(name, _)| name).collect::<Vec<_>>().join(" ")
 }
 
-async fn execute(args: &Args, settings: Settings, run: RunId) -> Result<Exit, CliError> {
-    let Some(command) = args.command.as_ref().filter(|_| !args.global.show_settings) else {
-        print_settings(&mut io::stdout().lock(), &settings, args.global.json)?;
+async fn execute(args: &Args, context: Context) -> Result<Exit, CliError> {
+    let Some(command) = args.command.as_ref() else {
+        print_settings(&mut io::stdout().lock(), &context.settings, context.json)?;
         return Ok(Exit::Done);
     };
-    let context = Context { settings, run, json: args.global.json, quiet: args.global.quiet };
     match command {
         Command::S3(ingest) => {
             let signals = Signals::listen(warn)?;
@@ -133,17 +149,17 @@ async fn execute(args: &Args, settings: Settings, run: RunId) -> Result<Exit, Cl
 
 /// What every command has.
 #[derive(Clone)]
-struct Context {
-    settings: Settings,
+pub(in crate::cli) struct Context {
+    pub(in crate::cli) settings: Settings,
     /// The name of this run, in its log and its record.
     run: RunId,
-    json: bool,
-    quiet: bool,
+    pub(in crate::cli) json: bool,
+    pub(in crate::cli) quiet: bool,
 }
 
 impl Context {
     /// The database, made if it is not there; its place is said when it is made.
-    async fn store(&self) -> Result<AnyStore, CliError> {
+    pub(in crate::cli) async fn store(&self) -> Result<AnyStore, CliError> {
         self.open_store().await.map_err(store_error)
     }
 
@@ -178,7 +194,7 @@ impl Context {
     }
 
     /// The database, if there is one: looking at nothing must not make a file, or tables.
-    async fn existing_store(&self) -> Result<Option<AnyStore>, CliError> {
+    pub(in crate::cli) async fn existing_store(&self) -> Result<Option<AnyStore>, CliError> {
         let store = match &self.settings.database.value {
             DatabaseUrl::Sqlite(path) => {
                 SqliteStore::open_existing(path).await.map(|store| store.map(|store| AnyStore::Sqlite(Box::new(store))))
@@ -217,7 +233,7 @@ impl Context {
         Ok(selections)
     }
 
-    fn has_terminal() -> bool {
+    pub(in crate::cli) fn has_terminal() -> bool {
         io::stderr().is_terminal()
     }
 }
@@ -232,12 +248,12 @@ fn address(url: &PostgresUrl) -> Result<PostgresAddress, CliError> {
     url.expose().parse().map_err(CliError::usage)
 }
 
-fn settings(args: &Args) -> Result<Settings, CliError> {
+fn settings(flags: Flags) -> Result<Settings, CliError> {
     let working_dir = std::env::current_dir()?;
-    Ok(Settings::resolve(&Inputs::gather(args.flags(), &working_dir)?)?)
+    Ok(Settings::resolve(&Inputs::gather(flags, &working_dir)?)?)
 }
 
-fn store_error(error: StoreError) -> CliError {
+pub(in crate::cli) fn store_error(error: StoreError) -> CliError {
     match error {
         StoreError::Address(_) => CliError::usage(error),
         _ => CliError::failed(error),
@@ -257,7 +273,7 @@ fn adjust_error(error: AdjustError) -> CliError {
 }
 
 /// A line for the person at the terminal.
-fn warn(line: &str) {
+pub(in crate::cli) fn warn(line: &str) {
     use io::Write;
     // Nobody is left to be told that telling failed.
     let _ = writeln!(stderr(), "{line}");

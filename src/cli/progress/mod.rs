@@ -1,7 +1,7 @@
 //! How far a run is, on stderr: lines of the log if there is one, else bars on a terminal, and a plain line every few seconds
 //! elsewhere.
 
-mod export;
+mod bars;
 mod log;
 mod plain;
 mod terminal;
@@ -15,7 +15,7 @@ use super::log::Log;
 use super::totals::files;
 use crate::ingest::{DayReport, Outcome, Reporter, SilentReporter};
 
-pub use export::ExportProgress;
+pub use bars::{BarsProgress, Steps};
 pub use log::LogReporter;
 pub use plain::PlainReporter;
 pub use terminal::TerminalReporter;

@@ -8,13 +8,13 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 
 use crate::model::splits::{PriceJump, SplitRecord};
-use crate::model::{Dataset, FileKind, Symbol, SymbolError, Timeframe};
+use crate::model::{Bar, Dataset, FileKind, Symbol, SymbolError, Timeframe};
 use crate::store::postgres::{PostgresClaims, PostgresNotes, PostgresStore};
 use crate::store::sqlite::{SqliteClaims, SqliteNotes, SqliteStore};
 use crate::store::{
     Attempt, Audit, BarBatch, BarReader, BarSink, Claiming, Claims, DayCommit, DayState, Defect, FileVersion, Ledger,
-    LoadRate, Notes, Noting, RawBar, Replace, Restatement, Scan, SeriesStatus, SplitLoads, Splits, StoreError,
-    StoredBar, SymbolDayStored, SymbolDays, SymbolSink, Watchlist, WatchlistEntry,
+    LoadRate, MarketReader, MarketSlice, Notes, Noting, RawBar, Replace, Restatement, Scan, SeriesStatus, SplitLoads,
+    Splits, StoreError, StoredBar, SymbolDayStored, SymbolDays, SymbolSink, Watchlist, WatchlistEntry,
 };
 
 /// One of the stores. Both do what the traits say, each in its own way; this only hands on.
@@ -194,6 +194,20 @@ impl BarReader for AnyStore {
 
     async fn series(&mut self, symbols: Option<&[Symbol]>) -> Result<Vec<SeriesStatus>, StoreError> {
         on!(self, store => store.series(symbols))
+    }
+}
+
+impl MarketReader for AnyStore {
+    async fn tickers(&mut self, dataset: Dataset) -> Result<Vec<String>, StoreError> {
+        on!(self, store => store.tickers(dataset))
+    }
+
+    async fn read_market(
+        &mut self,
+        slice: &MarketSlice,
+        each: impl FnMut(usize, Date, &Bar) + Send,
+    ) -> Result<(), StoreError> {
+        on!(self, store => store.read_market(slice, each))
     }
 }
 

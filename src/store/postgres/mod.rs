@@ -16,6 +16,7 @@ mod defects;
 mod error;
 mod facts;
 mod ledger;
+mod market;
 mod migrate;
 mod notes;
 mod outbox;

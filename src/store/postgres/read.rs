@@ -75,7 +75,7 @@ fn series_status(row: &PgRow) -> Result<SeriesStatus, StoreError> {
     })
 }
 
-fn stored_bar(timeframe: Timeframe, row: &PgRow) -> Result<StoredBar, StoreError> {
+pub(super) fn stored_bar(timeframe: Timeframe, row: &PgRow) -> Result<StoredBar, StoreError> {
     let [open, high, low, close] = [value(row, 1)?, value(row, 2)?, value(row, 3)?, value(row, 4)?];
     let vwap_method = row.get::<Option<&str>, _>(9);
     let bar = Bar {

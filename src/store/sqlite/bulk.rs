@@ -167,7 +167,7 @@ impl Drop for Insert {
     }
 }
 
-fn error(connection: NonNull<ffi::sqlite3>, code: c_int) -> BulkError {
+pub(super) fn error(connection: NonNull<ffi::sqlite3>, code: c_int) -> BulkError {
     // SAFETY: the connection is alive; the message is valid until the next call on it, and copied at once.
     let message = unsafe { CStr::from_ptr(ffi::sqlite3_errmsg(connection.as_ptr())) };
     BulkError { code: code & 0xff, message: message.to_string_lossy().into_owned() }

@@ -6,6 +6,7 @@
 mod announced;
 mod audit;
 mod bulk;
+mod bulk_read;
 mod chain;
 mod claims;
 mod commit;
@@ -13,6 +14,7 @@ mod defects;
 mod facts;
 mod flush;
 mod ledger;
+mod market;
 mod notes;
 mod outbox;
 mod queue;

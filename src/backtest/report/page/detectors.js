@@ -7,11 +7,14 @@ const FLAGS = {
 };
 /// A figure, or a dash that says why there is none.
 const figureOr = (text, flags) => text !== NONE ? text : el("span", { title: flags.map((flag) => FLAGS[flag] ?? words(flag)).join(", ") }, NONE);
-const small = (isSmall) => (isSmall ? el("span", { class: "small-sample", title: "Fewer than 30 trades" }, " small sample") : null);
+const small = (isSmall) => (isSmall ? el("span", { class: "small-sample", title: "Fewer than 30 trades" }, " small sample") : "");
 const expectancyRange = (row) => range(row.expectancyInterval?.low, row.expectancyInterval?.high, (value) => signed(value, 3));
 
 function detectorsSection(report, choose) {
-  const rows = report.results;
+  // Detectors that no bar could be evaluated for have no figures: they are listed below, by why.
+  const evaluated = (row) => row.counters.bars_evaluable || row.totalTrades;
+  const rows = report.results.filter(evaluated), others = {};
+  for (const row of report.results) if (!evaluated(row)) (others[row.status] ??= []).push(row.detector);
   const large = rows.filter((row) => row.totalTrades && !row.smallSample);
   const ends = (large.length ? large : rows).flatMap((row) => [row.expectancyInterval?.low, row.expectancyInterval?.high, row.expectancy]).filter(known).map(Math.abs);
   const reach = Math.min(Math.max(...ends, 0.1), 2);
@@ -21,7 +24,7 @@ function detectorsSection(report, choose) {
   };
   const columns = [
     { label: "Detector", header: true, get: (row) => row.detector, show: (row) => row.totalTrades ? above(el("button", { type: "button", class: "link", onclick: () => choose(row.detector) }, row.detector), row.status) : above(row.detector, row.status) },
-    { label: "Trades", kind: "num", get: (row) => (row.counters.bars_evaluable || row.totalTrades ? row.totalTrades : null), show: (row) => (row.counters.bars_evaluable || row.totalTrades ? above(count(row.totalTrades), small(row.smallSample && row.totalTrades > 0)) : NONE) },
+    { label: "Trades", kind: "num", get: (row) => row.totalTrades, show: (row) => above(count(row.totalTrades), small(row.smallSample && row.totalTrades > 0)) },
     { label: "Win rate", kind: "num", get: (row) => row.winRate, title: "Under it its Wilson 95 % interval", show: (row) => above(figureOr(percent(row.winRate), row.flags), range(row.winRateInterval?.low, row.winRateInterval?.high, percent)) },
     { label: "Expectancy", kind: "num", get: (row) => row.expectancy, title: "Mean R after costs; under it its 95 % interval, a bootstrap over sessions", show: (row) => above(known(row.expectancy) ? inRTone(row.expectancy, 3) : figureOr(NONE, row.flags), expectancyRange(row)) },
     { label: "Around zero", get: (row) => row.expectancyInterval?.low, title: "Sorts by the lower end of the interval", show: (row) => known(row.expectancy) ? whisker({
@@ -36,7 +39,8 @@ function detectorsSection(report, choose) {
   ];
   return section("detectors", "Detectors",
     el("p", { class: "note" }, "Each symbol and detector alone, after costs. The plot shows expectancy (dot), its 95 % interval (line), and from stop first to target first (band) around zero."),
-    table(columns, rows, { caption: "Detectors" }));
+    rows.length ? table(columns, rows, { caption: "Detectors" }) : "",
+    Object.keys(others).length ? [el("h3", null, "Not evaluated"), Object.entries(others).map(([status, names]) => el("p", { class: "note" }, el("strong", null, status), ": ", names.join(", ")))] : "");
 }
 
 /// Sections on one detector, redrawn when another is chosen.

@@ -1,4 +1,4 @@
-//! How far an export is.
+//! How far something is that goes through bars step by step.
 
 use std::io::Write;
 use std::time::{Duration, Instant};
@@ -9,11 +9,23 @@ use super::plain::eta;
 use super::{PLAIN_EVERY, per_second};
 use crate::cli::format::count;
 use crate::cli::log::{Log, stderr};
-use crate::export::Progress;
 
-/// Tells how far an export is: a bar on a terminal, a line every few seconds elsewhere, nothing when quiet.
+/// How far it is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Steps {
+    /// Steps in all.
+    pub of: u64,
+    /// Steps that are done.
+    pub done: u64,
+    /// Bars that were gone through.
+    pub bars: u64,
+}
+
+/// Tells how far it is: a bar on a terminal, a line every few seconds elsewhere, nothing when quiet.
 #[derive(Debug)]
-pub struct ExportProgress {
+pub struct BarsProgress {
+    what: &'static str,
+    unit: &'static str,
     started: Instant,
     teller: Teller,
 }
@@ -25,9 +37,16 @@ enum Teller {
     Lines { said: Instant },
 }
 
-impl ExportProgress {
-    /// With `--json` a program reads along, and lines are plain even on a terminal.
-    pub fn new(quiet: bool, json: bool, stderr_is_terminal: bool, color: bool) -> Self {
+impl BarsProgress {
+    /// Of something that is called `what` and has steps of a kind, such as the `months` of an `export`. With `--json` a program
+    /// reads along, and lines are plain even on a terminal.
+    pub fn new(
+        (what, unit): (&'static str, &'static str),
+        quiet: bool,
+        json: bool,
+        stderr_is_terminal: bool,
+        color: bool,
+    ) -> Self {
         let started = Instant::now();
         let teller = if quiet {
             Teller::Nobody
@@ -36,34 +55,34 @@ impl ExportProgress {
             let style = ProgressStyle::with_template(&format!("{prefix} [{bar}] {{msg}}"))
                 .expect("Invariant: the template is written correctly")
                 .progress_chars("=> ");
-            let bar = ProgressBar::new(0).with_prefix("export").with_style(style);
+            let bar = ProgressBar::new(0).with_prefix(what).with_style(style);
             bar.enable_steady_tick(Duration::from_millis(250));
             Teller::Bar(bar)
         } else {
             Teller::Lines { said: started }
         };
-        Self { started, teller }
+        Self { what, unit, started, teller }
     }
 
     /// Takes note of how far it is.
-    pub fn tell(&mut self, now: Progress) {
+    pub fn tell(&mut self, now: Steps) {
         match &mut self.teller {
             Teller::Bar(bar) => {
-                bar.set_length(now.months);
-                bar.set_position(now.months_done);
-                bar.set_message(line(now, self.started.elapsed()));
+                bar.set_length(now.of);
+                bar.set_position(now.done);
+                bar.set_message(line(now, self.unit, self.started.elapsed()));
             }
             Teller::Lines { said } if said.elapsed() >= PLAIN_EVERY => {
                 *said = Instant::now();
                 // A log that went away is no reason to stop.
-                let _ = writeln!(stderr(), "export {}", line(now, self.started.elapsed()));
+                let _ = writeln!(stderr(), "{} {}", self.what, line(now, self.unit, self.started.elapsed()));
             }
             Teller::Nobody | Teller::Lines { .. } => {}
         }
     }
 }
 
-impl Drop for ExportProgress {
+impl Drop for BarsProgress {
     fn drop(&mut self) {
         if let Teller::Bar(bar) = &self.teller {
             bar.finish_and_clear();
@@ -71,14 +90,14 @@ impl Drop for ExportProgress {
     }
 }
 
-fn line(now: Progress, elapsed: Duration) -> String {
+fn line(now: Steps, unit: &str, elapsed: Duration) -> String {
     format!(
-        "{} of {} months, {} bars at {} bars/s{}",
-        count(now.months_done),
-        count(now.months),
+        "{} of {} {unit}, {} bars at {} bars/s{}",
+        count(now.done),
+        count(now.of),
         count(now.bars),
         count(per_second(now.bars, elapsed) as u64),
-        eta(now.months_done, now.months, elapsed),
+        eta(now.done, now.of, elapsed),
     )
 }
 
@@ -88,16 +107,19 @@ mod tests {
 
     #[test]
     fn a_line_has_amounts_the_rate_and_the_time_left() {
-        let now = Progress { months: 6, months_done: 2, bars: 3_000_000 };
-        assert_eq!(line(now, Duration::from_secs(10)), "2 of 6 months, 3,000,000 bars at 300,000 bars/s, ETA 20s");
-        assert_eq!(line(Progress::default(), Duration::ZERO), "0 of 0 months, 0 bars at 0 bars/s");
+        let now = Steps { of: 6, done: 2, bars: 3_000_000 };
+        assert_eq!(
+            line(now, "months", Duration::from_secs(10)),
+            "2 of 6 months, 3,000,000 bars at 300,000 bars/s, ETA 20s"
+        );
+        assert_eq!(line(Steps::default(), "months", Duration::ZERO), "0 of 0 months, 0 bars at 0 bars/s");
     }
 
     #[test]
     fn who_reads_decides_how_it_is_told() {
         let teller = |quiet, json, terminal| {
-            let mut progress = ExportProgress::new(quiet, json, terminal, false);
-            progress.tell(Progress { months: 3, months_done: 1, bars: 5 });
+            let mut progress = BarsProgress::new(("export", "months"), quiet, json, terminal, false);
+            progress.tell(Steps { of: 3, done: 1, bars: 5 });
             match &progress.teller {
                 Teller::Nobody => "nobody".to_owned(),
                 Teller::Bar(bar) => format!("bar {} of {:?}", bar.position(), bar.length()),

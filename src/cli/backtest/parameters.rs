@@ -1,0 +1,108 @@
+//! Which detectors are meant, and with which parameters.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context as _, anyhow, bail};
+
+use crate::backtest::detectors::{self, Configured, DETECTORS, DetectorSpec, GROUPS};
+use crate::backtest::params::nearest;
+use crate::cli::CliError;
+use crate::cli::args::DetectorArgs;
+
+/// The parameter that lets detectors look outside regular hours, and its value then.
+const OFF_HOURS: (&str, &str) = ("rth_only", "false");
+
+/// Values by detector and parameter, as typed.
+type Given = BTreeMap<&'static str, BTreeMap<String, String>>;
+
+/// The detectors that are named, or all, each once, with their parameters. With `off_hours` those that can look outside regular
+/// hours do, unless it is set for them.
+pub(super) fn configured(args: &DetectorArgs, off_hours: bool) -> Result<Vec<Configured>, CliError> {
+    configure(args, off_hours).map_err(CliError::usage)
+}
+
+fn configure(args: &DetectorArgs, off_hours: bool) -> anyhow::Result<Vec<Configured>> {
+    let mut specs: Vec<&'static DetectorSpec> = Vec::new();
+    let default = ["all".to_owned()];
+    for name in if args.detector.is_empty() { &default[..] } else { &args.detector } {
+        for spec in of_name(name)? {
+            if specs.iter().all(|known| known.id != spec.id) {
+                specs.push(spec);
+            }
+        }
+    }
+    let mut given = Given::new();
+    if let Some(path) = &args.params {
+        read(path, &mut given)?;
+    }
+    for text in &args.set {
+        let (name, value) = text.split_once('=').ok_or_else(|| no_setting(text))?;
+        let (detector, param) = name.split_once('.').ok_or_else(|| no_setting(text))?;
+        let spec = of_id(detector.trim()).with_context(|| format!("--set={text}"))?;
+        given.entry(spec.id).or_default().insert(param.trim().to_owned(), value.trim().to_owned());
+    }
+    if let Some(other) = given.keys().find(|id| specs.iter().all(|spec| spec.id != **id)) {
+        bail!(
+            "a parameter of {other} is set, which is not among the detectors of this run: add --detector={other}, or leave the parameter out"
+        );
+    }
+    if off_hours {
+        for spec in specs.iter().filter(|spec| spec.params().iter().any(|param| param.name == OFF_HOURS.0)) {
+            let of_detector = given.entry(spec.id).or_default();
+            of_detector.entry(OFF_HOURS.0.to_owned()).or_insert_with(|| OFF_HOURS.1.to_owned());
+        }
+    }
+    let none = BTreeMap::new();
+    let configure = |spec: &'static DetectorSpec| Ok(spec.configure(given.get(spec.id).unwrap_or(&none))?);
+    specs.into_iter().map(configure).collect()
+}
+
+fn no_setting(text: &str) -> anyhow::Error {
+    anyhow!("--set={text}: a parameter is set as DETECTOR.PARAM=VALUE, such as breakout_bullish.rvol_min=2")
+}
+
+/// The detectors of a name or of a group.
+pub(super) fn of_name(name: &str) -> anyhow::Result<Vec<&'static DetectorSpec>> {
+    match detectors::group(name) {
+        Some(group) => Ok(group),
+        None => of_id(name).map(|spec| vec![spec]),
+    }
+}
+
+fn of_id(id: &str) -> anyhow::Result<&'static DetectorSpec> {
+    detectors::find(id).ok_or_else(|| {
+        let names = DETECTORS.iter().map(|spec| spec.id).chain(GROUPS);
+        let hint = nearest(id, names).map(|name| format!(" (did you mean `{name}`?)")).unwrap_or_default();
+        anyhow!("there is no detector `{id}`{hint}: `backtest detectors` shows them; {} are groups", GROUPS.join(", "))
+    })
+}
+
+/// Reads a file of parameters: a table for each detector.
+fn read(path: &Path, given: &mut Given) -> anyhow::Result<()> {
+    let doing = || format!("--params={}", path.display());
+    let text = fs::read_to_string(path).with_context(|| format!("{}: cannot read the file", doing()))?;
+    let file: toml::Table = text.parse().with_context(|| format!("{}: it is not TOML", doing()))?;
+    for (detector, table) in file {
+        let spec = of_id(&detector).with_context(doing)?;
+        let toml::Value::Table(table) = table else {
+            bail!(
+                "{}: `{detector}` is no table: write [{detector}], and a line `name = value` for each parameter",
+                doing()
+            );
+        };
+        for (param, value) in table {
+            let value = match value {
+                toml::Value::String(text) => text,
+                toml::Value::Integer(number) => number.to_string(),
+                // 2.0 stays 2.0: where a whole number is wanted it is refused.
+                toml::Value::Float(number) => format!("{number:?}"),
+                toml::Value::Boolean(is) => is.to_string(),
+                _ => bail!("{}: {detector}.{param} is no number, word or true or false", doing()),
+            };
+            given.entry(spec.id).or_default().insert(param, value);
+        }
+    }
+    Ok(())
+}

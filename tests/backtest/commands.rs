@@ -1,0 +1,77 @@
+//! What there is beside a run.
+
+use crate::{DAYS, World};
+
+#[test]
+fn detectors_are_listed_with_their_parameters() {
+    let world = World::empty();
+    let all = world.run("detectors").ended(0);
+    assert_eq!(all.out.lines().filter(|line| line.contains("equity") || line.contains("index")).count(), 17);
+    let one = world.run("detectors breakout_bullish").ended(0);
+    for said in ["rvol_min", "1.5", "number", "w_volume_intensity"] {
+        assert!(one.out.contains(said), "{said}\n{}", one.out);
+    }
+    let json = world.run("detectors index --list --json").ended(0).json();
+    assert_eq!(json["totals"]["detectors"], 11);
+    let parameters = json["rows"][0]["parameters"].as_array().unwrap();
+    assert!(parameters.iter().all(|parameter| !parameter["help"].as_str().unwrap().is_empty()));
+    assert!(!world.place.database().exists(), "no database is made");
+}
+
+#[test]
+fn a_bar_is_explained() {
+    let world = World::filled();
+    let ran = world.run("explain breakout_bullish SPY 2026-10-01T11:00").ended(0);
+    for said in ["15m bar 2026-10-01T14:45:00Z to 2026-10-01T15:00:00Z", "rvol", "condition", "met"] {
+        assert!(ran.out.contains(said), "{said}\n{}", ran.out);
+    }
+    let json = world.run("explain breakout_bullish SPY 2026-10-01T15:00:00Z --json").ended(0).json();
+    let kinds = |kind: &str| json["rows"].as_array().unwrap().iter().filter(|row| row["kind"] == kind).count();
+    assert!(kinds("input") > 20 && kinds("condition") >= 4, "{json}");
+    assert_eq!((kinds("factor"), kinds("gate")), (5, 5));
+}
+
+#[test]
+fn an_explanation_agrees_with_the_run() {
+    let world = World::filled();
+    world.run(&format!("--detector=equity --symbols=SPY,AAPL,QQQ {DAYS} --no-fallback --quiet")).ended(0);
+    let trades = crate::trades(&world.report("backtest-results"));
+    let (detector, trade) = trades.iter().find_map(|(detector, trades)| Some((detector, trades.first()?))).unwrap();
+    let at = jiff::Timestamp::from_millisecond(trade["signalTimestamp"].as_i64().unwrap()).unwrap();
+    let symbol = trade["symbol"].as_str().unwrap();
+    let json = world.run(&format!("explain {detector} {symbol} {at} --json")).ended(0).json();
+    assert_eq!(json["totals"]["fires"], true, "{json}");
+    let score: f64 = json["rows"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|row| row["kind"] == "factor")
+        .map(|row| row["value"].as_f64().unwrap() * row["weight"].as_f64().unwrap())
+        .sum();
+    assert!((score - trade["score"].as_f64().unwrap()).abs() < 1e-9);
+}
+
+/// B-65 on the user's own data.
+#[test]
+fn the_audit_finds_nothing() {
+    let world = World::filled();
+    let ran = world.run("audit --detector=equity --symbol=SPY --days=10 --moments=2").ended(0);
+    assert!(ran.out.contains("breakout_bullish: 2 moments: the same"), "{}", ran.out);
+    assert!(!ran.out.contains("LOOKS AHEAD"));
+    assert!(ran.out.contains("39 sessions") && ran.out.contains("0 sessions"), "{}", ran.out);
+}
+
+#[test]
+fn two_runs_are_put_side_by_side() {
+    let world = World::filled();
+    let line = format!("--detector=equity --symbols=SPY,AAPL {DAYS} --no-fallback --json");
+    let name = |options: &str| {
+        let json = world.run(&format!("{line} {options}")).ended(0).json();
+        json["totals"]["run_id"].as_str().unwrap().to_owned()
+    };
+    let (plain, free) = (name(""), name("--costs=zero"));
+    let ran = world.run(&format!("compare {plain} {free}")).ended(0);
+    assert!(ran.out.contains("data: the same") && ran.out.contains("costs.zero"), "{}", ran.out);
+    let json = world.run(&format!("compare {plain} {free} --json")).ended(0).json();
+    assert_eq!(json["totals"]["same_data"], true);
+}

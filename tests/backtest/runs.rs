@@ -1,0 +1,125 @@
+//! Runs over what is stored.
+
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use crate::harness::{finished, signal};
+use crate::{DAYS, World, names, trades};
+
+#[test]
+fn all_detectors_run_over_what_is_stored() {
+    let world = World::filled();
+    let ran = world.run(&format!("{DAYS} --no-fallback")).ended(0);
+    for said in ["breakout_bullish", "not evaluable: open interest", "No result is to be expected", "page ", "signals:"]
+    {
+        assert!(ran.out.contains(said), "{said}\n{}", ran.out);
+    }
+    assert!(
+        ran.err.contains("17 detectors on 7 symbols (stored), 15m bars from 2026-09-23 to 2026-10-02"),
+        "{}",
+        ran.err
+    );
+    let files = names(&world.path("backtest-results"));
+    assert_eq!(files.len(), 5, "{files:?}");
+    let report = world.report("backtest-results");
+    assert_eq!(report["results"].as_array().unwrap().len(), 17);
+    assert!(trades(&report).values().map(Vec::len).sum::<usize>() > 0, "there are trades");
+    assert_eq!(report["config"]["universe"], "stored");
+}
+
+#[test]
+fn one_detector_on_one_symbol() {
+    let world = World::filled();
+    let line = format!("--detector=breakout_bullish --symbol=SPY {DAYS} --no-fallback --json");
+    let ran = world.run(&line).ended(0);
+    let object = ran.json();
+    assert_eq!((&object["command"], object["rows"].as_array().unwrap().len()), (&"backtest".into(), 1));
+    assert_eq!(object["totals"]["symbols"], 1);
+    let report = world.report("backtest-results");
+    let results = report["results"].as_array().unwrap();
+    assert_eq!((results.len(), &results[0]["detector"]), (1, &"breakout_bullish".into()));
+}
+
+/// B-60
+#[test]
+fn the_same_bytes_for_any_number_of_threads_and_twice_in_a_row() {
+    let world = World::filled();
+    for (folder, threads) in [("one", 1), ("two", 2), ("again", 1)] {
+        world.run(&format!("{DAYS} --no-fallback --quiet --threads={threads} --output={folder}")).ended(0);
+    }
+    for extension in ["json", "csv"] {
+        let one = world.bytes("one", extension);
+        assert!(one == world.bytes("two", extension), "{extension} of two threads");
+        assert!(one == world.bytes("again", extension), "{extension} of another run");
+    }
+    let before = names(&world.path("one"));
+    world.run(&format!("{DAYS} --no-fallback --quiet --output=one")).ended(0);
+    assert_eq!(names(&world.path("one")), before, "the same run is the same files");
+    world.run(&format!("{DAYS} --no-fallback --quiet --output=one --seed=2")).ended(0);
+    assert_eq!(names(&world.path("one")).len(), before.len() + 3, "another seed is another run");
+}
+
+#[test]
+fn the_whole_market_and_its_largest_each_month() {
+    let world = World::filled();
+    world.run(&format!("--all {DAYS} --no-fallback --quiet --detector=equity")).ended(0);
+    let report = world.report("backtest-results");
+    assert_eq!(report["config"]["symbols"].as_array().unwrap().len(), 5, "stocks only");
+    world.run(&format!("--universe=top:2 {DAYS} --no-fallback --quiet --detector=equity --output=top")).ended(0);
+    let top = world.report("top");
+    assert_eq!(top["config"]["universe"], "top:2");
+    let chosen = top["config"]["symbols"].as_array().unwrap();
+    assert!((2..=4).contains(&chosen.len()), "two for each of two months: {chosen:?}");
+}
+
+/// B-66: what is typed changes the run.
+#[test]
+fn options_change_the_run() {
+    let world = World::filled();
+    let line = format!("--detector=equity --symbols=SPY,AAPL {DAYS} --no-fallback --quiet");
+    world.run(&line).ended(0);
+    let plain = world.report("backtest-results");
+    for (place, option) in [
+        "--costs=zero",
+        "--half-spread-bps=20",
+        "--fill-mode=same-close",
+        "--target-fill=through",
+        "--set=breakout_bullish.rvol_min=1.1",
+        "--timeframe=5m",
+        "--session=all",
+        "--no-portfolio",
+        "--random-draws=0",
+        "--max-open=1",
+        "--hold-overnight",
+        "--etf=AAPL",
+        "--entry-valid-bars=3",
+        "--target-gap=level",
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let folder = format!("other{place}");
+        world.run(&format!("{line} {option} --output={folder}")).ended(0);
+        let other = world.report(&folder);
+        assert_ne!(other["runId"], plain["runId"], "{option}");
+        assert_ne!(other["config"], plain["config"], "{option}");
+    }
+    assert_eq!(
+        world.report("other0")["labels"].as_array().unwrap().iter().filter(|label| **label == "no costs").count(),
+        1
+    );
+}
+
+#[test]
+fn a_signal_ends_a_run_with_nothing_written() {
+    let world = World::filled();
+    let line = "--all --days=60 --no-fallback --random-draws=10000 --threads=1";
+    let child = world.command(line).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    std::thread::sleep(Duration::from_millis(400));
+    signal(&child, "INT");
+    let since = Instant::now();
+    let ran = finished(child);
+    assert_eq!(ran.code, 130, "{ran:?}");
+    assert!(since.elapsed() < Duration::from_secs(5), "{:?}", since.elapsed());
+    assert!(names(&world.path("backtest-results")).is_empty());
+}

@@ -1,0 +1,173 @@
+//! Runs over symbols: what is the same whatever the number of threads, who is looked at, and what nobody knew before.
+
+mod market;
+
+use std::collections::BTreeMap;
+
+use barkeep::backtest::audit::{from_session, look_ahead, noise_after, until};
+use barkeep::backtest::detectors::{self, Configured};
+use barkeep::backtest::run::{FileSignals, Setup, Source, study, study_symbol};
+use barkeep::backtest::signals_file::{LevelUnit, SignalOptions, parse};
+use barkeep::backtest::{CostSettings, EngineSettings, SessionScope, Status, Study, SymbolData};
+use barkeep::model::Timeframe;
+use market::{WARM_UP, wanders};
+
+fn setup_of(source: Source) -> Setup {
+    Setup {
+        source,
+        engine: EngineSettings::default(),
+        costs: CostSettings::default(),
+        min_bars: 50,
+        ignore_asset_class: false,
+        seed: 1,
+        random_draws: 20,
+    }
+}
+
+fn configured(group: &str) -> Vec<Configured> {
+    let specs = detectors::group(group).unwrap_or_else(|| vec![detectors::find(group).unwrap()]);
+    specs.into_iter().map(|spec| spec.configure(&BTreeMap::new()).unwrap()).collect()
+}
+
+fn setup(group: &str) -> Setup {
+    setup_of(Source::Detectors(configured(group)))
+}
+
+fn many() -> Vec<SymbolData> {
+    (0..7).map(|seed| wanders(&format!("S{seed}"), seed)).collect()
+}
+
+fn studied(symbols: Vec<SymbolData>, threads: usize) -> Study {
+    study(symbols.into_iter(), &setup("all"), threads, |_| ()).study
+}
+
+/// B-60, B-67
+#[test]
+fn results_are_the_same_for_any_number_of_threads() {
+    let one = studied(many(), 1);
+    assert!(one.results.iter().map(|result| result.trades.len()).sum::<usize>() > 50, "there is something to compare");
+    for threads in [2, 3, 16] {
+        assert_eq!(studied(many(), threads), one, "{threads} threads");
+    }
+    assert_eq!(studied(many(), 1), one, "twice in a row");
+    for result in &one.results {
+        assert!(result.counters.adds_up(), "{}", result.detector);
+        assert!(result.trades.is_sorted_by_key(|trade| trade.signal_ms));
+    }
+}
+
+/// B-60: the snapshot names the bars, all of them.
+#[test]
+fn another_bar_is_another_snapshot() {
+    let snapshot = |symbols: Vec<SymbolData>| studied(symbols, 2).snapshot;
+    let whole = snapshot(many());
+    let mut changed = many();
+    changed[3] = until(&changed[3], changed[3].signal_bars_end() - 1);
+    assert_ne!(snapshot(changed), whole, "a bar less");
+    let mut changed = many();
+    changed.swap(0, 1);
+    assert_ne!(snapshot(changed), whole, "in another order");
+}
+
+/// End of the last signal bar.
+trait LastEnd {
+    fn signal_bars_end(&self) -> i64;
+}
+
+impl LastEnd for SymbolData {
+    fn signal_bars_end(&self) -> i64 {
+        let clock = self.sessions.get(self.sessions.len() as u32 - 1);
+        clock.close_ms
+    }
+}
+
+fn status(data: &SymbolData, setup: &Setup) -> Status {
+    study_symbol(data, setup).study.runs[0].status
+}
+
+/// B-58, B-61, B-62
+#[test]
+fn who_is_not_looked_at_is_told_why() {
+    let breakout = setup("breakout_bullish");
+    let stock = wanders("AAPL", 1);
+    assert_eq!(status(&stock, &breakout), Status::Evaluated);
+    assert_eq!(status(&stock, &setup("opening_drive_bullish")), Status::AssetClass);
+    assert_eq!(status(&wanders("I:VIX", 1), &setup("index_mean_reversion_long")), Status::NotTradable);
+    let few = SymbolData {
+        tradable: stock.tradable.iter().enumerate().map(|(at, _)| at == WARM_UP).collect(),
+        ..stock.clone()
+    };
+    assert_eq!(status(&few, &breakout), Status::InsufficientData, "26 bars");
+    assert_eq!(status(&few, &Setup { min_bars: 26, ..setup("breakout_bullish") }), Status::Evaluated);
+    let none = until(&stock, 0);
+    assert_eq!(status(&none, &breakout), Status::NoData);
+    let run = study_symbol(&wanders("I:SPX", 1), &setup("index_mean_reversion_long")).study.runs.remove(0);
+    assert!(matches!(run.status, Status::NotEvaluable(_)), "no proxy: {:?}", run.status);
+    assert_eq!(run.counters.bars_evaluable, 0);
+    let any = Setup { ignore_asset_class: true, ..setup("opening_drive_bullish") };
+    assert_ne!(status(&stock, &any), Status::AssetClass);
+}
+
+/// B-08: without history the first bars are not evaluable, and are counted.
+#[test]
+fn bars_without_warm_up_are_counted() {
+    let data = from_session(&wanders("AAPL", 1), WARM_UP as u32);
+    let run = study_symbol(&data, &setup("breakout_bullish")).study.runs.remove(0);
+    assert_eq!(run.status, Status::Partial);
+    let missing: u64 = run.counters.not_evaluable.values().sum();
+    assert!(missing > 0 && run.counters.bars_evaluable + missing == run.counters.bars_total);
+}
+
+/// B-65, for each detector on symbols that wander.
+#[test]
+fn no_detector_knows_what_comes() {
+    for seed in 0..2 {
+        let data = wanders("AAPL", seed);
+        let bars: Vec<usize> = (1..3).map(|nth| nth * 900).collect();
+        for detector in configured("all") {
+            let found = look_ahead(&data, &detector, SessionScope::Regular, &bars, seed);
+            assert!(found.is_empty(), "{} knew at {found:?}", detector.spec.id);
+        }
+    }
+}
+
+/// What the audit compares does differ: before a moment nothing, after it everything.
+#[test]
+fn noise_begins_after_its_moment() {
+    let data = wanders("AAPL", 5);
+    let end_ms = data.bars(Timeframe::M15).unwrap().truncated(1000).len() as i64;
+    assert_eq!(end_ms, 1000);
+    let clock = data.sessions.get(40);
+    let (cut, noisy) = (until(&data, clock.close_ms), noise_after(&data, clock.close_ms, 1));
+    let text = |data: &SymbolData, from: usize, to: usize| {
+        format!("{:?}", data.bars(Timeframe::M15).unwrap().truncated(to).since(from))
+    };
+    let there = cut.bars(Timeframe::M15).unwrap().len();
+    assert_eq!(there, 41 * 26);
+    assert_eq!(text(&noisy, 0, there), text(&data, 0, there));
+    assert_ne!(text(&noisy, there, there + 1), text(&data, there, there + 1));
+}
+
+/// Signals of a file are placed on bars by their end; the others are named.
+#[test]
+fn signals_of_a_file_are_traded_or_named() {
+    let data = wanders("AAPL", 9);
+    let clock = data.sessions.get(WARM_UP as u32);
+    let end = |minutes: i64| clock.open_ms + minutes * 60_000;
+    let text = format!(
+        "symbol,timestamp,side,stop,target\nAAPL,{},long,1,2\nAAPL,{},short,1,2\nMSFT,{},long,1,2\n",
+        end(60),
+        end(61),
+        end(60)
+    );
+    let options = SignalOptions { levels: LevelUnit::Percent, default_stop_atr: None };
+    let rows = parse(text.as_bytes(), &options).unwrap();
+    let setup = setup_of(Source::File(FileSignals { name: "mine.csv", rows, options }));
+    let found = study_symbol(&data, &setup);
+    let run = &found.study.runs[0];
+    assert_eq!((run.trades.len(), run.counters.signals), (1, 1));
+    assert_eq!(run.trades[0].entry_ms, end(60));
+    let unmatched: Vec<String> = found.unmatched.iter().map(ToString::to_string).collect();
+    assert_eq!(unmatched.len(), 1);
+    assert!(unmatched[0].starts_with("line 3: no bar"), "{unmatched:?}");
+}
