@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use crate::harness::{finished, signal};
 use crate::{DAYS, World, names, trades};
 
+/// B-09: without a word of symbols, those that are stored.
 #[test]
 fn all_detectors_run_over_what_is_stored() {
     let world = World::filled();
