@@ -127,7 +127,9 @@ def random_signals(series, time_stops):
         if chance.random() < 0.2:
             target = series.high[bar] if side > 0 else series.low[bar]
         max_bars = chance.randint(1, 20) if time_stops and chance.random() < 0.7 else None
-        yield Signal(bar, side, stop, target if chance.random() < 0.95 else None, max_bars)
+        # The wrong way round they are no signal, and refused.
+        if side * (target - stop) > 0:
+            yield Signal(bar, side, stop, target if chance.random() < 0.95 else None, max_bars)
 
 
 def breakout_signals(series, time_stops):
@@ -184,15 +186,17 @@ def our_trades(options, database, path, series, signals, timeframe):
                 out.writerow([symbol, known, side, signal.stop, signal.target, signal.max_bars])
     days = sorted({day for bars in series.values() for day in bars.session})
     symbols = ",".join(series)
+    results = path.with_suffix("")
     program = [
-        options.bin_dir / "backtest", f"--signals={path}", "--costs=zero", "--min-bars=1", "--random-draws=0", f"--timeframe={timeframe}",
-        f"--symbols={symbols}", f"--from={days[0]}", f"--to={days[-1]}", "--no-fallback", "--json", "--quiet",
-        f"--output={path.parent / 'results'}", f"--database-url=sqlite:{database}",
+        options.bin_dir / "backtest", f"--signals={path}", "--costs=zero", "--random-draws=0", f"--timeframe={timeframe}",
+        f"--symbols={symbols}", f"--from={days[0]}", f"--to={days[-1]}", "--no-fallback", "--quiet",
+        f"--output={results}", f"--database-url=sqlite:{database}",
     ]  # fmt: skip
     # 3: days without bars, which the real data has between its own.
-    made = subprocess.run(program, env={**os.environ, "BARKEEP_NOW": NOW}, stdout=subprocess.PIPE)
+    made = subprocess.run(program, env={**os.environ, "BARKEEP_NOW": NOW}, stdout=subprocess.DEVNULL)
     expect(made.returncode in (0, 3), f"backtest ended with {made.returncode}")
-    (result,) = json.loads(made.stdout)["results"]
+    (report,) = results.glob("backtest-????-??-??.json")
+    (result,) = json.loads(report.read_text())["results"]
     by_instant = lambda instants: {instant: bar for bar, instant in enumerate(instants)}
     places = {symbol: (by_instant(bars.start), by_instant(bars.end)) for symbol, bars in series.items()}
     trades = defaultdict(list)

@@ -14,7 +14,7 @@ pub struct Explanation {
     pub checks: Vec<Check>,
     /// Whether all of them are met.
     pub fires: bool,
-    /// What it would trade; `None` where inputs are missing.
+    /// What it would trade if it fired; `None` where inputs are missing, or the side is not known.
     pub setup: Option<SetupAt>,
 }
 
@@ -51,8 +51,10 @@ pub fn explain(data: &SymbolData, configured: &Configured, scope: SessionScope, 
 fn one(configured: &Configured, features: &Features) -> Explanation {
     let detector = &configured.detector;
     let mut checks = Checks::explaining();
-    let side = detector.detect(features, &mut checks);
-    let setup = side.filter(|_| checks.missing().is_none()).map(|side| {
+    let fires = detector.detect(features, &mut checks).filter(|_| checks.all_met());
+    // With all inputs there is a score, whether conditions are met or not; not without a side, which some get from a condition.
+    let side = fires.or(configured.spec.side).filter(|_| checks.missing().is_none());
+    let setup = side.map(|side| {
         let mut factors = Factors::explaining();
         let score = detector.score(features, side, &mut factors);
         SetupAt { side, score, factors: factors.list().to_vec(), plan: detector.exits(features, side) }
@@ -61,7 +63,7 @@ fn one(configured: &Configured, features: &Features) -> Explanation {
         features: features.clone(),
         missing: checks.missing(),
         checks: checks.list().to_vec(),
-        fires: side.is_some() && checks.all_met(),
+        fires: fires.is_some(),
         setup,
     }
 }

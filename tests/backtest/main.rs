@@ -44,7 +44,7 @@ impl Made {
                 let words = format!("s3 --source={bucket} --dataset={dataset} {symbols} --from={FROM} --to={TO}");
                 place.run(&words.split_whitespace().collect::<Vec<_>>()).ended(0);
             };
-            line("stocks", "--symbols=SPY,QQQ,IWM,DIA,AAPL");
+            line("stocks", "--symbols=SPY,QQQ,NVDA,MSFT,AAPL");
             line("indices", "--symbols=SPX,VIX");
             fs::copy(place.database(), dir.path().join("bars.db")).unwrap();
             Self { dir }

@@ -6,11 +6,13 @@ use std::time::{Duration, Instant};
 use crate::harness::{finished, signal};
 use crate::{DAYS, World, names, trades};
 
+/// B-09: without a word of symbols, those that are stored.
 #[test]
 fn all_detectors_run_over_what_is_stored() {
     let world = World::filled();
     let ran = world.run(&format!("{DAYS} --no-fallback")).ended(0);
-    for said in ["breakout_bullish", "not evaluable: open interest", "no expected results", "page ", "signals:"] {
+    for said in ["breakout_bullish", "not evaluable: open interest", "No result is to be expected", "page ", "signals:"]
+    {
         assert!(ran.out.contains(said), "{said}\n{}", ran.out);
     }
     assert!(

@@ -122,7 +122,7 @@ pub(super) async fn run(args: &AuditArgs, context: &Context, signals: &Signals) 
         warn(&format!("{id} on {symbol} at {}: differs when what came after is {}", at.end_ms, at.change));
     }
     let mut table = Table::new([
-        ("\nwarm-up", Align::Right),
+        ("warm-up", Align::Right),
         ("detector", Align::Left),
         ("evaluable bars", Align::Right),
         ("signals", Align::Right),
@@ -139,7 +139,7 @@ pub(super) async fn run(args: &AuditArgs, context: &Context, signals: &Signals) 
             figure(row.sum_r),
         ]);
     }
-    write!(out, "{table}")?;
+    write!(out, "\n{table}")?;
     Ok(exit)
 }
 

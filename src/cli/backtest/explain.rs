@@ -252,9 +252,9 @@ fn print(
     let regime =
         features.regime.map_or_else(|missing| format!("missing: {}", missing.as_str()), |it| it.as_str().to_owned());
     table.row(["regime".to_owned(), regime]);
-    write!(out, "{table}")?;
+    writeln!(out, "{table}")?;
     let mut table = Table::new([
-        ("\ncondition", Align::Left),
+        ("condition", Align::Left),
         ("value", Align::Right),
         ("", Align::Left),
         ("limit", Align::Right),
@@ -267,10 +267,10 @@ fn print(
         let value = if limit.is_empty() { String::new() } else { figure(check.value) };
         table.row([check.name.to_owned(), value, sign.to_owned(), limit, by, met(check.met).to_owned()]);
     }
-    write!(out, "{table}")?;
+    writeln!(out, "{table}")?;
     let Some(setup) = &explained.setup else { return Ok(()) };
     let mut table = Table::new([
-        ("\nfactor", Align::Left),
+        ("factor", Align::Left),
         ("value", Align::Right),
         ("weight", Align::Right),
         ("points", Align::Right),
@@ -280,17 +280,17 @@ fn print(
         table.row([factor.name.to_owned(), figure(factor.value), figure(factor.weight), points]);
     }
     table.row(["score".to_owned(), String::new(), String::new(), figure(setup.score)]);
-    write!(out, "{table}")?;
+    writeln!(out, "{table}")?;
     let mut table =
-        Table::new([("\ngate", Align::Left), ("value", Align::Right), ("limit", Align::Right), ("", Align::Left)]);
+        Table::new([("gate", Align::Left), ("value", Align::Right), ("limit", Align::Right), ("", Align::Left)]);
     for gate in gates {
         table.row([gate.name.to_owned(), gate.value.clone(), gate.limit.clone(), met(gate.passed).to_owned()]);
     }
-    write!(out, "{table}")?;
+    writeln!(out, "{table}")?;
     let distances = setup.plan.distances(setup.side, features.close);
     writeln!(
         out,
-        "\nif entered at {}: {}, stop {} away, target {} away{}",
+        "if entered at {}: {}, stop {} away, target {} away{}",
         figure(features.close),
         setup.side.as_str(),
         figure(distances.stop),

@@ -450,6 +450,7 @@ mod tests {
         assert_eq!((all.len(), warm_up), (2, 0), "nothing before the vendor's first file");
     }
 
+    /// B-50
     #[test]
     fn finer_bars_are_read_and_coarser_ones_where_they_are_looked_at() {
         let words = |set: TimeframeSet| set.iter().map(Timeframe::as_str).collect::<Vec<_>>().join(" ");
