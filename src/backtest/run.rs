@@ -119,7 +119,7 @@ pub fn study(
 /// Puts studies of symbols together, in their order.
 fn put_together(studies: impl Iterator<Item = SymbolStudy>, names: &[&'static str]) -> Study {
     let empty = |detector: &&'static str| DetectorResult {
-        detector: *detector,
+        detector,
         trades: Vec::new(),
         counters: Counters::default(),
         symbols: Vec::new(),

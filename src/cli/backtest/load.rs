@@ -315,7 +315,7 @@ impl Source {
     ) -> Result<(), CliError> {
         for batch in symbols.chunks(BATCH) {
             for data in self.read(batch).await? {
-                self.describe(&data, section);
+                Self::describe(&data, section);
                 let sent = tokio::select! {
                     sent = to.send(data) => sent.is_ok(),
                     () = stop.cancelled() => false,
@@ -364,7 +364,7 @@ impl Source {
     }
 
     /// Takes note of how VWAPs of the period were made.
-    fn describe(&self, data: &SymbolData, section: &mut DataSection) {
+    fn describe(data: &SymbolData, section: &mut DataSection) {
         let bars = data.signal_bars();
         let (mut exact, mut estimated, mut mixed) = (0, 0, BTreeMap::<u32, [bool; 2]>::new());
         for bar in 0..bars.len() {

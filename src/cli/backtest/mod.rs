@@ -26,7 +26,7 @@ pub fn backtest() -> ExitCode {
     program(
         |args: &BacktestArgs| &args.global,
         BacktestArgs::flags,
-        async |args: &BacktestArgs, context| execute(args, context).await,
+        async |args: &BacktestArgs, context| Box::pin(execute(args, context)).await,
     )
 }
 

@@ -84,7 +84,7 @@ async fn run_request(
         Context::has_terminal(),
         context.settings.color.value,
     );
-    let studied = study(&mut source, request, &symbols, &mut section, stop, progress).await?;
+    let studied = study(&mut source, request, &symbols, &mut section, stop, progress)?;
     if stop.is_cancelled() {
         return stopped();
     }
@@ -160,7 +160,7 @@ pub(super) fn needs(setup: &Setup, timeframe: crate::model::Timeframe) -> Needs 
 }
 
 /// Reads symbols and has them studied on threads of their own meanwhile.
-async fn study(
+fn study(
     source: &mut Source,
     request: &RunRequest,
     symbols: &[Symbol],

@@ -44,7 +44,11 @@ use crate::store::{AdjustError, AnnouncedSessions, AnyStore, StoreError, Watchli
 
 /// The whole of `backfill`: reads the command line, does what it says, and says how it ended.
 pub fn backfill() -> ExitCode {
-    program(|args: &Args| &args.global, Args::flags, async |args: &Args, context| execute(args, context).await)
+    program(
+        |args: &Args| &args.global,
+        Args::flags,
+        async |args: &Args, context| Box::pin(execute(args, context)).await,
+    )
 }
 
 /// The whole of a program: reads its command line, settles the settings, and says how what it did ended.
