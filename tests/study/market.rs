@@ -24,7 +24,9 @@ pub fn wanders(ticker: &str, seed: u64) -> SymbolData {
         let mut open_ms = clock.open_ms;
         while open_ms < clock.close_ms {
             let parts: Vec<Bar> = (0..3).map(|part| step(&mut random, &mut price, open_ms + part * 300_000)).collect();
-            parts.iter().for_each(|bar| fine.push(session as u32, bar));
+            for bar in &parts {
+                fine.push(session as u32, bar);
+            }
             coarse.push(session as u32, &rolled(&parts));
             open_ms += 900_000;
         }
