@@ -143,6 +143,7 @@ fn walk(rng: &mut Rng, sessions: &Arc<Sessions>, ticker: &str, mut price: f64) -
         covered: vec![true; sessions.len()],
         tradable: vec![true; sessions.len()],
         proxy: None,
+        vix: None,
     };
     Market { data, candles }
 }

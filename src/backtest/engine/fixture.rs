@@ -39,6 +39,7 @@ impl Market {
             covered: all.clone(),
             tradable: all,
             proxy: None,
+            vix: None,
         };
         Self { data }
     }
