@@ -251,14 +251,14 @@ put off for more than six hours, are told (see notify). Stopped by SIGTERM it gi
 /// Of `backtest`.
 pub(super) const BACKTEST: &str = "\
 Examples:
-  backtest                                    all detectors, the watchlist, 90 days
+  backtest                                all detectors, watchlist, 90 days
   backtest --detector=breakout_bullish --symbol=SPY
-  backtest --detector=equity --symbols=@my.txt --from=2026-01-02 --to=2026-06-30
+  backtest --detector=equity --symbols=@my.txt --from=2026-01-02
   backtest --universe=top:500 --timeframe=5m --output=results
   backtest --set=breakout_bullish.rvol_min=2 --detector=breakout_bullish
   backtest --signals=mine.csv --signal-levels=percent
   backtest --costs=zero --no-portfolio --no-fallback
-  backtest detectors                          what there is to run
+  backtest detectors                      what there is to run
   backtest explain breakout_bullish SPY 2026-10-01T10:15
 
 Bars are read from the database; sessions it lacks come from the REST API, if MASSIVE_API_KEY is set, and are stored. What still is \

@@ -65,6 +65,7 @@ cache_dir             /e/barkeep                 default
 cache_keep            24h                        default
 downloads             12                         default
 decoders              4                          default
+off-hours signals     false                      default
 color                 true                       default
 now                   2024-07-12T15:00:00Z       default
 notify                nobody                     default
