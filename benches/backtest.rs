@@ -1,8 +1,8 @@
 //! What a backtest costs without a database: 500 symbols × 90 sessions of 15m bars, from memory.
 //!
 //!     cargo bench --bench backtest -- engine                     the engine with ready signals
-//!     cargo bench --bench backtest -- control                    a tenth of that at random bars, 200 times
 //!     cargo bench --bench backtest -- detectors --threads=2      12 detectors, indicators, and the engine
+//!     cargo bench --bench backtest -- detectors --draws=200      and entries at random bars to compare with
 //!     cargo bench --bench backtest -- bars FILE                  the bars, for other programs
 //!
 //! Wall and CPU seconds are those of the job alone, over all its rounds; the peak of memory is the whole process's, its bars
@@ -14,11 +14,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
-use barkeep::backtest::detectors::{self, Checks, Configured, Factors};
-use barkeep::backtest::engine::RandomControl;
+use barkeep::backtest::detectors;
+use barkeep::backtest::run::{Setup, Source, study_symbol};
 use barkeep::backtest::{
-    Bars, CostSettings, Counters, EngineSettings, ExitPlan, FeatureStream, Instrument, SessionScope, Sessions, Side,
-    Signal, StopRule, SymbolData, TargetRule, Trade, TradeRules, engine,
+    Bars, CostSettings, Counters, EngineSettings, ExitPlan, Instrument, Sessions, Side, Signal, StopRule, SymbolData,
+    TargetRule, TradeRules, engine,
 };
 use barkeep::model::{Bar, Dataset, Prices, Session, Symbol, Timeframe, VwapMethod};
 use jiff::civil::date;
@@ -155,13 +155,13 @@ fn ungated() -> TradeRules {
 }
 
 /// Goes over all symbols on some threads; how many trades came of it.
-fn over(symbols: usize, threads: usize, each: impl Fn(usize) -> usize + Sync) -> usize {
+fn over(threads: usize, each: impl Fn(usize) -> usize + Sync) -> usize {
     let next = AtomicUsize::new(0);
     let work = || {
         let mut trades = 0;
         loop {
             let number = next.fetch_add(1, Ordering::Relaxed);
-            if number >= symbols {
+            if number >= SYMBOLS {
                 return trades;
             }
             trades += each(number);
@@ -173,38 +173,26 @@ fn over(symbols: usize, threads: usize, each: impl Fn(usize) -> usize + Sync) ->
     })
 }
 
-fn trades(data: &SymbolData, signals: &[Signal], rules: &TradeRules, counters: &mut Counters) -> Vec<Trade> {
+fn trades(data: &SymbolData, signals: &[Signal], rules: &TradeRules) -> usize {
     let (settings, costs) = (EngineSettings::default(), CostSettings::default());
-    black_box(engine::trade(data, "bench", signals, rules, &settings, &costs, counters))
+    black_box(engine::trade(data, "bench", signals, rules, &settings, &costs, &mut Counters::default())).len()
 }
 
-/// All detectors on one symbol: its class is ignored, and its volume is its own.
-fn detect(data: &SymbolData, detectors: &[Configured]) -> usize {
-    let mut signals = vec![Vec::new(); detectors.len()];
-    let settings = detectors[0].detector.features();
-    assert!(detectors.iter().all(|detector| detector.detector.features() == settings), "one stream for all");
-    let mut stream = FeatureStream::new(data, settings, SessionScope::Regular);
-    let mut checks = Checks::default();
-    while let Some(features) = stream.next() {
-        for (configured, signals) in detectors.iter().zip(&mut signals) {
-            let detector = &configured.detector;
-            checks.reset();
-            let Some(side) = detector.detect(features, &mut checks) else { continue };
-            signals.push(Signal {
-                bar: features.bar,
-                side,
-                score: detector.score(features, side, &mut Factors::default()),
-                plan: detector.exits(features, side),
-                atr: features.atr.ok(),
-                regime: features.regime.ok(),
-                vix: features.vix.ok(),
-                once: detector.once(features, side),
-                quantity: None,
-            });
-        }
+/// The run of a user on symbols whose class is ignored and whose volume is their own.
+fn of_prices(draws: u32) -> Setup {
+    let configured = |id| {
+        let spec = detectors::find(id).expect("a detector");
+        spec.configure(&BTreeMap::new()).expect("its defaults")
+    };
+    Setup {
+        source: Source::Detectors(OF_PRICES.map(configured).into()),
+        engine: EngineSettings::default(),
+        costs: CostSettings::default(),
+        min_bars: 50,
+        ignore_asset_class: true,
+        seed: 1,
+        random_draws: draws,
     }
-    let each = detectors.iter().zip(&signals);
-    each.map(|(of, signals)| trades(data, signals, of.detector.rules(), &mut Counters::default()).len()).sum()
 }
 
 fn cpu_seconds() -> f64 {
@@ -263,40 +251,21 @@ fn main() {
             let rules = ungated();
             let each = |number: usize| {
                 let (data, signals) = &symbols[number];
-                trades(data, signals, &rules, &mut Counters::default()).len()
+                trades(data, signals, &rules)
             };
-            measure("engine", threads, rounds, || over(SYMBOLS, threads, each));
-        }
-        Some("control") => {
-            let rules = ungated();
-            let with_trades = |number| {
-                let rows = rows(number);
-                let (data, signals) = (symbol(number, &rows, &sessions), breakouts(&rows));
-                let trades = trades(&data, &signals, &rules, &mut Counters::default());
-                (data, signals, trades)
-            };
-            let symbols: Vec<_> = (0..SYMBOLS / 10).map(with_trades).collect();
-            let atr = vec![f64::NAN; BARS];
-            let each = |number: usize| {
-                let (data, signals, trades) = &symbols[number];
-                let control = RandomControl { signals, trades, atr: &atr, seed: 1, draws: 200 };
-                let (settings, costs) = (EngineSettings::default(), CostSettings::default());
-                black_box(engine::random_control(data, &control, &rules, &settings, &costs));
-                trades.len() * 200
-            };
-            measure("control", threads, rounds, || over(symbols.len(), threads, each));
+            measure("engine", threads, rounds, || over(threads, each));
         }
         Some("detectors") => {
             let symbols: Vec<_> = (0..SYMBOLS).map(|number| symbol(number, &rows(number), &sessions)).collect();
-            let configured = |id| {
-                let spec = detectors::find(id).expect("a detector");
-                spec.configure(&BTreeMap::new()).expect("its defaults")
-            };
-            let detectors = OF_PRICES.map(configured);
+            let setup = of_prices(number("--draws=", 0) as u32);
             measure("detectors", threads, rounds, || {
-                over(SYMBOLS, threads, |number| detect(&symbols[number], &detectors))
+                over(threads, |number| {
+                    let found = black_box(study_symbol(&symbols[number], &setup)).study;
+                    found.runs.iter().map(|run| run.trades.len()).sum()
+                })
             });
         }
-        _ => eprintln!("engine, detectors or bars FILE; --threads=N --rounds=N"),
+        None => eprintln!("SKIPPED: the backtest's jobs are measured one by one; scripts/bench --backtest does it"),
+        Some(other) => panic!("{other} is no job: engine, detectors or bars FILE"),
     }
 }
