@@ -188,7 +188,7 @@ pub enum RowProblem {
     NoStop,
     /// Stop and target on the wrong sides of each other.
     #[error(
-        "a {side} has its stop {stop} and its target {target} the wrong way round: write prices in price, or say what they are by --levels"
+        "a {side} has its stop {stop} and its target {target} the wrong way round: write prices in price, or say what they are by --signal-levels"
     )]
     Crossed {
         /// Which way.
