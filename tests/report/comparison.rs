@@ -4,11 +4,11 @@ use barkeep::backtest::report::{Report, RunFile, compare};
 use barkeep::cli::backtest::comparison::comparison;
 use serde_json::json;
 
-use crate::inputs;
 use crate::sample::{HOSTILE, Sample, sample};
+use crate::{inputs, written};
 
 fn file(sample: &Sample) -> RunFile {
-    RunFile::parse(&Report::new(inputs(sample)).json()).unwrap()
+    RunFile::parse(&written(&Report::new(inputs(sample)))).unwrap()
 }
 
 #[test]

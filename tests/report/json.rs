@@ -3,11 +3,11 @@
 use barkeep::backtest::report::{Inputs, Report, config_hash, run_id, same_but_for_time};
 use serde_json::Value;
 
-use crate::inputs;
 use crate::sample::{Sample, sample};
+use crate::{inputs, written};
 
 fn json(sample: &Sample) -> Vec<u8> {
-    Report::new(inputs(sample)).json()
+    written(&Report::new(inputs(sample)))
 }
 
 fn parsed(sample: &Sample) -> Value {
@@ -211,13 +211,13 @@ fn statuses_are_grouped_and_complete() {
 fn equal_runs_are_equal_bytes_but_for_their_time() {
     let (one, other) = (sample(), sample());
     assert_eq!(json(&one), json(&other));
-    let later = Report::new(Inputs { generated: "2026-12-01T10:00:00Z".parse().unwrap(), ..inputs(&other) }).json();
+    let later = written(&Report::new(Inputs { generated: "2026-12-01T10:00:00Z".parse().unwrap(), ..inputs(&other) }));
     assert_ne!(json(&one), later);
-    assert!(same_but_for_time(&json(&one), &later));
+    assert!(same_but_for_time(&*json(&one), &*later).unwrap());
     assert_eq!(Report::new(inputs(&one)).csv(), Report::new(inputs(&other)).csv());
     let mut different = sample();
     different.study.results[0].trades[0].r_multiple += 1e-9;
-    assert!(!same_but_for_time(&json(&one), &json(&different)));
+    assert!(!same_but_for_time(&*json(&one), &*json(&different)).unwrap());
 }
 
 /// The run's name is made of configuration and data, and of nothing else.

@@ -3,8 +3,8 @@
 use barkeep::backtest::report::{Inputs, Report, Splits};
 use barkeep::backtest::{FillMode, Study};
 
-use crate::inputs;
 use crate::sample::{Sample, sample};
+use crate::{inputs, written};
 
 fn labels(sample: &Sample) -> Vec<&'static str> {
     Report::new(inputs(sample)).labels
@@ -54,7 +54,7 @@ fn an_empty_study_has_a_report() {
     empty.study = Study { results: Vec::new(), snapshot: 0, symbols: 0, bars: 0 };
     let report = Report::new(Inputs { portfolio: None, ..inputs(&empty) });
     assert!(report.portfolio.is_none());
-    let json: serde_json::Value = serde_json::from_slice(&report.json()).unwrap();
+    let json: serde_json::Value = serde_json::from_slice(&written(&report)).unwrap();
     assert!(json["portfolio"].is_null() && json["summary"]["bestDetector"].is_null());
     assert!(report.html("backtest", &[]).contains("</html>"));
 }

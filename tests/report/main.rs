@@ -9,7 +9,7 @@ mod labels;
 mod page;
 mod sample;
 
-use barkeep::backtest::report::Inputs;
+use barkeep::backtest::report::{Inputs, Report};
 use barkeep::model::Market;
 use sample::Sample;
 
@@ -25,4 +25,11 @@ fn inputs(sample: &Sample) -> Inputs<'_> {
         configurations: 1,
         generated: "2026-11-30T01:45:00Z".parse().unwrap(),
     }
+}
+
+/// A report's JSON.
+fn written(report: &Report<'_>) -> Vec<u8> {
+    let mut json = Vec::new();
+    report.write_json(&mut json).unwrap();
+    json
 }

@@ -41,11 +41,12 @@ struct PageData<'a> {
 
 pub(super) fn html(report: &Report<'_>, command: &str, charts: &[TradeChart]) -> String {
     let mut document = Document::of(report);
-    let all_trades = document.results.iter().map(|result| result.trades.len()).sum();
+    let all_trades = document.results.iter().map(|result| result.trades.trades.len()).sum();
     let mut room = TRADES_MAX;
     for result in &mut document.results {
-        result.trades.truncate(room);
-        room -= result.trades.len();
+        let trades = &mut result.trades.trades;
+        *trades = &trades[..room.min(trades.len())];
+        room -= trades.len();
     }
     let ends: Vec<EquityPoint>;
     let equity_by_session = document.equity.len() > EQUITY_MAX;

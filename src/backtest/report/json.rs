@@ -1,12 +1,14 @@
 //! The report for programs.
 
+use std::io::{self, BufRead, Write};
+
 use jiff::Timestamp;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use super::trades::TradeRecord;
 use super::{DataSection, Inputs, Report, SessionState, StatusGroup, overall_status, status_groups};
 use crate::backtest::metrics::{DetectorStats, PortfolioStats, Summary};
-use crate::backtest::{Counters, EquityPoint, Portfolio, PortfolioRejected, RunConfig, SessionEquity, Status};
+use crate::backtest::{Counters, EquityPoint, Portfolio, PortfolioRejected, RunConfig, SessionEquity, Status, Trade};
 
 /// Version of the JSON's fields. Added fields leave it as it is; a field that is renamed, removed or changed raises it.
 pub const SCHEMA_VERSION: u32 = 1;
@@ -49,7 +51,19 @@ pub(super) struct ResultRecord<'a> {
     stats: &'a DetectorStats,
     status: Status,
     counters: &'a Counters,
-    pub(super) trades: Vec<TradeRecord<'a>>,
+    pub(super) trades: Trades<'a>,
+}
+
+/// Trades that become records one by one as they are written: of a whole market there are a million.
+pub(super) struct Trades<'a> {
+    pub(super) trades: &'a [Trade],
+    oi_proxy: bool,
+}
+
+impl Serialize for Trades<'_> {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_seq(self.trades.iter().map(|trade| TradeRecord::of(trade, self.oi_proxy)))
+    }
 }
 
 /// Counts over all detectors, and what the data lack.
@@ -78,10 +92,9 @@ struct PortfolioRecord<'a> {
     session_equity: &'a [SessionEquity],
 }
 
-pub(super) fn json(report: &Report<'_>) -> Vec<u8> {
-    let mut json = serde_json::to_vec(&Document::of(report)).expect("Invariant: a report has only text keys");
-    json.push(b'\n');
-    json
+pub(super) fn write_json(report: &Report<'_>, to: &mut dyn Write) -> io::Result<()> {
+    serde_json::to_writer(&mut *to, &Document::of(report))?;
+    to.write_all(b"\n")
 }
 
 impl<'a> Document<'a> {
@@ -92,7 +105,7 @@ impl<'a> Document<'a> {
             stats,
             status: overall_status(result),
             counters: &result.counters,
-            trades: result.trades.iter().map(|trade| TradeRecord::of(trade, oi_proxy)).collect(),
+            trades: Trades { trades: &result.trades, oi_proxy },
         });
         Self {
             timestamp: Timestamp::from_second(generated.as_second()).expect("Invariant: a timestamp's second is one"),
@@ -135,10 +148,23 @@ pub(super) const fn rejections(portfolio: &Portfolio) -> u64 {
     max_open + max_gross + volume + size
 }
 
-/// Whether two reports as JSON say the same, whenever each was made: their time is the first field and holds no comma.
-pub fn same_but_for_time(one: &[u8], other: &[u8]) -> bool {
-    fn rest(json: &[u8]) -> Option<&[u8]> {
-        json.iter().position(|byte| *byte == b',').map(|comma| &json[comma..])
+/// Whether two reports as JSON say the same, whenever each was made: their time is the first field and holds no comma. Reads
+/// no more of them at once than their readers hold.
+pub fn same_but_for_time(mut one: impl BufRead, mut other: impl BufRead) -> io::Result<bool> {
+    let times = [one.skip_until(b',')?, other.skip_until(b',')?];
+    if times.contains(&0) {
+        return Ok(false);
     }
-    rest(one).is_some() && rest(one) == rest(other)
+    loop {
+        let (left, right) = (one.fill_buf()?, other.fill_buf()?);
+        let both = left.len().min(right.len());
+        if left[..both] != right[..both] || left.is_empty() != right.is_empty() {
+            return Ok(false);
+        }
+        if both == 0 {
+            return Ok(true);
+        }
+        one.consume(both);
+        other.consume(both);
+    }
 }

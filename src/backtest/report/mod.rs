@@ -13,6 +13,8 @@ mod labels;
 mod status;
 mod trades;
 
+use std::io;
+
 use jiff::Timestamp;
 
 use super::metrics::{DetectorStats, PortfolioStats, Summary, detector_stats, portfolio_stats, summary};
@@ -105,9 +107,10 @@ impl<'a> Report<'a> {
         counters
     }
 
-    /// The whole report as one line of JSON. Undefined figures are null, rates are fractions.
-    pub fn json(&self) -> Vec<u8> {
-        json::json(self)
+    /// Writes the whole report as one line of JSON. Undefined figures are null, rates are fractions. Of a whole market it is
+    /// hundreds of megabytes.
+    pub fn write_json(&self, to: &mut dyn io::Write) -> io::Result<()> {
+        json::write_json(self, to)
     }
 
     /// A line for each detector.

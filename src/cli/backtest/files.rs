@@ -1,18 +1,19 @@
 //! A run's files in its output directory: all of them, or none, and never over another run's.
 
 use std::fs::{self, File};
-use std::io::{self, Write};
+use std::io::{self, BufReader, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use jiff::civil::Date;
 
 use crate::backtest::report::same_but_for_time;
 
-/// What a run writes.
+/// Enough that the number of writes does not matter.
+const BUFFER_BYTES: usize = 1 << 20;
+
+/// What a run writes beside its report for programs.
 #[derive(Debug, Clone, Copy)]
 pub struct RunBytes<'a> {
-    /// The report for programs.
-    pub json: &'a [u8],
     /// A line for each detector.
     pub csv: &'a [u8],
     /// The page for people.
@@ -48,7 +49,7 @@ pub struct FilesError {
 /// Looks whether files could be written into a directory, before a long run: makes it if it is not there.
 pub fn prepare(directory: &Path) -> Result<(), FilesError> {
     fs::create_dir_all(directory).map_err(failed("create the output directory", directory))?;
-    let probe = Temporary::write(directory.join(format!(".backtest-probe.{}.tmp", std::process::id())), b"")?;
+    let probe = Temporary::write(directory.join(format!(".backtest-probe.{}.tmp", std::process::id())), |_| Ok(()))?;
     drop(probe);
     Ok(())
 }
@@ -57,35 +58,46 @@ pub fn prepare(directory: &Path) -> Result<(), FilesError> {
 /// exchange's date of the run.
 ///
 /// All are complete beside their places before the first takes its name. Own files of the same run stay, if they hold the same
-/// figures; if they do not (another version of the program made them), the new ones are called `RUN-2`, `RUN-3`, …
-pub fn write(directory: &Path, date: Date, run_id: &str, bytes: RunBytes<'_>) -> Result<RunFiles, FilesError> {
+/// figures; if they do not (another version of the program made them), the new ones are called `RUN-2`, `RUN-3`, … The JSON, which
+/// may be larger than memory should be, goes to disk as it is made.
+pub fn write(
+    directory: &Path,
+    date: Date,
+    run_id: &str,
+    bytes: RunBytes<'_>,
+    json: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+) -> Result<RunFiles, FilesError> {
     fs::create_dir_all(directory).map_err(failed("create the output directory", directory))?;
     let latest = |extension: &str| directory.join(format!("backtest-{date}.{extension}"));
     let (latest_json, latest_csv) = (latest("json"), latest("csv"));
+    let new_json = beside(&latest_json, json)?;
     let mut number = 1;
     loop {
         let suffix = if number == 1 { String::new() } else { format!("-{number}") };
         let own = |extension: &str| directory.join(format!("backtest-{date}-{run_id}{suffix}.{extension}"));
         let (json, csv, html) = (own("json"), own("csv"), own("html"));
-        let known = match read(&json)? {
-            Some(known) if same_but_for_time(&known, bytes.json) => Some(known),
-            None if !csv.exists() && !html.exists() => None,
-            // Another run's, or what is left of one.
-            Some(_) | None => {
-                number += 1;
-                continue;
-            }
-        };
-        let kept = known.is_some();
-        let json_bytes = known.as_deref().unwrap_or(bytes.json);
+        let kept = json.exists();
+        // Another run's, or what is left of one.
+        if if kept { !says_the_same(&json, new_json.path())? } else { csv.exists() || html.exists() } {
+            number += 1;
+            continue;
+        }
+        let all_of = |content| move |file: &mut dyn Write| file.write_all(content);
         let mut ready = Vec::new();
-        for (path, content) in [(&csv, bytes.csv), (&html, bytes.html), (&json, json_bytes)] {
+        for (path, content) in [(&csv, bytes.csv), (&html, bytes.html)] {
             if !path.exists() {
-                ready.push((beside(path, content)?, path));
+                ready.push((beside(path, all_of(content))?, path));
             }
         }
-        let latest =
-            [(beside(&latest_csv, bytes.csv)?, &latest_csv), (beside(&latest_json, json_bytes)?, &latest_json)];
+        // What there was of the run is what the latest is a copy of.
+        let latest_of_run = if kept {
+            drop(new_json);
+            copy(&json, &latest_json)?
+        } else {
+            ready.push((copy(new_json.path(), &json)?, &json));
+            new_json
+        };
+        let latest = [(beside(&latest_csv, all_of(bytes.csv))?, &latest_csv), (latest_of_run, &latest_json)];
         let mut own_files = Vec::new();
         for (temporary, path) in ready {
             own_files.push(temporary.rename(path)?);
@@ -98,33 +110,41 @@ pub fn write(directory: &Path, date: Date, run_id: &str, bytes: RunBytes<'_>) ->
     }
 }
 
-fn read(path: &Path) -> Result<Option<Vec<u8>>, FilesError> {
-    match fs::read(path) {
-        Ok(bytes) => Ok(Some(bytes)),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(failed("read", path)(error)),
-    }
+fn says_the_same(known: &Path, new: &Path) -> Result<bool, FilesError> {
+    let open = |path: &Path| File::open(path).map(BufReader::new).map_err(failed("read", path));
+    same_but_for_time(open(known)?, open(new)?).map_err(failed("read", known))
 }
 
-fn beside(path: &Path, content: &[u8]) -> Result<Temporary, FilesError> {
+/// The temporary file of a place.
+fn beside(path: &Path, content: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<Temporary, FilesError> {
     let name = path.file_name().expect("Invariant: a run's file has a name").to_string_lossy();
     Temporary::write(path.with_file_name(format!(".{name}.{}.tmp", std::process::id())), content)
+}
+
+/// A temporary file of a place with what another file holds.
+fn copy(from: &Path, to: &Path) -> Result<Temporary, FilesError> {
+    let mut source = File::open(from).map_err(failed("read", from))?;
+    beside(to, |file| io::copy(&mut source, file).map(drop))
 }
 
 /// A file that goes away unless it is kept.
 struct Temporary(Option<PathBuf>);
 
 impl Temporary {
-    fn write(path: PathBuf, content: &[u8]) -> Result<Self, FilesError> {
+    fn write(path: PathBuf, content: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<Self, FilesError> {
         let write = || {
-            let mut file = File::create(&path)?;
-            file.write_all(content)?;
-            file.sync_all()
+            let mut file = BufWriter::with_capacity(BUFFER_BYTES, File::create(&path)?);
+            content(&mut file)?;
+            file.into_inner()?.sync_all()
         };
         let written = write();
         let temporary = Self(Some(path.clone()));
         written.map_err(failed("write", &path))?;
         Ok(temporary)
+    }
+
+    fn path(&self) -> &Path {
+        self.0.as_deref().expect("Invariant: a file that is kept is gone from here")
     }
 
     fn rename(mut self, to: &Path) -> Result<Self, FilesError> {
@@ -164,6 +184,8 @@ mod tests {
     const LATER: &[u8] = b"{\"timestamp\":\"2026-11-30T02:00:00Z\",\"config\":{}}\n";
     const OTHER: &[u8] = b"{\"timestamp\":\"2026-11-30T02:00:00Z\",\"config\":{\"x\":1}}\n";
 
+    const BYTES: RunBytes<'_> = RunBytes { csv: b"csv", html: b"html" };
+
     fn names(directory: &Path) -> Vec<String> {
         let entries = fs::read_dir(directory).unwrap();
         let mut names: Vec<_> = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
@@ -172,7 +194,7 @@ mod tests {
     }
 
     fn write_json(directory: &Path, json: &[u8]) -> RunFiles {
-        write(directory, date(2026, 11, 30), "0123456789ab", RunBytes { json, csv: b"csv", html: b"html" }).unwrap()
+        write(directory, date(2026, 11, 30), "0123456789ab", BYTES, |file| file.write_all(json)).unwrap()
     }
 
     #[test]
@@ -217,13 +239,14 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         // A folder in the place of the day's latest CSV: own files have their names by then.
         fs::create_dir(directory.path().join("backtest-2026-11-30.csv")).unwrap();
-        let bytes = RunBytes { json: JSON, csv: b"csv", html: b"html" };
-        let error = write(directory.path(), date(2026, 11, 30), "0123456789ab", bytes).unwrap_err();
+        let try_in =
+            |directory| write(directory, date(2026, 11, 30), "0123456789ab", BYTES, |file| file.write_all(JSON));
+        let error = try_in(directory.path()).unwrap_err();
         assert!(error.to_string().contains("backtest-2026-11-30.csv"), "{error}");
         assert_eq!(names(directory.path()), ["backtest-2026-11-30.csv"], "own files are gone with it");
         let file = directory.path().join("file");
         fs::write(&file, "").unwrap();
-        let error = write(&file, date(2026, 11, 30), "0123456789ab", bytes).unwrap_err();
+        let error = try_in(&file).unwrap_err();
         assert!(error.to_string().starts_with("cannot create the output directory"), "{error}");
         assert!(prepare(&file).is_err());
     }

@@ -108,13 +108,14 @@ async fn run_request(
         configurations: 1,
         generated: now,
     });
-    let (json_bytes, csv, html) = (report.json(), report.csv(), report.html(&command_line(), &charts));
-    let bytes = RunBytes { json: &json_bytes, csv: &csv, html: html.as_bytes() };
+    let (csv, html) = (report.csv(), report.html(&command_line(), &charts));
+    let bytes = RunBytes { csv: &csv, html: html.as_bytes() };
     let date = symbols[0].dataset().market().date_of(now);
     if stop.is_cancelled() {
         return stopped();
     }
-    let files = files::write(&request.output, date, &report.run_id, bytes).map_err(CliError::failed)?;
+    let files = files::write(&request.output, date, &report.run_id, bytes, |file| report.write_json(file))
+        .map_err(CliError::failed)?;
 
     let exit = if gaps.is_empty() && unmatched.is_empty() { Exit::Done } else { Exit::Gaps };
     let out = &mut io::stdout().lock();
