@@ -1,4 +1,4 @@
-//! Parameters of detectors. Each is declared once, in a [`params!`] block, which makes both the struct a run reads and the
+//! Parameters of detectors. Each is declared once, in a `params!` block, which makes both the struct a run reads and the
 //! list that `detectors --list`, files and flags go by.
 
 use std::collections::BTreeMap;

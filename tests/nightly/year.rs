@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use barkeep::model::{Calendar, Market, xnys};
+use barkeep::model::{Calendar, Market, midnight, xnys};
 use barkeep::sandbox::{Plan, ServeOptions};
 use jiff::civil::{Date, date, time};
 use jiff::{Timestamp, ToSpan};
@@ -143,6 +143,8 @@ fn nothing_is_lost_with_nobody_looking() {
 fn simulate(place: Place, name: &str, (from, to): (Date, Date), aloud: bool) {
     let sessions: Vec<Date> = xnys().sessions(from..=to).map(|(date, _)| date).collect();
     let world = World::new(place, &from.to_string(), &to.to_string());
+    // Whatever year it begins in.
+    world.at(&midnight(Market::NewYork, from).to_string());
     world.run("watchlist add AAPL QQQ SPY --days-to-backfill=30").ended(0);
     let vendors = Vendors::of(&world);
     // What is before the first night was there before anybody looked.

@@ -96,7 +96,7 @@ pub struct WhatArgs {
     /// Which detectors.
     #[command(flatten)]
     pub detectors: DetectorArgs,
-    /// Trade the signals of a CSV file in the place of detectors': symbol,timestamp,side[,stop,target,max_bars,size].
+    /// Trade the signals of a CSV file in the place of detectors': columns symbol, timestamp, side, and stop, target, max_bars, size.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["detector", "set", "params", "ignore_asset_class"])]
     pub signals: Option<PathBuf>,
     /// What stops and targets in that file are: prices, or distances in price, percent or ATR [default: price].
