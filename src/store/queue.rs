@@ -16,12 +16,38 @@ pub(super) const NO_LAST_DATE: &str = "9999-12-31";
 /// Tries in vain after which a request is dead.
 pub const MOST_RETRIES: u32 = 10;
 
-/// Tries after which a request whose processors vanish is claimed alone: it may be what they die of, and the requests that they
-/// hold beside it would die with it.
-pub(super) const MOST_TOGETHER: u32 = 3;
+/// Processors that a request may lose in a row before it is suspected to be what they die of. Machines are restarted, and
+/// whoever works gets farther each time.
+const TRUSTED: u32 = 4;
 
 /// Of a request whose processor ended without a word.
 pub(super) const VANISHED: &str = "the processor that worked on it vanished";
+
+/// Which requests are claimed together, by how many processors they have lost in a row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Batch {
+    /// Losses of each of them: at least, and at most.
+    pub losses: (u32, u32),
+    /// How many.
+    pub most: u32,
+}
+
+impl Batch {
+    /// What a processor claims that holds requests with at most `held` losses (`None`: it holds none), if the next in order has
+    /// `next`. Requests that are suspected go in batches that shrink with each loss, with nothing beside them: so the one that
+    /// kills is soon alone, and of the others none dies with it.
+    pub(super) fn of(held: Option<u32>, next: u32, most: u32) -> Option<Self> {
+        let together = match next {
+            0..=TRUSTED if held.is_none_or(|held| held <= TRUSTED) => return Some(Self { losses: (0, TRUSTED), most }),
+            _ if held.is_some() => return None,
+            ..=5 => 600,
+            6 => 60,
+            7 => 8,
+            _ => 1,
+        };
+        Some(Self { losses: (next, next), most: most.min(together) })
+    }
+}
 
 /// How far a request is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -279,9 +305,9 @@ pub trait Queue: Send {
     fn rescue_requests(&mut self, owner: &str) -> impl Future<Output = Result<u64, StoreError>> + Send;
 
     /// Claims requests that can be: pending ones whose pause is over. Highest priority first, then oldest. Never one of a symbol
-    /// that another processor holds a request of; all that can be claimed of a symbol go together, so `most` may be exceeded by
-    /// some. A request over which several processors have vanished is claimed by one that holds nothing else, when nothing else
-    /// is left, and as long as it is held nothing else is claimed.
+    /// that another processor holds a request of. Requests over which several processors have vanished are claimed by one that
+    /// holds nothing else, the fewer together the more it were, and as long as they are held nothing else is claimed; nor
+    /// is anything that comes after them by one that has yet to finish what it holds.
     fn claim_requests(
         &mut self,
         owner: &str,
@@ -389,6 +415,17 @@ mod tests {
             assert_eq!(RequestOutcome::of_word(outcome.as_str()), Some(outcome));
         }
     }
+
+    #[test]
+    fn nothing_goes_beside_a_request_that_is_suspected() {
+        let together = |most| Some(Batch { losses: (0, TRUSTED), most });
+        assert_eq!([Batch::of(None, 0, 9), Batch::of(Some(0), TRUSTED, 9)], [together(9); 2]);
+        assert_eq!([Batch::of(Some(5), 0, 9), Batch::of(Some(0), 5, 9), Batch::of(Some(5), 5, 9)], [None; 3]);
+        let alone = |losses| Batch::of(None, losses, 5000).map(|batch| (batch.losses, batch.most));
+        assert_eq!([5, 6, 7].map(alone), [Some(((5, 5), 600)), Some(((6, 6), 60)), Some(((7, 7), 8))]);
+        assert_eq!([8, 9].map(alone), [Some(((8, 8), 1)), Some(((9, 9), 1))]);
+    }
+
     #[test]
     fn nonsense_in_a_row_is_read_as_what_cannot_be_asked_for() {
         let asked = |from: &str, to: &str, days, priority| {

@@ -151,7 +151,7 @@ macro_rules! conformance {
             queue:
                 requests_are_claimed_by_priority_and_age
                 equal_requests_are_queued_once
-                requests_of_a_symbol_are_claimed_together_and_by_one_at_a_time
+                requests_of_a_symbol_are_claimed_by_one_at_a_time
                 many_processors_never_meet_at_a_symbol
                 a_dead_processor_loses_its_requests_when_its_lease_ends
                 a_lease_that_is_renewed_goes_on
@@ -160,7 +160,8 @@ macro_rules! conformance {
                 an_outage_that_lasts_ends_no_request
                 a_request_whose_processors_vanish_dies_in_the_end
                 only_the_request_that_kills_its_processors_dies
-                a_request_over_which_processors_vanish_is_claimed_alone_and_last
+                requests_over_which_processors_vanish_are_claimed_by_fewer_and_fewer
+                nothing_is_claimed_beside_a_request_that_is_suspected
                 what_a_processor_holds_and_does_not_know_of_is_not_tried_in_vain
                 tries_that_brought_something_are_not_counted
                 what_is_given_back_is_as_it_was

@@ -12,7 +12,7 @@ use sqlx::postgres::PgRow;
 use super::sql::now;
 use super::transaction::{Access, Work};
 use super::{PostgresStore, StoreError};
-use crate::store::queue::{Asked, MOST_TOGETHER, NO_FIRST_DATE, NO_LAST_DATE, VANISHED};
+use crate::store::queue::{Asked, Batch, NO_FIRST_DATE, NO_LAST_DATE, VANISHED};
 use crate::store::values::{count, milliseconds, nearest_instant, number};
 use crate::store::{
     ClaimedRequest, Held, MOST_RETRIES, NewRequest, Queue, QueueDepth, QueuedRequest, RequestEnd, RequestOutcome,
@@ -111,60 +111,58 @@ const RESCUE: &str = concat!(
      FROM clock WHERE q.id IN (SELECT id FROM over)"
 );
 
-/// Claims the rows `taken` for owner `$1` and so long.
-macro_rules! claim {
-    ($taken:literal) => {
+/// How many processors a row has lost in a row.
+macro_rules! losses {
+    ($row:literal) => {
+        concat!("CASE WHEN ", $row, ".error_message = $1 THEN ", $row, ".retry_count ELSE 0 END")
+    };
+}
+
+/// What owner `$2` can claim, in order.
+macro_rules! claimable {
+    ($($condition:tt)*) => {
         concat!(
-            "WITH ",
-            clock!(),
-            ", ",
-            $taken,
-            " UPDATE historical_ingestion_queue q
-             SET status = 'processing', outcome = NULL, started_at = clock.now, completed_at = NULL, lease_owner = $1,
-                 lease_until = clock.now + $2, fencing_token = q.fencing_token + 1, not_before = NULL,
-                 updated_at = clock.now
-             FROM clock WHERE q.id IN (SELECT id FROM taken)
-             RETURNING ",
-            asked!(),
-            ", q.fencing_token, q.retry_count, q.requested_at"
+            " FROM historical_ingestion_queue q CROSS JOIN clock
+              WHERE q.status = 'pending' AND (q.not_before IS NULL OR q.not_before <= clock.now)
+                AND NOT EXISTS (
+                    SELECT 1 FROM historical_ingestion_queue held
+                    WHERE held.symbol = q.symbol AND held.status = 'processing'
+                      AND held.lease_owner IS DISTINCT FROM $2)",
+            $($condition)*,
+            " ORDER BY q.priority DESC, q.requested_at, q.id"
         )
     };
 }
 
-/// `chosen` are as many as wanted, `taken` all that wait of the same symbols; none that is to be claimed alone, and none beside
-/// one.
-const CLAIM: &str = claim!(
-    "chosen AS MATERIALIZED (
-         SELECT q.symbol FROM historical_ingestion_queue q CROSS JOIN clock
-         WHERE q.status = 'pending' AND (q.not_before IS NULL OR q.not_before <= clock.now)
-           AND (q.retry_count < $4 OR q.error_message IS DISTINCT FROM $5)
-           AND NOT EXISTS (
-               SELECT 1 FROM historical_ingestion_queue held
-               WHERE held.symbol = q.symbol AND held.status = 'processing' AND held.lease_owner IS DISTINCT FROM $1)
-           AND NOT EXISTS (
-               SELECT 1 FROM historical_ingestion_queue own
-               WHERE own.status = 'processing' AND own.lease_owner = $1 AND own.retry_count >= $4
-                 AND own.error_message = $5)
-         ORDER BY q.priority DESC, q.requested_at, q.id
-         LIMIT $3 FOR UPDATE OF q SKIP LOCKED),
-     taken AS (
-         SELECT q.id FROM historical_ingestion_queue q CROSS JOIN clock
-         WHERE q.symbol IN (SELECT symbol FROM chosen) AND q.status = 'pending'
-           AND (q.not_before IS NULL OR q.not_before <= clock.now)
-           AND (q.retry_count < $4 OR q.error_message IS DISTINCT FROM $5)
-         FOR UPDATE OF q SKIP LOCKED)"
+/// The most losses among the rows that the owner holds, and those of the next in order that nobody has locked.
+const LOSSES: &str = concat!(
+    "WITH ",
+    clock!(),
+    ", next AS MATERIALIZED (SELECT ",
+    losses!("q"),
+    " AS losses",
+    claimable!(""),
+    " LIMIT 1 FOR UPDATE OF q SKIP LOCKED)
+     SELECT (SELECT max(",
+    losses!("own"),
+    ") FROM historical_ingestion_queue own WHERE own.status = 'processing' AND own.lease_owner = $2),
+         (SELECT losses FROM next)"
 );
 
-/// One, for a processor that holds nothing.
-const CLAIM_ALONE: &str = claim!(
-    "taken AS MATERIALIZED (
-         SELECT q.id FROM historical_ingestion_queue q CROSS JOIN clock
-         WHERE q.status = 'pending' AND (q.not_before IS NULL OR q.not_before <= clock.now)
-           AND NOT EXISTS (
-               SELECT 1 FROM historical_ingestion_queue held
-               WHERE held.status = 'processing' AND (held.symbol = q.symbol OR held.lease_owner = $1))
-         ORDER BY q.priority DESC, q.requested_at, q.id
-         LIMIT 1 FOR UPDATE OF q SKIP LOCKED)"
+/// Claims rows of a [`Batch`] for so long.
+const CLAIM: &str = concat!(
+    "WITH ",
+    clock!(),
+    ", taken AS MATERIALIZED (SELECT q.id",
+    claimable!(concat!(" AND ", losses!("q"), " BETWEEN $4 AND $5")),
+    " LIMIT $6 FOR UPDATE OF q SKIP LOCKED)
+     UPDATE historical_ingestion_queue q
+     SET status = 'processing', outcome = NULL, started_at = clock.now, completed_at = NULL, lease_owner = $2,
+         lease_until = clock.now + $3, fencing_token = q.fencing_token + 1, not_before = NULL, updated_at = clock.now
+     FROM clock WHERE q.id IN (SELECT id FROM taken)
+     RETURNING ",
+    asked!(),
+    ", q.fencing_token, q.retry_count, q.requested_at"
 );
 
 /// Of claims `$1` and their tokens `$2`, the rows for which they hold.
@@ -306,13 +304,17 @@ impl Queue for PostgresStore {
     ) -> Result<Vec<ClaimedRequest>, StoreError> {
         let mut work = self.begin(Access::Write, "claim requests").await?;
         work.script(ALONE).await?;
-        let claim = |sql| sqlx::query(sql).bind(owner).bind(milliseconds(lease));
-        let most_together = i32::try_from(MOST_TOGETHER).expect("Invariant: a small number");
-        let together = claim(CLAIM).bind(i64::from(most)).bind(most_together).bind(VANISHED);
-        let mut rows = work.rows(together).await?;
-        if rows.is_empty() {
-            rows = work.rows(claim(CLAIM_ALONE)).await?;
-        }
+        let ask = |sql| sqlx::query(sql).bind(VANISHED).bind(owner);
+        let losses = work.rows(ask(LOSSES)).await?;
+        let [held, next] = [0, 1]
+            .map(|column| losses.first().and_then(|row| row.get::<Option<i32>, _>(column)).map(i64::from).map(number));
+        let Some(Batch { losses, most }) = next.and_then(|next| Batch::of(held, next, most)) else {
+            work.commit().await?;
+            return Ok(Vec::new());
+        };
+        let [fewest, highest] = [losses.0, losses.1].map(i64::from);
+        let claim = ask(CLAIM).bind(milliseconds(lease)).bind(fewest).bind(highest).bind(i64::from(most));
+        let rows = work.rows(claim).await?;
         work.commit().await?;
         let mut claimed: Vec<(i64, ClaimedRequest)> = rows
             .iter()

@@ -9,7 +9,7 @@ use sqlx::{Row, Sqlite, query};
 
 use super::kept_claims::kept_claims;
 use super::{LONGEST_LEASE, SqliteStore};
-use crate::store::queue::{Asked, MOST_TOGETHER, NO_FIRST_DATE, NO_LAST_DATE, VANISHED};
+use crate::store::queue::{Asked, Batch, NO_FIRST_DATE, NO_LAST_DATE, VANISHED};
 use crate::store::values::{count, milliseconds, nearest_instant, number};
 use crate::store::{
     ClaimedRequest, Held, MOST_RETRIES, NewRequest, Queue, QueueDepth, QueuedRequest, RequestEnd, RequestOutcome,
@@ -77,51 +77,48 @@ SET status = CASE WHEN retry_count >= ?3 - 1 THEN 'failed' ELSE 'pending' END,
     lease_until = NULL, updated_at = ?1
 WHERE status = 'processing' AND (lease_until IS NULL OR lease_until NOT BETWEEN ?1 AND ?2)";
 
-/// Claims rows for owner `?2` until `?3` under a condition.
-macro_rules! claim {
-    ($condition:literal) => {
+/// How many processors a row has lost in a row.
+macro_rules! losses {
+    ($row:literal) => {
+        concat!("CASE WHEN ", $row, ".error_message IS ?1 THEN ", $row, ".retry_count ELSE 0 END")
+    };
+}
+
+/// What owner `?2` can claim at `?3`, in order.
+macro_rules! claimable {
+    ($($condition:tt)*) => {
         concat!(
-            "UPDATE historical_ingestion_queue
-             SET status = 'processing', outcome = NULL, started_at = ?1, completed_at = NULL, lease_owner = ?2,
-                 lease_until = ?3, fencing_token = fencing_token + 1, not_before = NULL, updated_at = ?1
-             WHERE ",
-            $condition,
-            " RETURNING ",
-            asked!(),
-            ", fencing_token, retry_count, requested_at"
+            " FROM historical_ingestion_queue q
+              WHERE q.status = 'pending' AND (q.not_before IS NULL OR q.not_before <= ?3)
+                AND NOT EXISTS (
+                    SELECT 1 FROM historical_ingestion_queue held
+                    WHERE held.symbol = q.symbol AND held.status = 'processing' AND held.lease_owner IS NOT ?2)",
+            $($condition)*,
+            " ORDER BY q.priority DESC, q.requested_at, q.id LIMIT "
         )
     };
 }
 
-/// As many as wanted, and all that wait of the same symbols; none that is to be claimed alone, and none beside one. (SQLite uses
-/// an index of some rows where its condition is repeated word by word.)
-const CLAIM: &str = claim!(
-    "status IN ('pending', 'processing') AND status = 'pending' AND (not_before IS NULL OR not_before <= ?1)
-       AND NOT (retry_count >= ?5 AND error_message IS ?6)
-       AND NOT EXISTS (
-           SELECT 1 FROM historical_ingestion_queue own
-           WHERE own.status = 'processing' AND own.lease_owner = ?2 AND own.retry_count >= ?5
-             AND own.error_message IS ?6)
-       AND symbol IN (
-         SELECT symbol FROM (
-             SELECT q.symbol FROM historical_ingestion_queue q
-             WHERE q.status = 'pending' AND (q.not_before IS NULL OR q.not_before <= ?1)
-               AND NOT (q.retry_count >= ?5 AND q.error_message IS ?6)
-               AND NOT EXISTS (
-                   SELECT 1 FROM historical_ingestion_queue held
-                   WHERE held.symbol = q.symbol AND held.status = 'processing' AND held.lease_owner IS NOT ?2)
-             ORDER BY q.priority DESC, q.requested_at, q.id LIMIT ?4))"
+/// The most losses among the rows that the owner holds, and those of the next in order.
+const LOSSES: &str = concat!(
+    "SELECT (SELECT max(",
+    losses!("own"),
+    ") FROM historical_ingestion_queue own WHERE own.status = 'processing' AND own.lease_owner = ?2), (SELECT ",
+    losses!("q"),
+    claimable!(""),
+    "1)"
 );
 
-/// One, for a processor that holds nothing.
-const CLAIM_ALONE: &str = claim!(
-    "id = (
-         SELECT q.id FROM historical_ingestion_queue q
-         WHERE q.status = 'pending' AND (q.not_before IS NULL OR q.not_before <= ?1)
-           AND NOT EXISTS (
-               SELECT 1 FROM historical_ingestion_queue held
-               WHERE held.status = 'processing' AND (held.symbol = q.symbol OR held.lease_owner = ?2))
-         ORDER BY q.priority DESC, q.requested_at, q.id LIMIT 1)"
+/// Claims rows of a [`Batch`] until `?4`.
+const CLAIM: &str = concat!(
+    "UPDATE historical_ingestion_queue
+     SET status = 'processing', outcome = NULL, started_at = ?3, completed_at = NULL, lease_owner = ?2, lease_until = ?4,
+         fencing_token = fencing_token + 1, not_before = NULL, updated_at = ?3
+     WHERE id IN (SELECT q.id",
+    claimable!(concat!(" AND ", losses!("q"), " BETWEEN ?5 AND ?6")),
+    "?7) RETURNING ",
+    asked!(),
+    ", fencing_token, retry_count, requested_at"
 );
 
 const RENEW: &str = "
@@ -351,12 +348,14 @@ impl SqliteStore {
         most: u32,
     ) -> Result<Vec<(i64, ClaimedRequest)>, sqlx::Error> {
         let now = now().0;
-        let claim = |sql| sqlx::query(sql).bind(now).bind(owner).bind(until(now, lease));
-        let together = claim(CLAIM).bind(most).bind(MOST_TOGETHER).bind(VANISHED);
-        let mut rows = together.fetch_all(&mut self.connection).await?;
-        if rows.is_empty() {
-            rows = claim(CLAIM_ALONE).fetch_all(&mut self.connection).await?;
-        }
+        let ask = |sql| sqlx::query(sql).bind(VANISHED).bind(owner).bind(now);
+        let row = ask(LOSSES).fetch_one(&mut self.connection).await?;
+        let [held, next] = [0, 1].map(|column| row.get::<Option<i64>, _>(column).map(number));
+        let Some(Batch { losses, most }) = next.and_then(|next| Batch::of(held, next, most)) else {
+            return Ok(Vec::new());
+        };
+        let claim = ask(CLAIM).bind(until(now, lease)).bind(losses.0).bind(losses.1).bind(most);
+        let rows = claim.fetch_all(&mut self.connection).await?;
         let claimed = rows.iter().map(|row| {
             let held = Held { id: row.get(0), token: row.get(7) };
             (row.get(9), ClaimedRequest { held, request: asked(row), retry_count: number(row.get(8)) })
