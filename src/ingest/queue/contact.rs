@@ -43,8 +43,8 @@ const PATIENT_LEASES: u32 = 3;
 impl<'w, W: Workplace> Contact<'w, W> {
     pub(super) fn new(workplace: &'w W, stop: CancellationToken, lease: Duration, once: bool) -> Self {
         let patience = once.then_some(lease * PATIENT_LEASES);
-        // Whoever goes on for long need not know at once whether the database has just come back.
-        let judges_from = Instant::now() + if once { Duration::ZERO } else { lease };
+        // At once, although the database may just have come back: processors may be killed again and again before a lease is over.
+        let judges_from = Instant::now();
         Self { workplace, stop, store: None, lease, patience, outage: None, has_answered: false, judges_from }
     }
 

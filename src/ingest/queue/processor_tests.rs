@@ -238,6 +238,26 @@ async fn requests_of_a_dead_processor_are_taken_over() {
     assert_eq!(world.state().rows[0].retry_count, 1);
 }
 
+/// It waited for as long as a lease is: where processors are killed sooner than that, nothing was ever taken over.
+#[tokio::test]
+async fn a_processor_that_has_just_started_takes_over_at_once() {
+    let world = World::new();
+    world.add(asks("A", 10));
+    let mut dead = world.clone();
+    dead.claim_requests("dead", Duration::from_millis(1), 9).await.unwrap();
+    sleep(Duration::from_millis(10)).await;
+    let stop = CancellationToken::new();
+    let pace = Pace::new(Duration::from_mins(1), Duration::from_mins(1));
+    let clock = Clock::starting(NOW.parse().unwrap());
+    let serving = Processor::new(&world, "p".to_owned(), pace, clock, false, stop.clone()).run();
+    let waiting = async {
+        until(|| world.outcomes()[0].is_some()).await;
+        stop.cancel();
+    };
+    let (served, ()) = tokio::join!(serving, waiting);
+    served.unwrap();
+}
+
 /// It went round ten times a second, and said so each time.
 #[tokio::test]
 async fn a_lasting_error_beside_a_working_queue_puts_requests_off() {
