@@ -3,6 +3,7 @@
 //! Symbols come one by one and are let go when they are done, so that memory holds those in flight and the trades. What is
 //! found out is put together in the order of symbols: the same for any number of threads (B-60, B-67).
 
+use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 
@@ -89,14 +90,15 @@ pub fn study(
     threads: usize,
     done: impl Fn(&SymbolStudy) + Sync,
 ) -> Studied<Study> {
-    let (next, studied) = (Mutex::new(symbols.enumerate()), Mutex::new(Vec::new()));
+    let next = Mutex::new(symbols.enumerate());
+    let together = Mutex::new(Together::new(&setup.source.names()));
     let work = || {
         loop {
             let next = next.lock().unwrap_or_else(PoisonError::into_inner).next();
             let Some((place, data)) = next else { break };
             let found = study_symbol(&data, setup);
             done(&found.study);
-            studied.lock().unwrap_or_else(PoisonError::into_inner).push((place, found));
+            together.lock().unwrap_or_else(PoisonError::into_inner).take(place, found);
         }
     };
     thread::scope(|scope| {
@@ -105,34 +107,52 @@ pub fn study(
         }
         work();
     });
-    let mut studied = studied.into_inner().unwrap_or_else(PoisonError::into_inner);
-    studied.sort_unstable_by_key(|(place, _)| *place);
-    let mut unmatched = Vec::new();
-    let studies = studied.into_iter().map(|(_, found)| {
-        unmatched.extend(found.unmatched);
-        found.study
-    });
-    let study = put_together(studies, &setup.source.names());
-    Studied { study, unmatched }
+    together.into_inner().unwrap_or_else(PoisonError::into_inner).finish()
 }
 
-/// Puts studies of symbols together, in their order.
-fn put_together(studies: impl Iterator<Item = SymbolStudy>, names: &[&'static str]) -> Study {
-    let empty = |detector: &&'static str| DetectorResult {
-        detector,
-        trades: Vec::new(),
-        counters: Counters::default(),
-        symbols: Vec::new(),
-        random_r: Vec::new(),
-    };
-    let mut results: Vec<DetectorResult> = names.iter().map(empty).collect();
-    let (mut snapshot, mut symbols, mut bars) = (Snapshot::default(), 0, 0);
-    for study in studies {
-        snapshot.add(study.symbol.as_bytes());
-        snapshot.add(&study.snapshot.to_le_bytes());
-        symbols += 1;
-        bars += study.bars;
-        for (result, run) in results.iter_mut().zip(study.runs) {
+/// Puts studies of symbols together in the order of symbols. One that comes before its turn waits.
+struct Together {
+    waiting: BTreeMap<usize, Studied<SymbolStudy>>,
+    next: usize,
+    unmatched: Vec<Unmatched>,
+    results: Vec<DetectorResult>,
+    snapshot: Snapshot,
+    bars: u64,
+}
+
+impl Together {
+    fn new(names: &[&'static str]) -> Self {
+        let empty = |detector: &&'static str| DetectorResult {
+            detector,
+            trades: Vec::new(),
+            counters: Counters::default(),
+            symbols: Vec::new(),
+            random_r: Vec::new(),
+        };
+        Self {
+            waiting: BTreeMap::new(),
+            next: 0,
+            unmatched: Vec::new(),
+            results: names.iter().map(empty).collect(),
+            snapshot: Snapshot::default(),
+            bars: 0,
+        }
+    }
+
+    fn take(&mut self, place: usize, found: Studied<SymbolStudy>) {
+        self.waiting.insert(place, found);
+        while let Some(found) = self.waiting.remove(&self.next) {
+            self.next += 1;
+            self.unmatched.extend(found.unmatched);
+            self.add(found.study);
+        }
+    }
+
+    fn add(&mut self, study: SymbolStudy) {
+        self.snapshot.add(study.symbol.as_bytes());
+        self.snapshot.add(&study.snapshot.to_le_bytes());
+        self.bars += study.bars;
+        for (result, run) in self.results.iter_mut().zip(study.runs) {
             result.counters.add(&run.counters);
             result.symbols.push(SymbolStatus {
                 symbol: study.symbol.clone(),
@@ -150,13 +170,18 @@ fn put_together(studies: impl Iterator<Item = SymbolStudy>, names: &[&'static st
             }
         }
     }
-    for result in &mut results {
-        result.trades.sort_by(|a, b| {
-            let by_score = || b.score.total_cmp(&a.score);
-            a.signal_ms.cmp(&b.signal_ms).then_with(by_score).then_with(|| a.symbol.cmp(&b.symbol))
-        });
+
+    fn finish(mut self) -> Studied<Study> {
+        for result in &mut self.results {
+            result.trades.sort_by(|a, b| {
+                let by_score = || b.score.total_cmp(&a.score);
+                a.signal_ms.cmp(&b.signal_ms).then_with(by_score).then_with(|| a.symbol.cmp(&b.symbol))
+            });
+        }
+        let (snapshot, symbols) = (self.snapshot.finish(), self.next as u64);
+        let study = Study { results: self.results, snapshot, symbols, bars: self.bars };
+        Studied { study, unmatched: self.unmatched }
     }
-    Study { results, snapshot: snapshot.finish(), symbols, bars }
 }
 
 /// What every detector, or the file of signals, of a run does on one symbol.

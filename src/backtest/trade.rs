@@ -161,9 +161,9 @@ pub struct Trade {
     /// Level of VIX at the signal.
     pub vix: Option<f64>,
     /// How it ends if, wherever it is not known, the target came first; `None` where that makes no difference.
-    pub best: Option<Outcome>,
+    pub best: Option<Box<Outcome>>,
     /// How it ends if the stop came first and a target must be traded through; `None` where that makes no difference.
-    pub worst: Option<Outcome>,
+    pub worst: Option<Box<Outcome>>,
     /// By signal bar while it was open, for marking to the market; the last is the exit, at the end of its bar. Never empty.
     pub marks: Box<[Mark]>,
     /// Volume of the entry bar; `None` where there is none.

@@ -293,7 +293,7 @@ fn trade(rng: &mut Rng, market: &Market, id: &'static str, side: Side, signal: u
         atr: Some(atr),
         regime: Some([Regime::TrendingUp, Regime::TrendingDown, Regime::Ranging, Regime::Volatile][rng.usize(..4)]),
         vix: None,
-        best: assumed.then_some(Outcome { raw_exit: target, r_multiple: best_pnl / risk, pnl: best_pnl }),
+        best: assumed.then(|| Box::new(Outcome { raw_exit: target, r_multiple: best_pnl / risk, pnl: best_pnl })),
         worst: None,
         marks: marks.into(),
         entry_volume: entry.volume,

@@ -17,8 +17,8 @@ fn assumed(session: u32, worst: f64, best: f64) -> Trade {
     let outcome = |r: f64| Outcome { raw_exit: 50.0 + r, r_multiple: r, pnl: 100.0 * r };
     Trade {
         decision: ExitDecision::Assumed,
-        worst: Some(outcome(worst)),
-        best: Some(outcome(best)),
+        worst: Some(Box::new(outcome(worst))),
+        best: Some(Box::new(outcome(best))),
         ..trade(session, worst)
     }
 }

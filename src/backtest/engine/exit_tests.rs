@@ -102,7 +102,7 @@ fn a_level_that_is_just_touched_counts() {
 #[test]
 fn a_target_that_is_only_touched_is_no_certain_gain() {
     let (trade, counters) = meets(&[[104.0, 105.0, 103.0, 104.0], [100.0, 100.0, 94.0, 94.0]], &TOUCH);
-    let worst = trade.worst.unwrap();
+    let worst = trade.worst.clone().unwrap();
     assert_eq!((trade.r_multiple, worst.r_multiple, worst.raw_exit), (1.0, -1.0, 95.0));
     assert_eq!((trade.decision, trade.best, counters.ambiguous), (ExitDecision::Certain, None, 0));
     let (trade, _) = meets(&[[104.0, 105.1, 103.0, 104.0]], &TOUCH);
@@ -114,7 +114,7 @@ fn a_target_that_is_only_touched_is_no_certain_gain() {
 fn of_two_levels_in_one_bar_the_stop_counts_first() {
     let (trade, counters) = meets(&[[100.0, 106.0, 94.0, 100.0]], &TOUCH);
     assert_eq!((trade.raw_exit, trade.reason, trade.decision), (95.0, ExitReason::StopHit, ExitDecision::Assumed));
-    let best = trade.best.unwrap();
+    let best = trade.best.clone().unwrap();
     assert_eq!((best.raw_exit, best.r_multiple, trade.worst), (105.0, 1.0, None));
     assert_eq!((counters.both_touched, counters.ambiguous, counters.resolved_finer), (1, 1, 0));
 }
@@ -158,7 +158,7 @@ fn a_minute_that_opens_beyond_a_level_has_decided_for_it() {
 fn of_two_levels_in_one_minute_the_stop_counts_first() {
     let (trade, counters, minute) = drilled(&[flat(100.0), [100.0, 106.0, 94.0, 94.0]]);
     assert_eq!((trade.raw_exit, trade.decision, minute), (95.0, ExitDecision::Assumed, 1));
-    assert_eq!((counters.ambiguous, trade.best.unwrap().raw_exit), (1, 105.0));
+    assert_eq!((counters.ambiguous, trade.best.as_ref().unwrap().raw_exit), (1, 105.0));
 }
 
 /// B-18

@@ -268,11 +268,11 @@ fn bounds_enclose_what_is_not_known() {
         let (trades, _) = case.run(&FREE);
         let through = EngineSettings { target_fill: TargetFill::Through, ..case.settings };
         for trade in trades {
-            if let Some(best) = trade.best {
+            if let Some(best) = trade.best.as_deref() {
                 bounds[0] += 1;
                 assert!(best.r_multiple >= trade.r_multiple, "seed {seed}");
             }
-            if let Some(worst) = trade.worst {
+            if let Some(worst) = trade.worst.as_deref() {
                 bounds[1] += 1;
                 assert_eq!(trade.reason, ExitReason::TargetHit);
                 // What the run would have made of this signal alone.

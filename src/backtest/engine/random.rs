@@ -43,6 +43,8 @@ pub fn random_control(
     let name = format!("{}\0{}", data.instrument.symbol.as_str(), first.detector);
     let start = twox_hash::XxHash3_128::oneshot_with_seed(control.seed, name.as_bytes()) as u64;
     let slots = engine.slots(control.atr);
+    // By bar of the slot: the R that was found for the trade before.
+    let mut known = Vec::new();
     for (place, trade) in control.trades.iter().enumerate() {
         if trade.reason == ExitReason::DataEnd {
             continue;
@@ -52,10 +54,13 @@ pub fn random_control(
         if candidates.is_empty() {
             continue;
         }
+        known.clear();
+        known.resize(candidates.len(), None);
         for (draw, sum) in sums.iter_mut().enumerate() {
             let hash = mix(start ^ mix((place as u64) << 32 | draw as u64));
-            let at = (u128::from(hash) * candidates.len() as u128) >> 64;
-            *sum += engine.drawn(&template, candidates[at as usize], control.atr);
+            let at = ((u128::from(hash) * candidates.len() as u128) >> 64) as usize;
+            // Most runs have fewer sessions than draws.
+            *sum += *known[at].get_or_insert_with(|| engine.drawn(&template, candidates[at], control.atr));
         }
     }
     sums

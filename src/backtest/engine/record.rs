@@ -119,7 +119,7 @@ impl Engine<'_> {
     }
 
     /// The end if the target came first where that is not known.
-    fn best(&self, entry: &Entry, exit: &Exit) -> Option<Outcome> {
+    fn best(&self, entry: &Entry, exit: &Exit) -> Option<Box<Outcome>> {
         (exit.decision == ExitDecision::Assumed).then(|| {
             let target = entry.levels.target * exit.unit;
             Self::outcome(entry, &self.settle(entry, exit, target, Order::Limit))
@@ -127,7 +127,7 @@ impl Engine<'_> {
     }
 
     /// The end if the price had to trade beyond the target.
-    fn worst(&self, entry: &Entry, exit: &Exit) -> Option<Outcome> {
+    fn worst(&self, entry: &Entry, exit: &Exit) -> Option<Box<Outcome>> {
         if exit.reason != ExitReason::TargetHit || exit.beyond_target {
             return None;
         }
@@ -138,11 +138,11 @@ impl Engine<'_> {
         Some(Self::outcome(entry, &self.settle(entry, &through, through.price, through.order())))
     }
 
-    fn outcome(entry: &Entry, settled: &Settled) -> Outcome {
-        Outcome {
+    fn outcome(entry: &Entry, settled: &Settled) -> Box<Outcome> {
+        Box::new(Outcome {
             raw_exit: settled.raw_exit,
             r_multiple: settled.net / (entry.quantity * entry.levels.risk),
             pnl: settled.net,
-        }
+        })
     }
 }

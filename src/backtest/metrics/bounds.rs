@@ -30,11 +30,14 @@ pub struct Bounds {
 impl Bounds {
     /// Those of trades; of those without another outcome the one they had.
     pub(super) fn of(trades: &[&Trade]) -> Self {
-        Self { stop_first: headline(trades, |trade| trade.worst), target_first: headline(trades, |trade| trade.best) }
+        Self {
+            stop_first: headline(trades, |trade| trade.worst.as_deref()),
+            target_first: headline(trades, |trade| trade.best.as_deref()),
+        }
     }
 }
 
-fn headline(trades: &[&Trade], other: impl Fn(&Trade) -> Option<Outcome>) -> Headline {
+fn headline(trades: &[&Trade], other: impl Fn(&Trade) -> Option<&Outcome>) -> Headline {
     let mut tally = Tally::default();
     for trade in trades {
         match other(trade) {

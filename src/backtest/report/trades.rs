@@ -85,8 +85,8 @@ impl<'a> TradeRecord<'a> {
             oi_proxy,
             flags: &trade.flags,
             exit_decision: trade.decision,
-            stop_first_r: trade.worst.map_or(trade.r_multiple, |outcome| outcome.r_multiple),
-            target_first_r: trade.best.map_or(trade.r_multiple, |outcome| outcome.r_multiple),
+            stop_first_r: trade.worst.as_ref().map_or(trade.r_multiple, |outcome| outcome.r_multiple),
+            target_first_r: trade.best.as_ref().map_or(trade.r_multiple, |outcome| outcome.r_multiple),
         }
     }
 }
