@@ -27,6 +27,7 @@ mod shape;
 mod sidecar;
 mod sink;
 mod splits;
+mod statement;
 mod watchlist;
 
 use std::borrow::Cow;

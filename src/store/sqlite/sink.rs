@@ -7,6 +7,7 @@ use jiff::civil::Date;
 use sqlx::{AssertSqlSafe, Executor};
 
 use super::shape::{PriceScale, Shape, Shapes};
+use super::statement::StatementError;
 use super::{LONGEST_WAIT, OpenDay, SqliteStore, bulk, by_code, is_busy, ledger, named};
 use crate::model::{Dataset, FileKind, Timeframe, TimeframeSet, VwapMethod};
 use crate::store::values::stored;
@@ -323,7 +324,7 @@ impl SqliteStore {
         self.shapes = Shapes::default();
     }
 
-    fn bulk_error(&self, error: bulk::BulkError) -> StoreError {
+    fn bulk_error(&self, error: StatementError) -> StoreError {
         by_code(&self.path, error.code, &error.message).unwrap_or_else(|| {
             let (database, source) = (self.path.display().to_string(), sqlx::Error::Protocol(error.message));
             StoreError::Other { database, doing: "write bars", source }
