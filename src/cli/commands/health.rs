@@ -18,9 +18,10 @@ use crate::cli::health::{
 use crate::cli::log::stderr;
 use crate::cli::{Body, CliError, Exit, print_json};
 use crate::config::{DatabaseUrl, Settings};
+use crate::ingest::queue::put_off;
 use crate::ingest::rest::quota_use;
 use crate::model::{Dataset, Symbol};
-use crate::store::{AnyStore, Facts, Ledger, Outbox, Queue, Runs, Schema, StoreError, Watchlist};
+use crate::store::{AnyStore, Facts, Ledger, Outbox, Queue, QueuedRequest, Runs, Schema, StoreError, Watchlist};
 
 /// The command whose runs are judged.
 const NIGHTLY: &str = "nightly";
@@ -76,20 +77,19 @@ async fn gather(
     let read = async {
         let runs = store.runs(NIGHTLY, RUNS).await?;
         let nightly = NightlyFacts { runs, complete_to: store.complete_to(NIGHTLY).await? };
-        let days = days(store, now).await?;
+        let open = store.requests(None, 0).await?;
+        let (days, put_off) = (days(store, &open, now).await?, put_off(&open, now));
         let (queue, outbox) = (store.queue_depth().await?, store.outbox_depth().await?);
         let quota = quota_use(store, rate).await?;
         let disks = disks(settings);
-        Ok::<_, StoreError>(HealthFacts { now, database, nightly, days, queue, outbox, quota, disks })
+        Ok::<_, StoreError>(HealthFacts { now, database, nightly, days, queue, put_off, outbox, quota, disks })
     };
     read.await.map_err(store_error)
 }
 
-async fn days(store: &mut AnyStore, now: Timestamp) -> Result<DayFacts, StoreError> {
+async fn days(store: &mut AnyStore, open: &[QueuedRequest], now: Timestamp) -> Result<DayFacts, StoreError> {
     let watchlist: Vec<_> = store.watchlist().await?.into_iter().filter(|entry| entry.active).collect();
-    let open = store.requests(None, 0).await?;
-    let open: BTreeSet<Symbol> =
-        open.into_iter().filter_map(|row| Symbol::from_ticker(&row.request.symbol).ok()).collect();
+    let open: BTreeSet<Symbol> = open.iter().filter_map(|row| Symbol::from_ticker(&row.request.symbol).ok()).collect();
     let mut facts = DayFacts { watched: watchlist.len() as u64, ..DayFacts::default() };
     for dataset in Dataset::ALL {
         let entries: Vec<_> = watchlist.iter().filter(|entry| entry.symbol.dataset() == dataset).collect();
@@ -157,7 +157,7 @@ fn print(facts: &HealthFacts, findings: &[Finding], context: &Context) -> Result
 
 /// The numbers behind the findings, for programs.
 fn facts_of(facts: &HealthFacts) -> Value {
-    let HealthFacts { now, database, nightly, days, queue, outbox, quota, disks } = facts;
+    let HealthFacts { now, database, nightly, days, queue, put_off, outbox, quota, disks } = facts;
     let end = nightly.runs.iter().find_map(|run| run.end.as_ref());
     let missing: BTreeMap<_, _> = days.missing.iter().map(|missing| (&missing.of, &missing.dates)).collect();
     let disks: BTreeMap<_, _> = disks.iter().map(|disk| (disk.of, disk.free_bytes.as_ref().ok())).collect();
@@ -184,6 +184,7 @@ fn facts_of(facts: &HealthFacts) -> Value {
             "abandoned": queue.abandoned,
             "dead": queue.dead,
             "oldest_pending": queue.oldest_pending,
+            "put_off": put_off.as_ref().map(|problem| &problem.headline),
         },
         "messages": { "open": outbox.open, "dead": outbox.dead, "oldest_open": outbox.oldest_open },
         "quota": { "rate": quota.rate, "requests": quota.requests, "free": quota.free, "lowered_at": quota.lowered_at },

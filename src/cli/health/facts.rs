@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 
 use crate::ingest::rest::QuotaUse;
+use crate::model::Problem;
 use crate::store::{Facts, OutboxDepth, QueueDepth, RunRecord};
 
 /// What is known before it is judged.
@@ -16,6 +17,8 @@ pub(in crate::cli) struct HealthFacts {
     pub(in crate::cli) nightly: NightlyFacts,
     pub(in crate::cli) days: DayFacts,
     pub(in crate::cli) queue: QueueDepth,
+    /// Requests that are tried again and again, if there are any.
+    pub(in crate::cli) put_off: Option<Problem>,
     pub(in crate::cli) outbox: OutboxDepth,
     pub(in crate::cli) quota: QuotaUse,
     pub(in crate::cli) disks: Vec<DiskFacts>,

@@ -158,8 +158,9 @@ fn queue(facts: &HealthFacts) -> Finding {
     let queue = &facts.queue;
     let working = queue.processing.saturating_sub(queue.abandoned);
     let oldest = queue.oldest_pending.map_or_else(String::new, |at| format!(", oldest {}", age(facts.now, at)));
+    let put_off = facts.put_off.as_ref().map_or_else(String::new, |problem| format!("; {}", problem.headline));
     let found = format!(
-        "{} waiting{oldest}; {} worked on, {} abandoned, {} dead",
+        "{} waiting{oldest}; {} worked on, {} abandoned, {} dead{put_off}",
         count(queue.pending),
         count(working),
         count(queue.abandoned),
@@ -176,6 +177,9 @@ fn queue(facts: &HealthFacts) -> Finding {
             .advising("a processor has died; another `backfill watchlist run` takes its requests over"),
         () if queue.dead > 0 => finding(Level::Warn)
             .advising("`backfill watchlist queue` says why they failed, `backfill watchlist retry` tries them again"),
+        () if facts.put_off.is_some() => {
+            finding(Level::Warn).advising("`backfill watchlist queue` says why, and when they are tried again")
+        }
         () => finding(Level::Ok),
     }
 }

@@ -3,6 +3,7 @@ use jiff::civil::date;
 use super::*;
 use crate::cli::health::testing::{NOW, ago, at, fine, run};
 use crate::cli::health::{DayFacts, MissingDays};
+use crate::model::Problem;
 use crate::store::{OutboxDepth, QueueDepth};
 
 fn judged(change: impl FnOnce(&mut HealthFacts)) -> Vec<Finding> {
@@ -133,6 +134,10 @@ fn a_queue_is_stale_when_nobody_takes_what_waits() {
     let findings = judged(|facts| facts.queue = queue(2, 1, 0, 0, Some(15)));
     assert!(findings.iter().all(|finding| finding.level == Level::Ok), "{findings:#?}");
     assert_eq!(findings[3].found, "2 waiting, oldest 15m 00s; 1 worked on, 0 abandoned, 0 dead");
+    let headline = "2 requests have been put off for more than 6 hours".to_owned();
+    let put_off = Some(Problem { essence: Vec::new(), headline, details: Vec::new() });
+    let found = "0 waiting; 0 worked on, 0 abandoned, 0 dead; 2 requests have been put off for more than 6 hours";
+    assert_eq!(odd(|facts| facts.put_off = put_off), ("queue", Level::Warn, found.to_owned()));
 }
 
 #[test]

@@ -45,6 +45,7 @@ pub(in crate::cli) fn fine() -> HealthFacts {
         nightly: NightlyFacts { runs: vec![run(700, Some((600, 0)))], complete_to: Some(date(2026, 10, 5)) },
         days: DayFacts { watched: 3, ..DayFacts::default() },
         queue: QueueDepth::default(),
+        put_off: None,
         outbox: OutboxDepth::default(),
         quota: QuotaUse { rate: "5/min".to_owned(), requests: 5, free: 3, lowered_at: None },
         disks: ["database", "cache"].map(|of| DiskFacts { of, free_bytes: Ok(50_000_000_000) }).into(),
