@@ -6,7 +6,9 @@
 
 use std::collections::BTreeMap;
 
-use barkeep::model::{Calendar, Market, midnight, xnys};
+use barkeep::ingest::source::key;
+use barkeep::model::{Calendar, Dataset, FileKind, Market, midnight, xnys};
+use barkeep::net::RetryPolicy;
 use barkeep::sandbox::{Plan, ServeOptions};
 use jiff::civil::{Date, date, time};
 use jiff::{Timestamp, ToSpan};
@@ -41,7 +43,7 @@ enum Event {
     ReplacedOld,
     /// Its file cannot be unpacked, and is replaced by one that can.
     Damaged,
-    /// The listing fails for half the night.
+    /// A listing fails for half the night.
     ListingDown,
     /// Its file comes in the evening, and the REST API is down all night.
     ApiDown,
@@ -88,7 +90,7 @@ impl Event {
             LateHours | LateDays => &["late", "by_requests", "came_late", "took_place_of_requests"],
             ReplacedYoung | ReplacedOld => &["replaced"],
             Damaged => &["damaged", "by_requests", "took_place_of_requests"],
-            ListingDown => &[],
+            ListingDown => &["outage"],
             ApiDown => &["late", "came_late"],
             Killed => &["previous_run_killed"],
             FilesRefused => &["not_entitled", "by_requests", "took_place_of_requests"],
@@ -249,9 +251,11 @@ fn run(world: &World, vendors: &Vendors, event: Option<Event>) -> Option<i32> {
         Some(AllRefused) => from(&vendors.all_refused),
         Some(ApiDown) => from(&vendors.api_down),
         Some(ListingDown) => {
-            // Each attempt is six listings, of one kind of file or the other.
-            listing_down =
-                world.another_vendor(&|options| options.faults = "LIST times=14 internal-error".parse().unwrap());
+            // One listing of those that a look makes, however many they are: two looks give up on it, at 21:30 and at 01:45.
+            let year = key::year_prefix(Dataset::Stocks, FileKind::Minute, Market::NewYork.date_of(world.now()).year());
+            let times = 2 * RetryPolicy::default().attempts;
+            let fault = format!("LIST key={year} times={times} internal-error");
+            listing_down = world.another_vendor(&|options| options.faults = fault.parse().unwrap());
             from(&listing_down)
         }
         _ => world.command(line),
@@ -294,6 +298,11 @@ fn told(world: &World, story: &[(Date, Event)]) -> Vec<String> {
         for kind in event.told() {
             let telling: Vec<(&Value, &Value)> = match event {
                 Killed => killed.next().map(|record| (record, has(record, kind, None).unwrap())).into_iter().collect(),
+                // Which is about no day.
+                ListingDown => {
+                    let of_night = records.iter().filter(|record| night(record) == *session);
+                    of_night.filter_map(|record| Some((record, has(record, kind, None)?))).collect()
+                }
                 _ => records.iter().filter_map(|record| Some((record, has(record, kind, Some(*session))?))).collect(),
             };
             assert!(!telling.is_empty(), "no run tells of {kind} {session}");
@@ -303,17 +312,6 @@ fn told(world: &World, story: &[(Date, Event)]) -> Vec<String> {
             let seconds = telling[0].1["seconds"].as_i64().map_or_else(String::new, |seconds| format!("{seconds} s; "));
             let detail: String = detail.chars().take(60).collect();
             lines.push(format!("{:<14} {session:<12} {kind:<24} {nights:<22} {seconds}{detail}", format!("{event:?}")));
-        }
-        if *event == ListingDown {
-            let record = records.iter().find(|record| night(record) == *session).unwrap();
-            let mut steps = record["steps"].as_array().unwrap().iter();
-            let error = steps.find_map(|step| step["error"].as_str()).expect("the step that failed");
-            let detail: String = error.chars().take(60).collect();
-            lines.push(format!(
-                "{:<14} {session:<12} {:<24} {session:<22} {detail}",
-                format!("{event:?}"),
-                "(step files: error)"
-            ));
         }
     }
     lines

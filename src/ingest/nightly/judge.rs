@@ -21,8 +21,10 @@ pub(super) struct Told {
     pub(super) files: BTreeMap<(Dataset, Date), DayReport>,
     /// Of requests, the worst of a day's symbols.
     pub(super) requests: BTreeMap<(Dataset, Date), SymbolDayReport>,
-    /// Why files could not be had.
+    /// Why files could not be had when they were last looked for.
     pub(super) files_failed: Option<LoadFailure>,
+    /// Since when.
+    pub(super) files_failed_since: Option<Timestamp>,
     /// Why requests could not be made; none, too, if none had to be.
     pub(super) requests_failed: Option<LoadFailure>,
     /// Whether they could be made, and were.

@@ -55,7 +55,7 @@ pub enum IncidentKind {
     Suspect,
     /// The file could not be fetched.
     Failed,
-    /// Files, or requests, could not be had for now.
+    /// Files, or requests, could not be had for now; or files for so many `seconds`, and then they could.
     Outage,
     /// Files, or requests, cannot be had at all: keys are missing or refused.
     Closed,

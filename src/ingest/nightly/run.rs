@@ -207,12 +207,12 @@ impl<S: Ledger + Runs + Watchlist + BarReader, L: Loads, C: Chores> Nightly<'_, 
         looked.iter().flat_map(of_market).collect()
     }
 
-    /// Takes what files have.
+    /// Takes what files have, for the first time.
     async fn files(&mut self, requests: Vec<Request>, report: &mut NightlyReport, told: &mut Told) {
         let began = Instant::now();
         let before = report.amounts.days_loaded;
-        let Ended { report: files, failure } = self.loads.from_files(requests).await;
-        heed_files(files, report, told);
+        self.take(requests, report, told).await;
+        let failure = &told.files_failed;
         let loaded = report.amounts.days_loaded - before;
         report.steps.push(Step {
             name: "files",
@@ -220,10 +220,25 @@ impl<S: Ledger + Runs + Watchlist + BarReader, L: Loads, C: Chores> Nightly<'_, 
             done: (loaded > 0).then(|| format!("{loaded} loaded")),
             error: failure.as_ref().map(ToString::to_string),
         });
-        if let Some(failure) = &failure {
+        if let Some(failure) = failure {
             self.reporter.note(&format!("files: {failure}"));
         }
-        told.files_failed = failure;
+    }
+
+    /// Takes what files have; of an outage that is over now, this is the last that is seen.
+    async fn take(&mut self, requests: Vec<Request>, report: &mut NightlyReport, told: &mut Told) {
+        let Ended { report: files, failure } = self.loads.from_files(requests).await;
+        // Whoever was called off has not seen the end of it.
+        let is_over = failure.is_none() && !files.interrupted;
+        heed_files(files, report, told);
+        let now = self.clock.now();
+        if failure.is_some() {
+            told.files_failed_since.get_or_insert(now);
+            told.files_failed = failure;
+        } else if is_over && let Some(failure) = told.files_failed.take() {
+            let seconds = told.files_failed_since.take().map(|since| now.duration_since(since).as_secs());
+            report.incidents.push(Incident { seconds, ..outage("files", &failure) });
+        }
     }
 
     /// Does work beside bars. That it fails is told, and is no failure of the run.
@@ -289,9 +304,7 @@ impl<S: Ledger + Runs + Watchlist + BarReader, L: Loads, C: Chores> Nightly<'_, 
                 // The day alone: the others were seen to.
                 again.map(|request| Request { range: *request.range.end()..=*request.range.end(), ..request }).collect()
             };
-            let Ended { report: files, failure } = self.loads.from_files(again).await;
-            heed_files(files, report, told);
-            told.files_failed = failure;
+            self.take(again, report, told).await;
         }
         if said {
             let waited = self.clock.now().duration_since(since);
@@ -380,9 +393,7 @@ impl<S: Ledger + Runs + Watchlist + BarReader, L: Loads, C: Chores> Nightly<'_, 
         let of_files = told.files_failed.as_ref().filter(|failure| !failure.is_unset);
         report.files_failure = of_files.map(ToString::to_string);
         for (way, failure) in [("files", &told.files_failed), ("requests", &told.requests_failed)] {
-            let Some(failure) = failure else { continue };
-            let kind = if failure.may_pass { IncidentKind::Outage } else { IncidentKind::Closed };
-            report.incidents.push(Incident::new(kind, Some(format!("{way}: {failure}"))));
+            report.incidents.extend(failure.as_ref().map(|failure| outage(way, failure)));
         }
         Ok(())
     }
@@ -412,6 +423,12 @@ pub async fn patiently<S, T>(
             ended => return ended,
         }
     }
+}
+
+/// That a way was closed.
+fn outage(way: &str, failure: &LoadFailure) -> Incident {
+    let kind = if failure.may_pass { IncidentKind::Outage } else { IncidentKind::Closed };
+    Incident::new(kind, Some(format!("{way}: {failure}")))
 }
 
 /// Whether the newest file may be about to come.

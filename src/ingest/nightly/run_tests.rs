@@ -341,7 +341,25 @@ async fn what_may_pass_is_waited_out() {
     let Night { report, vendor, .. } = night(setting(&[down.clone(), down, Is(Outcome::Loaded)])).await;
     assert_eq!((report.ending, report.waited_seconds), (Ending::Done, 2 * 3600));
     assert_eq!(vendor.asked[0], vendor.asked[2], "all of it is asked for again");
-    assert_eq!(kinds(&report), []);
+    assert_eq!(kinds(&report), [Kind::Outage]);
+}
+
+/// What had passed when the night ended was nowhere in its record, or in a step of it, and not for how long.
+#[tokio::test]
+async fn an_outage_of_files_that_passes_within_the_night_is_told() {
+    let down = Fails { may_pass: true, is_unset: false };
+    let night_of = |files: Vec<File>| async move {
+        let report = night(setting(&files)).await.report;
+        assert_eq!((report.ending, &report.files_failure), (Ending::Done, &None));
+        let of_files = report.incidents.iter().filter(|incident| incident.kind == Kind::Outage);
+        let told = of_files.map(|incident| (incident.seconds.unwrap(), incident.detail.clone().unwrap()));
+        told.collect::<Vec<_>>()
+    };
+    let told = |hours: i64| (hours * 3600, "files: no route 7".to_owned());
+    let (late, came) = (Is(Outcome::NotDue), Is(Outcome::Loaded));
+    assert_eq!(night_of(vec![down.clone(), down.clone(), came.clone()]).await, [told(2)], "from the beginning");
+    assert_eq!(night_of(vec![late.clone(), down.clone(), came.clone()]).await, [told(1)], "while it was waited for");
+    assert_eq!(night_of(vec![down.clone(), late, down, came]).await, [told(1), told(1)], "twice");
 }
 
 #[tokio::test]
