@@ -64,6 +64,7 @@ async fn run_request(
     let gaps = source.gaps();
     if !context.quiet {
         warn(&plan(request, &source));
+        request.note.into_iter().for_each(warn);
     }
     // The summary has them, too.
     if context.quiet || context.json || args.data.strict {
