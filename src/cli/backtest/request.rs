@@ -150,7 +150,7 @@ impl Bars {
             (None, false) if named.is_empty() => Chosen::Default,
             (None, false) => Chosen::Named(named),
         };
-        let dates = DateRule::of(args.days, args.from, args.to).map_err(RequestError::from)?;
+        let dates = args.period.rule().map_err(RequestError::from)?;
         // Wrong dates are wrong usage and found here, before a database is opened.
         let market = match &chosen {
             Chosen::Named(symbols) => symbols[0].dataset(),
