@@ -1,10 +1,13 @@
 //! Runs over what is stored.
 
+use std::fs;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use crate::harness::{finished, ran, signal};
-use crate::{DAYS, World, names, trades};
+use serde_json::json;
+
+use crate::harness::{Vendor, finished, ran, signal};
+use crate::{DAYS, Made, World, names, trades};
 
 /// B-09: without a word of symbols, those that are stored.
 #[test]
@@ -147,4 +150,23 @@ fn hours_that_nobody_looks_at_are_told() {
         assert!(!err.contains("ALLOW_WEEKEND_SIGNALS"), "{err}");
     }
     assert_eq!(world.report("backtest-results")["config"]["detectors"][0]["parameters"]["rth_only"], false);
+}
+
+/// Bars of another company that had a ticker before are left out, and that is told.
+#[test]
+fn bars_of_a_ticker_before_it_was_used_again_are_told() {
+    let world = World::filled();
+    let vendor = Vendor::serve_with(&Made::once().bucket(), |options| options.rest.market.splits = true);
+    let overrides = "ticker,execution_date,action,split_from,split_to\nSPY,2026-09-28,reused\n";
+    fs::write(world.path("o.csv"), overrides).unwrap();
+    world.place.against(&vendor, "splits --overrides=o.csv --quiet").ended(0);
+    let line = format!("--detector=breakout_bullish --symbols=SPY,AAPL {DAYS} --no-fallback");
+    let ran = world.run(&line).ended(0);
+    let said = "left out: SPY before 2026-09-28 (42 sessions), when another company had the ticker";
+    assert!(ran.out.contains(said), "{}", ran.out);
+    let report = world.report("backtest-results");
+    assert_eq!(report["data"]["reused"], json!([{ "symbol": "SPY", "since": "2026-09-28", "sessions": 42 }]));
+    let page = names(&world.path("backtest-results")).into_iter().find(|name| name.contains(".html")).unwrap();
+    let page = fs::read_to_string(world.path("backtest-results").join(page)).unwrap();
+    assert!(page.contains(r#""reused":[{"symbol":"SPY""#));
 }

@@ -89,6 +89,7 @@ async fn run_request(
     if stop.is_cancelled() {
         return stopped();
     }
+    section.reused = source.reused();
     let Studied { study, unmatched } = studied;
     tell_unmatched(&unmatched);
 
