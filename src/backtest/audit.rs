@@ -34,13 +34,23 @@ pub fn look_ahead(
     bars: &[usize],
     seed: u64,
 ) -> Vec<LookAhead> {
+    what_looks_ahead(data, bars, seed, |data, bar| known(data, configured, scope, bar))
+}
+
+/// The same of anything that is known at the end of a bar.
+fn what_looks_ahead<K: PartialEq>(
+    data: &SymbolData,
+    bars: &[usize],
+    seed: u64,
+    known: impl Fn(&SymbolData, usize) -> K,
+) -> Vec<LookAhead> {
     let mut found = Vec::new();
     for bar in bars.iter().copied() {
         let end_ms = data.signal_bars().end_ms[bar];
-        let whole = known(data, configured, scope, bar);
+        let whole = known(data, bar);
         let changes = [("removed", until(data, end_ms)), ("noise", noise_after(data, end_ms, seed))];
         for (change, changed) in changes {
-            if known(&changed, configured, scope, bar) != whole {
+            if known(&changed, bar) != whole {
                 found.push(LookAhead { end_ms, change });
             }
         }
@@ -121,3 +131,7 @@ fn with_bars(
     finish(data, &mut changed);
     changed
 }
+
+#[cfg(test)]
+#[path = "audit_tests.rs"]
+mod tests;

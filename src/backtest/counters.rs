@@ -68,8 +68,6 @@ pub struct Counters {
     pub bars_evaluable: u64,
     /// The others, by the first input they lack.
     pub not_evaluable: BTreeMap<Input, u64>,
-    /// Rows of the same bar that differed.
-    pub conflicting_duplicates: u64,
 }
 
 impl Counters {
@@ -99,7 +97,6 @@ impl Counters {
         for (input, bars) in &other.not_evaluable {
             *self.not_evaluable.entry(*input).or_default() += bars;
         }
-        self.conflicting_duplicates += other.conflicting_duplicates;
     }
 
     /// Whether the counts of signals add up.

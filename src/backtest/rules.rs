@@ -161,6 +161,14 @@ pub struct CostSettings {
     pub zero: bool,
 }
 
+impl CostSettings {
+    /// Whether fills slip by a share of ATR: where that is not known a signal is not traded, as it would be filled for nothing
+    /// (B-44).
+    pub fn needs_atr(&self) -> bool {
+        !self.zero && matches!(self.slippage, Slippage::Atr { share } if share > 0.0)
+    }
+}
+
 impl Default for CostSettings {
     fn default() -> Self {
         Self {

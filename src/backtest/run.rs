@@ -252,7 +252,7 @@ fn run_file(data: &SymbolData, file: &FileSignals, bars: u64, setup: &Setup) -> 
         atr[features.bar] = features.atr.unwrap_or(f64::NAN);
         regime[features.bar] = features.regime.ok();
     }
-    let facts = BarFacts { atr: &atr, regime: &regime };
+    let facts = BarFacts { atr: &atr, regime: &regime, atr_is_needed: setup.costs.needs_atr() };
     let matched = signals_file::signals(data, file.of(data), &file.options, setup.engine.session, &facts);
     let mut counters = Counters { bars_total: bars, bars_evaluable: bars, ..Counters::default() };
     let rules = signals_file::rules(setup.engine.hold_overnight);
@@ -277,7 +277,7 @@ fn watch(data: &SymbolData, settings: FeatureSettings, setup: &Setup, watches: &
         }
         if data.tradable[features.session as usize] {
             for watch in &mut *watches {
-                watch.look(features);
+                watch.look(features, setup.costs.needs_atr());
             }
         }
     }
@@ -299,9 +299,12 @@ impl<'a> Watch<'a> {
         Self { configured, checks: Checks::default(), signals: Vec::new(), looked: 0, missing }
     }
 
-    fn look(&mut self, features: &Features) {
+    fn look(&mut self, features: &Features, costs_need_atr: bool) {
         self.looked += 1;
         self.checks.reset();
+        if costs_need_atr {
+            self.checks.need(features.atr);
+        }
         let found = signal(self.configured, features, &mut self.checks);
         if let Some(input) = self.checks.missing() {
             self.missing[input as usize] += 1;

@@ -137,7 +137,7 @@ impl Request {
     pub fn new(args: &SelectionArgs, files: &FileArgs, now: Timestamp) -> Result<Self, RequestError> {
         let request = Self {
             named: named(args)?,
-            dates: DateRule::of(args.days, args.from, args.to)?,
+            dates: args.period.rule()?,
             now,
             timeframes: timeframes(args.timeframes.as_deref(), args.all)?,
             force: args.force,

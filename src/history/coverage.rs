@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 
 use super::Origin;
-use crate::model::{Outcome, SessionState, Symbol, Timeframe, file_due_at};
+use crate::model::{Outcome, SessionState, Symbol, Timeframe, TimeframeSet, file_due_at};
 use crate::store::{DayState, RestState};
 
 /// A symbol's session: what is known of it, and what brought it.
@@ -17,10 +17,14 @@ pub struct Held {
     pub state: SessionState,
     /// Where its bars are from; [`Origin::Missing`] where there are none.
     pub origin: Origin,
+    /// Timeframes that are from there, too: their bars are made of the same minutes.
+    pub alike: TimeframeSet,
 }
 
 impl Held {
-    const MISSING: Self = Self { state: SessionState::Missing, origin: Origin::Missing };
+    /// Nothing is known of it, and nothing is there.
+    pub const MISSING: Self =
+        Self { state: SessionState::Missing, origin: Origin::Missing, alike: TimeframeSet::EMPTY };
 
     /// Whether the API is to be asked for it.
     const fn is_wanted(self) -> bool {
@@ -29,13 +33,15 @@ impl Held {
 
     /// What the ledger says of a timeframe of a symbol's day.
     fn of(state: &DayState, ticker: &str, timeframe: Timeframe, date: Date, now: Timestamp) -> Self {
-        if state.covered_by_files(ticker).contains(timeframe) {
-            return Self { state: SessionState::Complete, origin: Origin::File };
+        let of_files = state.covered_by_files(ticker);
+        if of_files.contains(timeframe) {
+            return Self { state: SessionState::Complete, origin: Origin::File, alike: of_files };
         }
         let is_due = file_due_at(date) <= now;
         let rest = state.rest.get(ticker);
         if let Some(rest) = rest.filter(|rest| rest.timeframes.contains(timeframe)) {
-            return Self { state: of_rest(rest, date, is_due), origin: Origin::Rest };
+            let alike = rest.timeframes.minus(of_files);
+            return Self { state: of_rest(rest, date, is_due), origin: Origin::Rest, alike };
         }
         let refused = |outcome| outcome == Outcome::NotEntitled;
         let refused = rest.is_some_and(|rest| refused(rest.outcome))
@@ -45,7 +51,7 @@ impl Held {
             (false, true) => SessionState::Missing,
             (false, false) => SessionState::NotPublished,
         };
-        Self { state, origin: Origin::Missing }
+        Self { state, ..Self::MISSING }
     }
 }
 

@@ -10,10 +10,11 @@ use jiff::civil::Date;
 
 use super::coverage::{Coverage, Held};
 use super::{History, Origin};
+use crate::ingest::Clock;
 use crate::ingest::rest::{Asked, RestClient, collect, windows};
 use crate::model::{Bar, Dataset, Outcome, SessionState, Symbol, Timeframe, TimeframeSet};
 use crate::store::{
-    Audit, BarReader, Ledger, MarketReader, MarketSlice, StoreError, StoredBar, SymbolDays, SymbolSink,
+    Audit, BarReader, DayState, Ledger, MarketReader, MarketSlice, StoreError, StoredBar, SymbolDays, SymbolSink,
 };
 
 /// From how many symbols on the ledger is read for all at once.
@@ -35,6 +36,9 @@ pub struct MarketRequest {
     /// The time of the run.
     pub now: Timestamp,
 }
+
+/// How long after an empty answer the API is asked for the last time, where somebody can wait (B-54).
+const EMPTY_AGAIN: Duration = Duration::from_mins(1);
 
 /// Bars that were fetched and are not stored, by ticker.
 pub(super) type Unkept = BTreeMap<String, Vec<StoredBar>>;
@@ -69,12 +73,16 @@ impl<S: Ledger + BarReader + SymbolSink + MarketReader + Audit> History<S> {
 
     /// Asks the API for what some of the sessions lack, a symbol and a gap at a time, and stores it. An error is what every
     /// other request would be told, too; nothing is lost of what came before it.
+    ///
+    /// With a clock, what has come empty is asked for once more when a minute has passed on it: under load the vendor may
+    /// answer twice in a row that there is nothing where there is something.
     pub async fn fill(
         &mut self,
         request: &MarketRequest,
         sessions: Range<usize>,
         coverage: &mut Coverage,
         absent: &BTreeSet<(String, Date)>,
+        patient: Option<&Clock>,
     ) -> Result<(), String> {
         let Some(client) = self.api.clone() else { return Ok(()) };
         // What is kept serves later requests for other bars, too.
@@ -96,11 +104,41 @@ impl<S: Ledger + BarReader + SymbolSink + MarketReader + Audit> History<S> {
         };
         let work: Vec<(usize, Vec<Date>)> =
             request.symbols.iter().enumerate().map(of_symbol).filter(|(_, dates)| !dates.is_empty()).collect();
+        self.fill_symbols(&client, &asked, &request.symbols, &work, coverage).await?;
+        let Some(clock) = patient else { return Ok(()) };
+        let came_empty = |place: usize, date: &Date| {
+            let session = coverage.session(*date);
+            session.is_some_and(|session| coverage.of(place)[session].state == SessionState::VerifiedEmpty)
+        };
+        let empty: Vec<(usize, Vec<Date>)> = (work.into_iter())
+            .map(|(place, dates)| (place, dates.into_iter().filter(|date| came_empty(place, date)).collect()))
+            .filter(|(_, dates): &(usize, Vec<Date>)| !dates.is_empty())
+            .collect();
+        if empty.is_empty() {
+            return Ok(());
+        }
+        let sessions: usize = empty.iter().map(|(_, dates)| dates.len()).sum();
+        self.reporter.note(&format!(
+            "the REST API has nothing of {sessions} sessions of {} symbols: they are asked for once more in a minute",
+            empty.len()
+        ));
+        clock.sleep(EMPTY_AGAIN).await;
+        self.fill_symbols(&client, &asked, &request.symbols, &empty, coverage).await
+    }
+
+    async fn fill_symbols(
+        &mut self,
+        client: &Arc<RestClient>,
+        asked: &Arc<Asked>,
+        symbols: &[Symbol],
+        work: &[(usize, Vec<Date>)],
+        coverage: &mut Coverage,
+    ) -> Result<(), String> {
         let (began, of) = (Instant::now(), work.len() as u64);
-        for (done, (place, dates)) in work.into_iter().enumerate() {
+        for (done, (place, dates)) in work.iter().enumerate() {
             let left = began.elapsed().checked_div(done as u32).unwrap_or_default() * (of as u32 - done as u32);
             self.reporter.requests(done as u64, of, left);
-            self.fill_symbol(&client, &asked, (place, &request.symbols[place]), dates, coverage).await?;
+            self.fill_symbol(client, asked, (*place, &symbols[*place]), dates.clone(), coverage).await?;
         }
         if of > 0 {
             self.reporter.requests(of, of, Duration::ZERO);
@@ -117,7 +155,9 @@ impl<S: Ledger + BarReader + SymbolSink + MarketReader + Audit> History<S> {
         coverage: &mut Coverage,
     ) -> Result<(), String> {
         let collected = collect(client, asked, windows(symbol.1, dates), &mut self.refusals).await;
+        self.conflicts += collected.conflicting;
         for page in collected.pages {
+            let of_files = self.of_files(symbol.1, &page).await;
             let kept = self.keep(&page).await;
             for day in &page.days {
                 let state = match day.bars.is_empty() {
@@ -128,7 +168,8 @@ impl<S: Ledger + BarReader + SymbolSink + MarketReader + Audit> History<S> {
                 let origin = if kept { Origin::Fetched } else { Origin::FetchedNotKept };
                 if let Some(session) = coverage.session(day.date) {
                     let reason = day.is_provisional.then(|| "the session is not over".to_owned());
-                    coverage.set(symbol.0, session, Held { state, origin }, reason);
+                    let alike = day.timeframes.minus(of_files.get(&day.date).copied().unwrap_or_default());
+                    coverage.set(symbol.0, session, Held { state, origin, alike }, reason);
                 }
             }
             if !kept {
@@ -150,6 +191,46 @@ impl<S: Ledger + BarReader + SymbolSink + MarketReader + Audit> History<S> {
             }
         }
         collected.ended_by.map_or(Ok(()), Err)
+    }
+
+    /// Timeframes that files have brought of the days of a page: their bars stay. Those of the page that differ are counted
+    /// (B-53).
+    async fn of_files(&mut self, symbol: &Symbol, page: &SymbolDays) -> BTreeMap<Date, TimeframeSet> {
+        let (Some(first), Some(last)) = (page.days.first(), page.days.last()) else { return BTreeMap::new() };
+        let Some(store) = &mut self.store else { return BTreeMap::new() };
+        let dates = first.date..=last.date;
+        let compared = async {
+            let states = store.symbol_states(symbol, dates.clone()).await?;
+            let covered = |(date, state): (&Date, &DayState)| (*date, state.covered_by_files(symbol.as_str()));
+            let of_files: BTreeMap<Date, TimeframeSet> = states.iter().map(covered).collect();
+            let timeframes = of_files.values().fold(TimeframeSet::EMPTY, |all, of_day| all.union(*of_day));
+            let mut stored: BTreeMap<(Timeframe, i64), Bar> = BTreeMap::new();
+            if !timeframes.is_empty() {
+                let (dataset, tickers) = (page.dataset, vec![symbol.to_string()]);
+                let slice = MarketSlice { dataset, tickers, timeframes, dates };
+                let take = |_, date: Date, bar: &Bar| {
+                    if of_files.get(&date).is_some_and(|of_files| of_files.contains(bar.timeframe)) {
+                        stored.insert((bar.timeframe, bar.timestamp_ms), *bar);
+                    }
+                };
+                store.read_market(&slice, take).await?;
+            }
+            let differs = |bar: &&Bar| {
+                let stored = stored.get(&(bar.timeframe, bar.timestamp_ms));
+                stored.is_some_and(|stored| stored.prices != bar.prices || stored.volume != bar.volume)
+            };
+            let conflicts = page.days.iter().flat_map(|day| &day.bars).filter(differs).count() as u64;
+            Ok::<_, StoreError>((of_files, conflicts))
+        };
+        // Who writes next finds out what is wrong with the store, and says it.
+        let (of_files, conflicts) = compared.await.unwrap_or_default();
+        self.conflicts += conflicts;
+        of_files
+    }
+
+    /// How many rows that were fetched disagreed: with another one of the same minute, or with a bar that a file has brought.
+    pub const fn conflicts(&self) -> u64 {
+        self.conflicts
     }
 
     /// Keeps bars for this run alone.

@@ -54,6 +54,7 @@ pub struct History<S> {
     refusals: Refusals,
     reporter: Arc<dyn Reporter>,
     unkept: Unkept,
+    conflicts: u64,
 }
 
 impl<S: Ledger + BarReader + SymbolSink> History<S> {
@@ -68,12 +69,20 @@ impl<S: Ledger + BarReader + SymbolSink> History<S> {
         for reason in [store.as_ref().err(), api.as_ref().err()].into_iter().flatten() {
             reporter.note(reason);
         }
-        Self { store: store.ok(), api: api.ok(), keeps, refusals: Refusals::default(), reporter, unkept: Unkept::new() }
+        Self {
+            store: store.ok(),
+            api: api.ok(),
+            keeps,
+            refusals: Refusals::default(),
+            reporter,
+            unkept: Unkept::new(),
+            conflicts: 0,
+        }
     }
 
     /// From a store alone, until it is known whether more is needed. What is fetched is stored if `keeps`.
     pub fn over(store: Option<S>, keeps: bool, reporter: Arc<dyn Reporter>) -> Self {
-        Self { store, api: None, keeps, refusals: Refusals::default(), reporter, unkept: Unkept::new() }
+        Self { store, api: None, keeps, refusals: Refusals::default(), reporter, unkept: Unkept::new(), conflicts: 0 }
     }
 
     /// From here on the API is asked, too; what it brings is kept in `store` if there was none before.

@@ -75,3 +75,14 @@ fn two_runs_are_put_side_by_side() {
     let json = world.run(&format!("compare {plain} {free} --json")).ended(0).json();
     assert_eq!(json["totals"]["same_data"], true);
 }
+
+/// B-66: what a run needs a flag for, an explanation does as it is asked.
+#[test]
+fn bars_outside_regular_hours_are_explained_of_detectors_that_look_there() {
+    let world = World::filled();
+    let line = "explain breakout_bullish SPY 2026-10-01T09:15";
+    let ran = world.run(line).ended(1);
+    assert!(ran.err.contains("rth_only=false"), "{}", ran.err);
+    let ran = world.run(&format!("{line} --set=breakout_bullish.rth_only=false")).ended(0);
+    assert!(ran.out.contains("15m bar 2026-10-01T13:00:00Z to 2026-10-01T13:15:00Z"), "{}", ran.out);
+}

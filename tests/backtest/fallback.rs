@@ -102,3 +102,60 @@ fn warm_up_is_fetched_only_when_asked() {
     assert!(evaluable(&warm) > evaluable(&short));
     let _ = Vendor::counts(&vendor);
 }
+
+/// B-54: nobody looks on, so what came empty twice is asked for once more when a minute has passed.
+#[test]
+fn what_comes_empty_is_asked_for_once_more_after_a_minute() {
+    let world = World::empty();
+    let faults = "REST key=*/SPY/* times=2 empty";
+    let vendor = Vendor::serve_with(&Made::once().bucket(), |options| options.faults = faults.parse().unwrap());
+    let clock = world.path("clock");
+    std::fs::write(&clock, crate::harness::NOW).unwrap();
+    let mut command = world.command(&LINE.replace("SPY,AAPL", "SPY"));
+    command.env("MASSIVE_API_URL", vendor.url()).env("MASSIVE_API_KEY", "sandbox-api-key");
+    let ran = crate::harness::ran(command.env("BARKEEP_CLOCK", &clock)).ended(0);
+    assert!(ran.err.contains("asked for once more in a minute"), "{}", ran.err);
+    let (symbols, sources) = states(&world, "backtest-results");
+    assert!(symbols.contains(r#""complete":7"#) && sources.contains(r#""rest":7"#), "{symbols} {sources}");
+    let [began, ended] = [crate::harness::NOW.to_owned(), std::fs::read_to_string(&clock).unwrap()]
+        .map(|instant| instant.trim().parse::<jiff::Timestamp>().unwrap());
+    assert_eq!(ended.duration_since(began).as_secs(), 60, "once for all of it");
+}
+
+/// B-53: a bar that a file has brought stays; that the API has another is counted.
+#[test]
+fn bars_of_files_stay_and_those_that_differ_are_counted() {
+    let counted = |change: &str| {
+        let (world, vendor) = (World::empty(), World::vendor());
+        let bucket = Made::once().bucket();
+        let line = format!(
+            "s3 --source={} --symbols=SPY --timeframes=1h --from=2026-09-24 --to=2026-10-02 --no-official-day",
+            bucket.display()
+        );
+        world.place.run(&line.split_whitespace().collect::<Vec<_>>()).ended(0);
+        world.place.sql(change);
+        let of_files = "SELECT timestamp || ' ' || high || ' ' || volume FROM historical_bars WHERE timeframe = '1h' ORDER BY timestamp";
+        let before = world.place.sql(of_files);
+        let ran = world.against(&vendor, &LINE.replace("SPY,AAPL", "SPY")).ended(0);
+        assert_eq!(world.place.sql(of_files), before);
+        let counted = world.report("backtest-results")["counters"]["conflicting_duplicates"].as_u64().unwrap();
+        assert_eq!(ran.out.contains("conflicting_duplicates: 2"), counted == 2, "{}", ran.out);
+        counted
+    };
+    assert_eq!(counted("SELECT 'no change'"), 0);
+    let change = "UPDATE bars SET volume = volume + 1 WHERE timeframe_id = 4 AND timestamp IN
+        (SELECT timestamp FROM bars WHERE timeframe_id = 4 ORDER BY timestamp LIMIT 2)";
+    assert_eq!(counted(change), 2);
+}
+
+/// B-50: bars of a file that are not all there are an error, not a quiet session.
+#[test]
+fn bars_that_are_lost_stop_the_run() {
+    let world = World::filled();
+    // The 15m bar that starts at 11:00 in New York.
+    world.place.sql("DELETE FROM bars WHERE symbol = 'SPY' AND timeframe_id = 3 AND timestamp = 1790780400000");
+    let ran = world.run(&format!("{LINE} --no-fallback").replace(" --rate=100/s", "")).ended(1);
+    let said = "the 15m bars of SPY on 2026-09-30 are made of 375 minutes of regular hours, and its 1m bars of 390";
+    assert!(ran.err.contains(said) && ran.err.contains("backfill verify --repair"), "{}", ran.err);
+    assert!(names(&world.path("backtest-results")).is_empty());
+}

@@ -17,6 +17,20 @@ const LINES: &[(&str, i32, &str)] = &[
     ("--set=breakout_bullish.rvol_min", 2, "DETECTOR.PARAM=VALUE"),
     ("--detector=breakout_bearish --set=breakout_bullish.rvol_min=2", 2, "not among the detectors of this run"),
     ("--set=breakout_bullish.w_volume_intensity=0.9", 2, "must sum to 1"),
+    (
+        "--set=breakout_bullish.rth_only=false",
+        2,
+        "breakout_bullish.rth_only = false changes nothing without --session=all",
+    ),
+    (
+        "--params=night.toml",
+        2,
+        "trend_continuation_long.hold_overnight = true changes nothing without --hold-overnight",
+    ),
+    ("--hold-overnight", 2, "no detector of this run holds positions over the close"),
+    ("--symbol=SPY --etf=AAPL", 2, "AAPL is not among the symbols of this run"),
+    ("audit --set=breakout_bullish.rth_only=false", 2, "changes nothing without --session=all"),
+    ("audit --min-bars=100", 2, "--min-bars"),
     ("--params=none.toml", 2, "cannot read the file"),
     ("--params=bad.toml", 2, "it is not TOML"),
     ("--params=other.toml", 2, "there is no detector `breakout`"),
@@ -67,6 +81,7 @@ const LINES: &[(&str, i32, &str)] = &[
 fn what_is_wrong_is_said_and_nothing_is_written() {
     let world = World::filled();
     fs::write(world.path("bad.toml"), "[breakout_bullish\n").unwrap();
+    fs::write(world.path("night.toml"), "[trend_continuation_long]\nhold_overnight = true\n").unwrap();
     fs::write(world.path("other.toml"), "[breakout]\nrvol_min = 2\n").unwrap();
     fs::write(world.path("rows.csv"), "symbol,timestamp,side,stop\nSPY,2026-10-01T10:15:00-04:00,up,1\n").unwrap();
     let (before, files) = (Dump::of(&world.place.database()), names(&world.path("")));

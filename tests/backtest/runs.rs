@@ -1,10 +1,13 @@
 //! Runs over what is stored.
 
+use std::fs;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use crate::harness::{finished, signal};
-use crate::{DAYS, World, names, trades};
+use serde_json::json;
+
+use crate::harness::{Vendor, finished, ran, signal};
+use crate::{DAYS, Made, World, names, trades};
 
 /// B-09: without a word of symbols, those that are stored.
 #[test]
@@ -91,7 +94,8 @@ fn options_change_the_run() {
         "--no-portfolio",
         "--random-draws=0",
         "--max-open=1",
-        "--hold-overnight",
+        "--hold-overnight --set=trend_continuation_long.hold_overnight=true",
+        "--session=all --set=breakout_bullish.rth_only=false",
         "--etf=AAPL",
         "--entry-valid-bars=3",
         "--target-gap=level",
@@ -123,4 +127,46 @@ fn a_signal_ends_a_run_with_nothing_written() {
     assert_eq!(ran.code, 130, "{ran:?}");
     assert!(since.elapsed() < Duration::from_secs(5), "{:?}", since.elapsed());
     assert!(names(&world.path("backtest-results")).is_empty());
+}
+
+/// B-66: what may be meant as it stands, and changes nothing, is at least said.
+#[test]
+fn hours_that_nobody_looks_at_are_told() {
+    let world = World::filled();
+    let line = format!("--detector=breakout_bullish --symbol=SPY {DAYS} --no-fallback");
+    let told = |line: &str, variable: bool| {
+        let mut command = world.command(line);
+        if variable {
+            command.env("ALLOW_WEEKEND_SIGNALS", "true");
+        }
+        ran(&mut command).ended(0).err
+    };
+    assert!(told(&line, true).contains("ALLOW_WEEKEND_SIGNALS=true changes nothing in this run"));
+    assert_eq!(world.report("backtest-results")["config"]["detectors"][0]["parameters"]["rth_only"], true);
+    let all = format!("{line} --session=all");
+    assert!(told(&all, false).contains("no detector of this run takes signals outside regular hours"));
+    for (line, variable) in [(&line, false), (&all, true)] {
+        let err = told(line, variable);
+        assert!(!err.contains("ALLOW_WEEKEND_SIGNALS"), "{err}");
+    }
+    assert_eq!(world.report("backtest-results")["config"]["detectors"][0]["parameters"]["rth_only"], false);
+}
+
+/// Bars of another company that had a ticker before are left out, and that is told.
+#[test]
+fn bars_of_a_ticker_before_it_was_used_again_are_told() {
+    let world = World::filled();
+    let vendor = Vendor::serve_with(&Made::once().bucket(), |options| options.rest.market.splits = true);
+    let overrides = "ticker,execution_date,action,split_from,split_to\nSPY,2026-09-28,reused\n";
+    fs::write(world.path("o.csv"), overrides).unwrap();
+    world.place.against(&vendor, "splits --overrides=o.csv --quiet").ended(0);
+    let line = format!("--detector=breakout_bullish --symbols=SPY,AAPL {DAYS} --no-fallback");
+    let ran = world.run(&line).ended(0);
+    let said = "left out: SPY before 2026-09-28 (42 sessions), when another company had the ticker";
+    assert!(ran.out.contains(said), "{}", ran.out);
+    let report = world.report("backtest-results");
+    assert_eq!(report["data"]["reused"], json!([{ "symbol": "SPY", "since": "2026-09-28", "sessions": 42 }]));
+    let page = names(&world.path("backtest-results")).into_iter().find(|name| name.contains(".html")).unwrap();
+    let page = fs::read_to_string(world.path("backtest-results").join(page)).unwrap();
+    assert!(page.contains(r#""reused":[{"symbol":"SPY""#));
 }

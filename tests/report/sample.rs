@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use barkeep::backtest::report::{DataGap, DataSection, SessionState, Splits, SymbolSessions, WarmUpNote};
+use barkeep::backtest::report::{DataGap, DataSection, ReusedTicker, SessionState, Splits, SymbolSessions, WarmUpNote};
 use barkeep::backtest::{
     Bars, Counters, DetectorConfig, DetectorResult, EngineSettings, EquityPoint, ExitDecision, ExitReason, Input,
     Instrument, Mark, Outcome, Portfolio, PortfolioRejected, PortfolioSettings, PortfolioTrade, Regime, RunConfig,
@@ -382,6 +382,7 @@ fn data_section(sessions: &Sessions) -> DataSection {
         vwap_methods: BTreeMap::from([("estimate", 12_380), ("vendor", 312)]),
         splits: Splits::Loaded(1),
         warm_up: vec![WarmUpNote { symbol: "NVDA".into(), note: "11 of 15 sessions before 2026-08-03".to_owned() }],
+        reused: vec![ReusedTicker { symbol: HOSTILE.into(), since: date(2026, 8, 5), sessions: 12 }],
         ..DataSection::empty("sqlite")
     }
 }

@@ -8,7 +8,7 @@ use barkeep::backtest::audit::{from_session, look_ahead, noise_after, until};
 use barkeep::backtest::detectors::{self, Configured};
 use barkeep::backtest::run::{FileSignals, Setup, Source, study, study_symbol};
 use barkeep::backtest::signals_file::{LevelUnit, SignalOptions, parse};
-use barkeep::backtest::{CostSettings, EngineSettings, SessionScope, Status, Study, SymbolData};
+use barkeep::backtest::{CostSettings, EngineSettings, Input, SessionScope, Slippage, Status, Study, SymbolData};
 use barkeep::model::Timeframe;
 use market::{WARM_UP, wanders, wanders_with_proxy};
 
@@ -158,6 +158,40 @@ fn noise_begins_after_its_moment() {
     assert_eq!(there, 41 * 26);
     assert_eq!(text(&noisy, 0, there), text(&data, 0, there));
     assert_ne!(text(&noisy, there, there + 1), text(&data, there, there + 1));
+}
+
+/// B-44: a fill that slips by ATR is not free where ATR is not known; there is no trade, and it is said.
+#[test]
+fn nothing_slips_by_an_atr_that_is_not_known() {
+    let data = from_session(&wanders("AAPL", 9), WARM_UP as u32);
+    let clock = data.sessions.get(WARM_UP as u32);
+    // Seven sessions on, an ATR that began with them has settled.
+    let settled = data.sessions.get(WARM_UP as u32 + 7);
+    let [early, late] = [clock, settled].map(|clock| clock.open_ms + 60 * 60_000);
+    let text = format!("symbol,timestamp,side,stop\nAAPL,{early},long,0.2\nAAPL,{late},long,0.2\n");
+    let traded = |slippage: Slippage| {
+        let options = SignalOptions { levels: LevelUnit::Percent, default_stop_atr: None };
+        let rows = parse(text.as_bytes(), &options).unwrap();
+        let source = Source::File(FileSignals { name: "mine.csv", rows, options });
+        let costs = CostSettings { slippage, ..CostSettings::default() };
+        let found = study_symbol(&data, &Setup { costs, ..setup_of(source) });
+        let at: Vec<i64> = found.study.runs[0].trades.iter().map(|trade| trade.signal_ms).collect();
+        (at, found.unmatched.iter().map(ToString::to_string).collect::<Vec<_>>())
+    };
+    assert_eq!(traded(Slippage::Bps { bps: 1.0 }), (vec![early, late], vec![]));
+    assert_eq!(traded(Slippage::Atr { share: 0.0 }).0, [early, late], "nothing slips");
+    let (at, unmatched) = traded(Slippage::Atr { share: 0.1 });
+    assert_eq!(at, [late]);
+    assert!(matches!(&unmatched[..], [one] if one.starts_with("line 2: there is no ATR")), "{unmatched:?}");
+
+    // A pin's own rules need none of the signals' bars.
+    let data = from_session(&wanders_with_proxy(3), WARM_UP as u32);
+    let missing = |slippage: Slippage| {
+        let costs = CostSettings { slippage, ..CostSettings::default() };
+        let run = study_symbol(&data, &Setup { costs, ..setup("eod_pin_setup") }).study.runs.remove(0);
+        run.counters.not_evaluable.get(&Input::WarmUp).copied().unwrap_or_default()
+    };
+    assert!(missing(Slippage::Bps { bps: 1.0 }) < missing(Slippage::Atr { share: 0.1 }));
 }
 
 /// Signals of a file are placed on bars by their end; the others are named.

@@ -32,7 +32,8 @@ impl Costs {
     }
 
     /// The price an order gets, after half the spread and slippage, rounded to the tick against the trader. `atr` is in the
-    /// shares of the price; without it slippage in ATR is none.
+    /// shares of the price. Signals without it are not traded where slippage is in ATR; an entry that the random control draws
+    /// for a trade whose ATR was 0 slips nothing either.
     pub fn price(&self, raw: f64, buys: bool, order: Order, atr: Option<f64>) -> f64 {
         if self.settings.zero {
             return raw;

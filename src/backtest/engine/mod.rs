@@ -63,6 +63,10 @@ pub fn trade(
     counters: &mut Counters,
 ) -> Vec<Trade> {
     debug_assert!(signals.is_sorted_by_key(|signal| signal.bar), "Invariant: signals ascend");
+    debug_assert!(
+        !costs.needs_atr() || signals.iter().all(|signal| signal.atr.is_some()),
+        "Invariant: fills that slip by ATR know it"
+    );
     let engine = Engine::new(data, rules, settings, costs);
     let mut gates = Gates::default();
     let mut marks = Vec::new();

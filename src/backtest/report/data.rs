@@ -57,6 +57,18 @@ pub struct WarmUpNote {
     pub note: String,
 }
 
+/// A symbol whose ticker another company had before: that one's bars are not the symbol's, and are no part of the run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ReusedTicker {
+    /// The symbol's ticker.
+    pub symbol: Box<str>,
+    /// The first date that is the symbol's own.
+    pub since: Date,
+    /// Sessions before, those that warm up included, whose stored bars were left out.
+    pub sessions: u64,
+}
+
 /// What data a run used, where they came from, and what was missing. Lists are sorted by symbol, gaps then by date.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -73,10 +85,16 @@ pub struct DataSection {
     pub vwap_methods: BTreeMap<&'static str, u64>,
     /// Sessions whose VWAP was made of exact and of estimated ones.
     pub mixed_vwap_sessions: u64,
+    /// Rows that were fetched and disagreed: with another one of the same minute, or with a bar that a file had brought, which
+    /// stayed.
+    #[serde(skip)]
+    pub conflicting_duplicates: u64,
     /// Whether splits were known.
     pub splits: Splits,
     /// Symbols whose history is too short for a full warm-up.
     pub warm_up: Vec<WarmUpNote>,
+    /// Symbols of which bars were left out, as another company had the ticker.
+    pub reused: Vec<ReusedTicker>,
 }
 
 impl DataSection {
@@ -89,8 +107,10 @@ impl DataSection {
             sources: BTreeMap::new(),
             vwap_methods: BTreeMap::new(),
             mixed_vwap_sessions: 0,
+            conflicting_duplicates: 0,
             splits: Splits::NotLoaded,
             warm_up: Vec::new(),
+            reused: Vec::new(),
         }
     }
 

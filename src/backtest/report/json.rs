@@ -71,6 +71,7 @@ impl Serialize for Trades<'_> {
 struct RunCounters {
     #[serde(flatten)]
     counters: Counters,
+    conflicting_duplicates: u64,
     data_gaps: DataGaps,
 }
 
@@ -120,6 +121,7 @@ impl<'a> Document<'a> {
             labels: &report.labels,
             counters: RunCounters {
                 counters: report.counters(),
+                conflicting_duplicates: data.conflicting_duplicates,
                 data_gaps: DataGaps {
                     missing: data.sessions_in(SessionState::Missing),
                     partial: data.sessions_in(SessionState::Partial),

@@ -5,7 +5,9 @@ use serde::Serialize;
 
 use crate::backtest::{ExitDecision, ExitReason, Regime, Side, Trade};
 
-/// A trade with the names of the report, in their order. Prices are in the shares of the entry's session.
+/// A trade with the names of the report, in their order. Prices are in the shares of the entry's session. What was not known
+/// at the signal is left out; so is `ivPercentile` always, as no detector asks for implied volatilities of other sessions and
+/// no run has them.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct TradeRecord<'a> {

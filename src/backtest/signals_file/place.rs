@@ -11,6 +11,8 @@ pub struct BarFacts<'a> {
     pub atr: &'a [f64],
     /// Kind of market by signal bar.
     pub regime: &'a [Option<Regime>],
+    /// Whether a signal cannot be traded without ATR, whatever its levels are in: what its fills slip by depends on it.
+    pub atr_is_needed: bool,
 }
 
 /// Rows of a file on the bars of their symbol.
@@ -44,8 +46,8 @@ pub enum UnmatchedReason {
     /// The bar's session is not part of the run.
     #[error("its session is outside the run's period or universe")]
     OutsidePeriod,
-    /// Its levels are in ATR.
-    #[error("there is no ATR at its bar: too few bars before it")]
+    /// Its levels, or what fills slip by, are in ATR.
+    #[error("there is no ATR at its bar, which its levels or --slippage-atr need: too few bars before it")]
     NoAtr,
 }
 
@@ -84,6 +86,9 @@ fn signal(
     }
     let atr = Some(facts.atr[bar]).filter(|atr| *atr > 0.0);
     let in_atr = |multiple: f64| atr.map(|atr| multiple * atr).ok_or(UnmatchedReason::NoAtr);
+    if facts.atr_is_needed {
+        in_atr(1.0)?;
+    }
     let distance = |level: f64| match options.levels {
         LevelUnit::Price | LevelUnit::Distance => Ok(level),
         LevelUnit::Percent => Ok(level / 100.0 * bars.close[bar].abs()),

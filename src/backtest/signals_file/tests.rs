@@ -92,7 +92,7 @@ fn rows_are_placed_on_the_bar_that_ends_at_their_timestamp() {
         max_bars: Some(4),
         size: Some(7.0),
     };
-    let facts = BarFacts { atr: &[f64::NAN, f64::NAN, 0.5, f64::NAN, 1.0], regime: &[None; 5] };
+    let facts = BarFacts { atr: &[f64::NAN, f64::NAN, 0.5, f64::NAN, 1.0], regime: &[None; 5], atr_is_needed: false };
     let placed = |row: &SignalRow, levels, scope| {
         let options = SignalOptions { levels, default_stop_atr: Some(1.0) };
         let matched = signals(&market.data, std::slice::from_ref(row), &options, scope, &facts);

@@ -4,11 +4,9 @@ use std::path::PathBuf;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
-use jiff::civil::Date;
 
-use super::GlobalArgs;
+use super::{GlobalArgs, PeriodArgs};
 use crate::backtest::signals_file::LevelUnit;
-use crate::cli::dates::parse_date;
 use crate::cli::help;
 use crate::config::Flags;
 use crate::model::Timeframe;
@@ -120,15 +118,9 @@ pub struct WhatArgs {
 #[derive(Debug, Clone, Default, PartialEq, Eq, ClapArgs)]
 #[command(next_help_heading = "On which bars")]
 pub struct BarsOfRunArgs {
-    /// This many calendar days, up to and with the last finished session [default: 90].
-    #[arg(long, value_name = "N", conflicts_with_all = ["from", "to"])]
-    pub days: Option<u32>,
-    /// From this date on (inclusive, YYYY-MM-DD).
-    #[arg(long, value_name = "DATE", value_parser = parse_date)]
-    pub from: Option<Date>,
-    /// Up to and with this date; with --from only [default: the last finished session].
-    #[arg(long, value_name = "DATE", value_parser = parse_date, requires = "from")]
-    pub to: Option<Date>,
+    /// Between which dates.
+    #[command(flatten)]
+    pub period: PeriodArgs,
     /// A symbol; may be given several times. Case matters (BACpA) [default: the watchlist, else what is stored].
     #[arg(long, value_name = "S")]
     pub symbol: Vec<String>,

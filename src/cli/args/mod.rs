@@ -5,6 +5,7 @@ mod chain;
 mod health;
 mod nightly;
 mod notify;
+mod period;
 mod span;
 mod watchlist;
 
@@ -21,6 +22,7 @@ pub use self::chain::{ChainArgs, ChainCommand, ChainImportArgs, ChainShowArgs, C
 pub use self::health::{HealthArgs, MetricsArgs};
 pub use self::nightly::{IfRunning, NightlyArgs, WaitUntil};
 pub use self::notify::NotifyArgs;
+pub use self::period::PeriodArgs;
 pub use self::watchlist::{
     WatchlistAddArgs, WatchlistArgs, WatchlistCommand, WatchlistQueueArgs, WatchlistRemoveArgs, WatchlistRetryArgs,
     WatchlistRunArgs,
@@ -149,15 +151,9 @@ pub struct IngestArgs {
 #[derive(Debug, Clone, Default, PartialEq, Eq, ClapArgs)]
 #[command(next_help_heading = "What to load")]
 pub struct SelectionArgs {
-    /// This many calendar days, up to and with the last finished session [default: 90].
-    #[arg(long, value_name = "N", conflicts_with_all = ["from", "to"])]
-    pub days: Option<u32>,
-    /// From this date on (inclusive, YYYY-MM-DD).
-    #[arg(long, value_name = "DATE", value_parser = parse_date)]
-    pub from: Option<Date>,
-    /// Up to and with this date; with --from only [default: the last finished session].
-    #[arg(long, value_name = "DATE", value_parser = parse_date, requires = "from")]
-    pub to: Option<Date>,
+    /// Between which dates.
+    #[command(flatten)]
+    pub period: PeriodArgs,
     /// A symbol; may be given several times. Case matters (BACpA).
     #[arg(long, value_name = "S")]
     pub symbol: Vec<String>,

@@ -6,11 +6,11 @@ use anyhow::anyhow;
 use serde_json::{Value, json};
 
 use super::load::{Needs, Source};
-use super::parameters::configured;
+use super::parameters::{Offers, configured, note};
 use super::request::Bars;
 use crate::backtest::audit::{from_session, look_ahead};
 use crate::backtest::run::{self, Setup, study};
-use crate::backtest::{CostSettings, EngineSettings, ExitReason, Study, SymbolData};
+use crate::backtest::{CostSettings, EngineSettings, ExitReason, SessionScope, Study, SymbolData};
 use crate::cli::args::{AuditArgs, DataArgs};
 use crate::cli::commands::{Context, warn};
 use crate::cli::format::{count, counted, figure};
@@ -27,8 +27,17 @@ const SEED: u64 = 1;
 
 /// Looks at every detector on every symbol.
 pub(super) async fn run(args: &AuditArgs, context: &Context, signals: &Signals) -> Result<Exit, CliError> {
-    let detectors = configured(&args.detectors, context.settings.off_hours_signals.value)?;
     let bars = Bars::new(&args.bars, context.settings.now.value)?;
+    if args.bars.min_bars.is_some() {
+        return Err(CliError::usage(anyhow!(
+            "--min-bars decides which symbols a run trades, and an audit looks at all: leave it out"
+        )));
+    }
+    // There is no flag here that would have to allow it, too.
+    let offers = Offers { off_hours: bars.session == SessionScope::All, overnight: true };
+    let off_hours = context.settings.off_hours_signals.value;
+    let detectors = configured(&args.detectors, off_hours, offers)?;
+    note(&detectors, off_hours, offers).filter(|_| !context.quiet).into_iter().for_each(warn);
     let sessions = detectors.iter().map(|detector| detector.detector.features().warm_up_sessions(bars.timeframe)).max();
     let needs = Needs { warm_up_sessions: sessions.unwrap_or_default() as usize, coarser: true };
     let data = DataArgs { no_fallback: true, ..DataArgs::default() };
@@ -36,7 +45,7 @@ pub(super) async fn run(args: &AuditArgs, context: &Context, signals: &Signals) 
     source.settle().await?;
     let setup = Setup {
         source: run::Source::Detectors(detectors),
-        engine: EngineSettings { session: bars.session, ..EngineSettings::default() },
+        engine: EngineSettings { session: bars.session, hold_overnight: offers.overnight, ..EngineSettings::default() },
         costs: CostSettings::default(),
         min_bars: 1,
         ignore_asset_class: false,
@@ -144,7 +153,7 @@ pub(super) async fn run(args: &AuditArgs, context: &Context, signals: &Signals) 
 }
 
 /// Bars of the period, evenly over it.
-fn moments_of(data: &SymbolData, scope: crate::backtest::SessionScope, moments: usize) -> Vec<usize> {
+fn moments_of(data: &SymbolData, scope: SessionScope, moments: usize) -> Vec<usize> {
     let bars = data.signal_bars();
     let in_period = |bar: &usize| data.tradable[bars.session[*bar] as usize] && scope.admits(bars.hours[*bar]);
     let places: Vec<usize> = (0..bars.len()).filter(in_period).collect();

@@ -7,7 +7,7 @@ use std::path::Path;
 use super::files::RunFiles;
 use crate::backtest::Status;
 use crate::backtest::metrics::DetectorStats;
-use crate::backtest::report::{Report, STATEMENT, SessionState, overall_status, status_groups};
+use crate::backtest::report::{Report, ReusedTicker, STATEMENT, SessionState, overall_status, status_groups};
 use crate::cli::format::{count, counted, printable};
 use crate::cli::table::{Align, Table};
 
@@ -276,10 +276,10 @@ fn data(text: &mut String, report: &Report<'_>) {
     if !states.is_empty() {
         push(text, format_args!("sessions: {states}\n"));
     }
-    let duplicates = report.counters().conflicting_duplicates;
-    if duplicates > 0 {
-        push(text, format_args!("conflicting_duplicates: {}\n", count(duplicates)));
+    if data.conflicting_duplicates > 0 {
+        push(text, format_args!("conflicting_duplicates: {}\n", count(data.conflicting_duplicates)));
     }
+    reused(text, &data.reused);
     let mut heading = "\ngaps:\n";
     for gap in data.gaps.iter().take(GAPS_SHOWN) {
         let (symbol, state) = (printable(&gap.symbol), gap.state.as_str());
@@ -292,6 +292,21 @@ fn data(text: &mut String, report: &Report<'_>) {
     if data.gaps.len() > GAPS_SHOWN {
         let more = counted((data.gaps.len() - GAPS_SHOWN) as u64, "more gap");
         push(text, format_args!("  {more}: the report names all of them\n"));
+    }
+}
+
+/// Names symbols of which bars were left out, as another company had the ticker.
+fn reused(text: &mut String, reused: &[ReusedTicker]) {
+    for ReusedTicker { symbol, since, sessions } in reused.iter().take(GAPS_SHOWN) {
+        let (symbol, sessions) = (printable(symbol), counted(*sessions, "session"));
+        push(
+            text,
+            format_args!("left out: {symbol} before {since} ({sessions}), when another company had the ticker\n"),
+        );
+    }
+    if reused.len() > GAPS_SHOWN {
+        let more = counted((reused.len() - GAPS_SHOWN) as u64, "more symbol");
+        push(text, format_args!("left out: bars of {more}: the report names all of them\n"));
     }
 }
 

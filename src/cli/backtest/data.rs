@@ -6,10 +6,10 @@ use std::sync::Arc;
 use jiff::civil::Date;
 
 use super::universe::Universe;
-use crate::backtest::{Bars, Instrument, OfficialDay, SessionScope, Sessions, SplitAt, SymbolData};
+use crate::backtest::{Bars, Instrument, OfficialDay, SessionClock, SessionScope, Sessions, SplitAt, SymbolData};
 use crate::history::{Held, Origin};
 use crate::model::splits::{Factor, SplitRecord, SplitStatus};
-use crate::model::{Bar, SessionState, Symbol, Timeframe, TimeframeSet};
+use crate::model::{Bar, Session, SessionState, Symbol, Timeframe, TimeframeSet};
 
 /// What is the same for all symbols of a run.
 #[derive(Debug)]
@@ -71,6 +71,40 @@ impl SplitsOf {
     }
 }
 
+/// What was read is not what the ledger says is there.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(super) enum ReadError {
+    /// Nothing.
+    #[error("the ledger has {timeframe} bars of {symbol} on {date}, and none can be read")]
+    Nothing {
+        /// Of which symbol.
+        symbol: Symbol,
+        /// Of which timeframe.
+        timeframe: Timeframe,
+        /// On which date.
+        date: Date,
+    },
+    /// Less of one timeframe than of another.
+    #[error(
+        "the {timeframe} bars of {symbol} on {date} are made of {minutes} minutes of regular hours, and its {other} bars of \
+         {others}: some of them are lost"
+    )]
+    Uneven {
+        /// Of which symbol.
+        symbol: Symbol,
+        /// On which date.
+        date: Date,
+        /// The timeframe of the signals.
+        timeframe: Timeframe,
+        /// Its minutes.
+        minutes: u32,
+        /// Another one.
+        other: Timeframe,
+        /// Its minutes.
+        others: u32,
+    },
+}
+
 /// A symbol whose bars are being read.
 #[derive(Debug)]
 pub(super) struct Reading<'a> {
@@ -81,6 +115,8 @@ pub(super) struct Reading<'a> {
     since: Option<Date>,
     /// By session: whether there is a bar of the signals' timeframe.
     seen: Vec<bool>,
+    /// By series and session: minutes of regular hours that bars are made of.
+    minutes: Vec<Vec<u32>>,
     /// The session of the last bar: most bars are of the same.
     last: Option<(Date, u32)>,
 }
@@ -88,10 +124,12 @@ pub(super) struct Reading<'a> {
 impl<'a> Reading<'a> {
     pub(super) fn new(frame: &'a Frame, symbol: &Symbol) -> Self {
         let rolled = frame.read.iter().filter(|timeframe| *timeframe != Timeframe::DayOfficial);
+        let series: Vec<(Timeframe, Bars)> = rolled.map(|timeframe| (timeframe, Bars::default())).collect();
         Self {
             frame,
             symbol: symbol.clone(),
-            series: rolled.map(|timeframe| (timeframe, Bars::default())).collect(),
+            minutes: vec![vec![0; frame.sessions.len()]; series.len()],
+            series,
             official: Vec::new(),
             since: frame.splits.0.get(symbol.as_str()).and_then(|ticker| ticker.since),
             seen: vec![false; frame.sessions.len()],
@@ -110,6 +148,10 @@ impl<'a> Reading<'a> {
             }
         };
         self.seen[session as usize] |= bar.timeframe == self.frame.timeframe;
+        let series = self.series.iter().position(|(timeframe, _)| *timeframe == bar.timeframe);
+        if let Some(series) = series.filter(|_| bar.session == Session::Regular) {
+            self.minutes[series][session as usize] += u32::from(bar.minutes);
+        }
         if self.since.is_some_and(|since| date < since) {
             return;
         }
@@ -117,26 +159,58 @@ impl<'a> Reading<'a> {
             let (open, close) = (bar.prices.open, bar.prices.close);
             self.official.push(OfficialDay { session, open, close });
         } else if self.frame.scope.admits(bar.session)
-            && let Some((_, bars)) = self.series.iter_mut().find(|(timeframe, _)| *timeframe == bar.timeframe)
+            && let Some(series) = series
         {
-            bars.push(session, bar);
+            self.series[series].1.push(session, bar);
         }
     }
 
-    /// The first session that has bars by the ledger, and had none when they were read (B-50). Sessions that files have brought
-    /// may have none of a symbol, and day bars are of regular hours only.
-    pub(super) fn torn(&self, held: &[Held]) -> Option<Date> {
-        let counted = |held: &Held| held.state == SessionState::Complete && held.origin != Origin::File;
-        if self.frame.timeframe == Timeframe::Day {
-            return None;
+    /// The first date that is the symbol's own, where bars of another company that had the ticker before were left out, and of
+    /// how many sessions.
+    pub(super) fn left_out(&self) -> Option<(Date, u64)> {
+        let since = self.since?;
+        let before = |(clock, seen): &(&SessionClock, &bool)| **seen && clock.date < since;
+        let sessions = self.frame.sessions.iter().zip(&self.seen).filter(before).count() as u64;
+        (sessions > 0).then_some((since, sessions))
+    }
+
+    /// Holds what was read against the ledger (B-50): a session that requests have brought bars of has some, and bars of all
+    /// timeframes that came the same way are made of as many minutes. How many bars of one symbol a file has brought, the
+    /// ledger does not say.
+    pub(super) fn check(&self, held: &[Held]) -> Result<(), ReadError> {
+        let (symbol, of) = (|| self.symbol.clone(), self.frame.timeframe);
+        let signals = self.series.iter().position(|(timeframe, _)| *timeframe == of);
+        let signals = signals.expect("Invariant: the timeframe of the signals is read");
+        for (session, (held, clock)) in held.iter().zip(self.frame.sessions.iter()).enumerate() {
+            if held.state != SessionState::Complete {
+                continue;
+            }
+            // Day bars are of regular hours only.
+            let has_some = self.seen[session] || held.origin == Origin::File || of == Timeframe::Day;
+            if !has_some {
+                return Err(ReadError::Nothing { symbol: symbol(), timeframe: of, date: clock.date });
+            }
+            let minutes = self.minutes[signals][session];
+            for ((other, _), others) in self.series.iter().zip(&self.minutes) {
+                if held.alike.contains(*other) && others[session] != minutes {
+                    let (other, others) = (*other, others[session]);
+                    return Err(ReadError::Uneven {
+                        symbol: symbol(),
+                        date: clock.date,
+                        timeframe: of,
+                        minutes,
+                        other,
+                        others,
+                    });
+                }
+            }
         }
-        let torn = held.iter().zip(&self.seen).position(|(held, seen)| counted(held) && !seen)?;
-        Some(self.frame.sessions.get(torn as u32).date)
+        Ok(())
     }
 
     /// All of it has been read.
     pub(super) fn done(self, held: &[Held], universe: (&Universe, usize), beside: Beside) -> SymbolData {
-        let Self { frame, symbol, mut series, official, .. } = self;
+        let Self { frame, symbol, mut series, official, since, .. } = self;
         series.retain(|(timeframe, bars)| *timeframe == frame.timeframe || !bars.is_empty());
         let splits = frame.splits.0.get(symbol.as_str()).map(|ticker| ticker.splits.clone()).unwrap_or_default();
         let in_period = |(place, date): (usize, Date)| place >= frame.warm_up && universe.0.admits(universe.1, date);
@@ -147,7 +221,10 @@ impl<'a> Reading<'a> {
             series,
             official,
             splits,
-            covered: held.iter().map(|held| held.state.is_whole()).collect(),
+            // That it had no trade cannot be said of sessions in which it was not there.
+            covered: (held.iter().zip(frame.sessions.iter()))
+                .map(|(held, clock)| held.state.is_whole() && since.is_none_or(|since| clock.date >= since))
+                .collect(),
             tradable: frame.sessions.iter().map(|clock| clock.date).enumerate().map(in_period).collect(),
             proxy: beside.proxy,
             vix: beside.vix,

@@ -8,7 +8,7 @@ use jiff::civil::{Date, DateTime};
 use serde_json::{Value, json};
 
 use super::load::{Needs, Source};
-use super::parameters::configured;
+use super::parameters::{Offers, configured, looks_off_hours};
 use super::request::{Bars, Chosen};
 use crate::backtest::detectors::{Check, Comparison, Configured};
 use crate::backtest::explain::{Explanation, explain};
@@ -26,7 +26,9 @@ use crate::model::{Market, Symbol, Timeframe};
 pub(super) async fn run(args: &ExplainArgs, context: &Context) -> Result<Exit, CliError> {
     let typed =
         DetectorArgs { detector: vec![args.detector.clone()], set: args.set.clone(), params: args.params.clone() };
-    let mut found = configured(&typed, context.settings.off_hours_signals.value)?;
+    // A bar is explained as the run sees it that allows what the parameters ask for.
+    let offers = Offers { off_hours: true, overnight: true };
+    let mut found = configured(&typed, context.settings.off_hours_signals.value, offers)?;
     let (Some(detector), true) = (found.pop(), found.is_empty()) else {
         return Err(CliError::usage(anyhow!("`{}` is a group: explain one detector of it", args.detector)));
     };
@@ -38,7 +40,7 @@ pub(super) async fn run(args: &ExplainArgs, context: &Context) -> Result<Exit, C
         chosen: Chosen::Named(vec![symbol.clone()]),
         dates: DateRule::of(None, Some(date), Some(date)).map_err(RequestError::from)?,
         timeframe,
-        session: SessionScope::Regular,
+        session: if looks_off_hours(&detector) { SessionScope::All } else { SessionScope::Regular },
         min_bars: 1,
     };
     let settings = FeatureSettings { ..detector.detector.features() };
@@ -47,10 +49,10 @@ pub(super) async fn run(args: &ExplainArgs, context: &Context) -> Result<Exit, C
     let mut source = Source::open(&bars, needs, &[], &data, context).await?;
     source.settle().await?;
     let data = source.read(&[symbol]).await?.pop().ok_or_else(|| CliError::failed(anyhow!("nothing was read")))?;
-    let bar = bar_of(&data, end_ms, &args.time)?;
+    let bar = bar_of(&data, bars.session, end_ms, &args.time)?;
     let setup = Setup {
         source: run::Source::Detectors(vec![detector]),
-        engine: EngineSettings::default(),
+        engine: EngineSettings { session: bars.session, hold_overnight: true, ..EngineSettings::default() },
         costs: CostSettings::default(),
         min_bars: 1,
         ignore_asset_class: args.ignore_asset_class,
@@ -69,8 +71,8 @@ pub(super) async fn run(args: &ExplainArgs, context: &Context) -> Result<Exit, C
         ))
         .with_hint("--ignore-asset-class runs it all the same"));
     }
-    let explained = explain(&data, detector, SessionScope::Regular, &[bar]).pop();
-    let explained = explained.ok_or_else(|| CliError::failed(anyhow!("the bar lies outside regular hours")))?;
+    let explained = explain(&data, detector, bars.session, &[bar]).pop();
+    let explained = explained.expect("Invariant: a bar that was read is of hours that are looked at");
     let gates = gates(&data, detector, &explained, &run.trades);
     let out = &mut io::stdout().lock();
     if context.json {
@@ -97,7 +99,7 @@ fn moment(text: &str, market: Market) -> Result<(i64, Date), CliError> {
     }
 }
 
-fn bar_of(data: &SymbolData, end_ms: i64, text: &str) -> Result<usize, CliError> {
+fn bar_of(data: &SymbolData, scope: SessionScope, end_ms: i64, text: &str) -> Result<usize, CliError> {
     let bars = data.signal_bars();
     let place = bars.end_ms.partition_point(|end| *end < end_ms);
     if bars.end_ms.get(place) == Some(&end_ms) {
@@ -105,10 +107,15 @@ fn bar_of(data: &SymbolData, end_ms: i64, text: &str) -> Result<usize, CliError>
     }
     let near = [place.checked_sub(1), Some(place)].into_iter().flatten().filter_map(|place| bars.end_ms.get(place));
     let near: Vec<String> = near.map(|end| instant(*end)).collect();
-    let error = anyhow!("no stored {} bar of {} ends at {text}", data.timeframe, data.instrument.symbol);
+    let hours = if scope == SessionScope::Regular { " of regular hours" } else { "" };
+    let error = anyhow!("no stored {} bar of {}{hours} ends at {text}", data.timeframe, data.instrument.symbol);
     Err(CliError::failed(error).with_hint(match &near[..] {
         [] => "nothing is stored of it around then: `backfill status` shows what is".to_owned(),
-        near => format!("the nearest end at {}", near.join(" and ")),
+        near if hours.is_empty() => format!("the nearest end at {}", near.join(" and ")),
+        near => format!(
+            "the nearest end at {}; --set=DETECTOR.rth_only=false has detectors that can look outside regular hours, too",
+            near.join(" and ")
+        ),
     }))
 }
 

@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use super::data::{Beside, Frame, Reading, SplitsOf};
 use super::request::{Bars as BarsAsked, Chosen};
 use super::universe::Universe;
-use crate::backtest::report::{DataGap, DataSection, Splits as SplitsKnown, SymbolSessions, WarmUpNote};
+use crate::backtest::report::{DataGap, DataSection, ReusedTicker, Splits as SplitsKnown, SymbolSessions, WarmUpNote};
 use crate::backtest::{Instrument, Sessions, SymbolData};
 use crate::cli::args::DataArgs;
 use crate::cli::commands::{Api, Context, store_error, warn};
@@ -38,6 +38,8 @@ pub(super) struct Source {
     proxies: BTreeMap<Symbol, Arc<SymbolData>>,
     vix: Option<Arc<SymbolData>>,
     splits_known: bool,
+    /// By symbol that was read: the first date that is its own, and sessions before whose bars were left out.
+    reused: BTreeMap<Symbol, (Date, u64)>,
 }
 
 /// What decides how much is read.
@@ -104,6 +106,7 @@ impl Source {
             proxies: BTreeMap::new(),
             vix: None,
             splits_known: false,
+            reused: BTreeMap::new(),
         };
         for (dataset, symbols) in wanted {
             let symbols = symbols.into_iter().collect();
@@ -179,9 +182,12 @@ impl Source {
                 return Ok(());
             }
         }
+        // Who looks on would rather not wait a minute for what is hardly ever there.
+        let patient = (!Context::has_terminal()).then(|| context.clock());
         for (dataset, (request, coverage)) in &mut self.markets {
             let absent = absent.get(dataset).cloned().unwrap_or_default();
-            self.history.fill(request, range.clone(), coverage, &absent).await.map_err(|reason| {
+            let filled = self.history.fill(request, range.clone(), coverage, &absent, patient.as_ref()).await;
+            filled.map_err(|reason| {
                 CliError::failed(anyhow!("the REST API refuses to answer: {reason}"))
                     .with_hint("--no-fallback runs with what is stored")
             })?;
@@ -276,11 +282,10 @@ impl Source {
             self.history.read(&slice, take).await.map_err(store_error)?;
             for (symbol, reading) in of.into_iter().zip(readings) {
                 let held = self.held(symbol);
-                if let Some(date) = reading.torn(&held) {
-                    let timeframe = self.frame.timeframe;
-                    let error = anyhow!("the ledger has {timeframe} bars of {symbol} on {date}, and none can be read");
-                    return Err(CliError::failed(error).with_hint("`backfill verify --repair` puts it in order"));
-                }
+                reading.check(&held).map_err(|error| {
+                    CliError::failed(error).with_hint("`backfill verify --repair` puts it in order")
+                })?;
+                self.reused.extend(reading.left_out().map(|left_out| (symbol.clone(), left_out)));
                 let place = self.universe.symbols.binary_search(symbol).unwrap_or(usize::MAX);
                 let proxy = Instrument::of(symbol, &self.frame.etfs).proxy;
                 let beside = Beside {
@@ -299,10 +304,7 @@ impl Source {
         let found = market.and_then(|(request, coverage)| {
             request.symbols.binary_search(symbol).ok().map(|place| coverage.of(place).to_vec())
         });
-        found.unwrap_or_else(|| {
-            let missing = Held { state: SessionState::Missing, origin: Origin::Missing };
-            vec![missing; self.frame.sessions.len()]
-        })
+        found.unwrap_or_else(|| vec![Held::MISSING; self.frame.sessions.len()])
     }
 
     /// Reads all symbols, in their order, and hands each on; stops early where nobody takes them, or when it is told to.
@@ -328,10 +330,21 @@ impl Source {
         Ok(())
     }
 
+    /// Symbols of which bars were left out when they were read, proxies among them, as another company had the ticker.
+    pub(super) fn reused(&self) -> Vec<ReusedTicker> {
+        let named = |(symbol, (since, sessions)): (&Symbol, &(Date, u64))| ReusedTicker {
+            symbol: symbol.as_str().into(),
+            since: *since,
+            sessions: *sessions,
+        };
+        self.reused.iter().map(named).collect()
+    }
+
     /// What the report says of data, before any is read.
     pub(super) fn section(&self) -> DataSection {
         let mut section = DataSection::empty(if self.history.look().is_some() { self.store } else { "none" });
         section.gaps = self.gaps();
+        section.conflicting_duplicates = self.history.conflicts();
         section.splits =
             if self.splits_known { SplitsKnown::Loaded(self.frame.splits.count()) } else { SplitsKnown::NotLoaded };
         for (request, coverage) in self.markets.values() {

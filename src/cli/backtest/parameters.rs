@@ -12,18 +12,59 @@ use crate::cli::CliError;
 use crate::cli::args::DetectorArgs;
 
 /// The parameter that lets detectors look outside regular hours, and its value then.
-const OFF_HOURS: (&str, &str) = ("rth_only", "false");
+const OFF_HOURS: (&str, bool) = ("rth_only", false);
+
+/// The parameter that lets detectors hold positions over the close, and its value then.
+const OVERNIGHT: (&str, bool) = ("hold_overnight", true);
+
+/// What a run has for detectors that ask for it: without it parameters that do would change nothing, and are refused (B-66).
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Offers {
+    /// Bars outside regular hours.
+    pub(super) off_hours: bool,
+    /// Nights that positions may be held over.
+    pub(super) overnight: bool,
+}
 
 /// Values by detector and parameter, as typed.
 type Given = BTreeMap<&'static str, BTreeMap<String, String>>;
 
 /// The detectors that are named, or all, each once, with their parameters. With `off_hours` those that can look outside regular
-/// hours do, unless it is set for them.
-pub(super) fn configured(args: &DetectorArgs, off_hours: bool) -> Result<Vec<Configured>, CliError> {
-    configure(args, off_hours).map_err(CliError::usage)
+/// hours do where the run has bars of these, unless it is set for them.
+pub(super) fn configured(args: &DetectorArgs, off_hours: bool, offers: Offers) -> Result<Vec<Configured>, CliError> {
+    configure(args, off_hours && offers.off_hours, offers).map_err(CliError::usage)
 }
 
-fn configure(args: &DetectorArgs, off_hours: bool) -> anyhow::Result<Vec<Configured>> {
+/// Whether a detector takes signals outside regular hours.
+pub(super) fn looks_off_hours(detector: &Configured) -> bool {
+    asks(detector, OFF_HOURS)
+}
+
+/// Whether a detector holds positions over the close.
+pub(super) fn holds_overnight(detector: &Configured) -> bool {
+    asks(detector, OVERNIGHT)
+}
+
+fn asks(detector: &Configured, (param, value): (&str, bool)) -> bool {
+    detector.config.parameters.get(param).is_some_and(|is| *is == value)
+}
+
+/// What to know of a run whose hours and whose detectors do not fit each other, and which can be meant so all the same.
+pub(super) fn note(detectors: &[Configured], off_hours: bool, offers: Offers) -> Option<&'static str> {
+    match offers.off_hours {
+        true if !detectors.iter().any(looks_off_hours) => Some(
+            "--session=all: no detector of this run takes signals outside regular hours; rth_only=false lets one that can, as in \
+             --set=breakout_bullish.rth_only=false, and ALLOW_WEEKEND_SIGNALS=true all of them",
+        ),
+        false if off_hours => Some(
+            "ALLOW_WEEKEND_SIGNALS=true changes nothing in this run, which has bars of regular hours only: --session=all adds the \
+             others",
+        ),
+        _ => None,
+    }
+}
+
+fn configure(args: &DetectorArgs, off_hours: bool, offers: Offers) -> anyhow::Result<Vec<Configured>> {
     let mut specs: Vec<&'static DetectorSpec> = Vec::new();
     let default = ["all".to_owned()];
     for name in if args.detector.is_empty() { &default[..] } else { &args.detector } {
@@ -51,12 +92,32 @@ fn configure(args: &DetectorArgs, off_hours: bool) -> anyhow::Result<Vec<Configu
     if off_hours {
         for spec in specs.iter().filter(|spec| spec.params().iter().any(|param| param.name == OFF_HOURS.0)) {
             let of_detector = given.entry(spec.id).or_default();
-            of_detector.entry(OFF_HOURS.0.to_owned()).or_insert_with(|| OFF_HOURS.1.to_owned());
+            of_detector.entry(OFF_HOURS.0.to_owned()).or_insert_with(|| OFF_HOURS.1.to_string());
         }
     }
     let none = BTreeMap::new();
-    let configure = |spec: &'static DetectorSpec| Ok(spec.configure(given.get(spec.id).unwrap_or(&none))?);
+    let configure = |spec: &'static DetectorSpec| {
+        let detector = spec.configure(given.get(spec.id).unwrap_or(&none))?;
+        refuse_idle(&detector, offers)?;
+        Ok(detector)
+    };
     specs.into_iter().map(configure).collect()
+}
+
+/// Refuses what a run without the flag for it would not do.
+fn refuse_idle(detector: &Configured, offers: Offers) -> anyhow::Result<()> {
+    let needs = [(OFF_HOURS, offers.off_hours, "--session=all"), (OVERNIGHT, offers.overnight, "--hold-overnight")];
+    for (asked, offered, flag) in needs {
+        if !offered && asks(detector, asked) {
+            bail!(
+                "{}.{} = {} changes nothing without {flag}: add {flag}, or leave the parameter out",
+                detector.spec.id,
+                asked.0,
+                asked.1
+            );
+        }
+    }
+    Ok(())
 }
 
 fn no_setting(text: &str) -> anyhow::Error {

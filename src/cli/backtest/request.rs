@@ -7,7 +7,7 @@ use anyhow::{Context as _, anyhow};
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 
-use super::parameters::configured;
+use super::parameters::{Offers, configured, holds_overnight, note};
 use crate::backtest::run::{FileSignals, Setup, Source};
 use crate::backtest::signals_file::{self, SignalOptions};
 use crate::backtest::{
@@ -67,13 +67,14 @@ pub(super) struct RunRequest {
     pub(super) output: PathBuf,
     pub(super) by_win_rate: bool,
     pub(super) threads: usize,
+    /// What to know before it starts.
+    pub(super) note: Option<&'static str>,
 }
 
 impl RunRequest {
     /// Checks what was typed. Files that it names are read; nothing else is.
     pub(super) fn new(args: &RunArgs, settings: &Settings) -> Result<Self, CliError> {
         let now = settings.now.value;
-        let (source, signals) = source(&args.what, settings.off_hours_signals.value)?;
         if args.what.oi_proxy.is_some() {
             return Err(CliError::usage(anyhow!(
                 "--oi-proxy=volume: option bars are not loaded into runs yet, so that nothing could be weighed by their volume: \
@@ -81,6 +82,20 @@ impl RunRequest {
             )));
         }
         let mut bars = Bars::new(&args.bars, now)?;
+        let offers = Offers { off_hours: bars.session == SessionScope::All, overnight: args.fills.hold_overnight };
+        let off_hours = settings.off_hours_signals.value;
+        let (source, signals) = source(&args.what, off_hours, offers)?;
+        let detectors = match &source {
+            Source::Detectors(detectors) => &detectors[..],
+            Source::File(_) => &[],
+        };
+        let note = note(detectors, off_hours, offers).filter(|_| signals.is_none());
+        if signals.is_none() && offers.overnight && !detectors.iter().any(holds_overnight) {
+            return Err(CliError::usage(anyhow!(
+                "--hold-overnight changes nothing: no detector of this run holds positions over the close; set it for one that \
+                 can, as in --set=trend_continuation_long.hold_overnight=true, or leave the flag out"
+            )));
+        }
         if let (Source::File(file), Chosen::Default) = (&source, &bars.chosen) {
             let mut symbols: Vec<Symbol> = file.rows.iter().map(|row| row.symbol.clone()).collect();
             symbols.dedup();
@@ -91,11 +106,16 @@ impl RunRequest {
                 "--min-bars is about detectors, not about a file of signals: leave it out"
             )));
         }
+        let etfs = etfs(&args.what.etf)?;
+        if let Chosen::Named(symbols) = &bars.chosen
+            && let Some(other) = etfs.iter().find(|etf| symbols.iter().all(|symbol| symbol.as_str() != etf.as_str()))
+        {
+            return Err(CliError::usage(anyhow!(
+                "--etf={other} changes nothing: {other} is not among the symbols of this run; add --symbol={other}, or leave it out"
+            )));
+        }
         let (seed, random_draws) = (args.report.seed.unwrap_or(1), args.report.random_draws.unwrap_or(RANDOM_DRAWS));
-        let detectors = match &source {
-            Source::Detectors(detectors) => detectors.iter().map(|detector| detector.config.clone()).collect(),
-            Source::File(_) => Vec::new(),
-        };
+        let detectors = detectors.iter().map(|detector| detector.config.clone()).collect();
         let setup = Setup {
             source,
             engine: engine(&args.fills, bars.session),
@@ -112,10 +132,11 @@ impl RunRequest {
             detectors,
             signals,
             portfolio: portfolio(&args.portfolio)?,
-            etfs: etfs(&args.what.etf)?,
+            etfs,
             output: args.report.output.clone().unwrap_or_else(|| OUTPUT.into()),
             by_win_rate: args.report.sort == Some(SortWord::WinRate),
             threads: args.report.threads.map_or_else(cores, usize::from),
+            note,
         })
     }
 }
@@ -129,7 +150,7 @@ impl Bars {
             (None, false) if named.is_empty() => Chosen::Default,
             (None, false) => Chosen::Named(named),
         };
-        let dates = DateRule::of(args.days, args.from, args.to).map_err(RequestError::from)?;
+        let dates = args.period.rule().map_err(RequestError::from)?;
         // Wrong dates are wrong usage and found here, before a database is opened.
         let market = match &chosen {
             Chosen::Named(symbols) => symbols[0].dataset(),
@@ -152,9 +173,9 @@ fn top(text: &str) -> Result<usize, CliError> {
     })
 }
 
-fn source(args: &WhatArgs, off_hours: bool) -> Result<(Source, Option<SignalsConfig>), CliError> {
+fn source(args: &WhatArgs, off_hours: bool, offers: Offers) -> Result<(Source, Option<SignalsConfig>), CliError> {
     let Some(path) = &args.signals else {
-        return Ok((Source::Detectors(configured(&args.detectors, off_hours)?), None));
+        return Ok((Source::Detectors(configured(&args.detectors, off_hours, offers)?), None));
     };
     let bytes = fs::read(path)
         .with_context(|| format!("--signals={}: cannot read the file", path.display()))

@@ -64,6 +64,7 @@ async fn run_request(
     let gaps = source.gaps();
     if !context.quiet {
         warn(&plan(request, &source));
+        request.note.into_iter().for_each(warn);
     }
     // The summary has them, too.
     if context.quiet || context.json || args.data.strict {
@@ -88,6 +89,7 @@ async fn run_request(
     if stop.is_cancelled() {
         return stopped();
     }
+    section.reused = source.reused();
     let Studied { study, unmatched } = studied;
     tell_unmatched(&unmatched);
 

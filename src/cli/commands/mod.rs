@@ -186,7 +186,7 @@ impl Context {
     }
 
     /// What the time is, for a process that runs for long.
-    fn clock(&self) -> Clock {
+    pub(in crate::cli) fn clock(&self) -> Clock {
         #[cfg(feature = "sandbox")]
         if let Some(file) = &self.settings.clock_file {
             return Clock::simulated(file.clone());

@@ -23,6 +23,8 @@ pub struct Collected {
     pub pages: Vec<SymbolDays>,
     /// Dates of which nothing came, and why.
     pub broken: Vec<(Date, Outcome, String)>,
+    /// Rows that disagreed with another one of the same minute and lost to it.
+    pub conflicting: u64,
     /// What every other request would be told, too; then the rest was not asked for.
     pub ended_by: Option<String>,
 }
@@ -45,7 +47,7 @@ pub async fn collect(
         let Some(window) = next else { break };
         let (dates, outcome, detail) = match &collected.ended_by {
             Some(reason) => (window.dates.clone(), Outcome::Failed, reason.clone()),
-            None => match fetch(client, asked, &clock, &window, &mut collected.pages).await {
+            None => match fetch(client, asked, &clock, &window, &mut collected).await {
                 Ended::Broken { left, error } => match error.verdict() {
                     Verdict::Refused(why) => {
                         let refused = left.refused(why, &error, clock.now());
@@ -77,7 +79,7 @@ async fn fetch(
     asked: &Arc<Asked>,
     clock: &Clock,
     window: &Window,
-    pages: &mut Vec<SymbolDays>,
+    collected: &mut Collected,
 ) -> Ended {
     let (to, mut arriving) = mpsc::channel(1);
     let (client, asked, clock) = (Arc::clone(client), Arc::clone(asked), clock.clone());
@@ -87,7 +89,8 @@ async fn fetch(
     let taking = async {
         while let Some(event) = arriving.recv().await {
             if let Event::Days(fetched) = event {
-                pages.push(fetched.days);
+                collected.conflicting += fetched.conflicting;
+                collected.pages.push(fetched.days);
             }
         }
     };

@@ -115,6 +115,10 @@ function dataSection({ report, command }) {
     data.warmUp.length ? [el("h3", null, "Warm-up"), table([
       { label: "Symbol", header: true, get: (row) => row.symbol }, { label: "What there was", kind: "wrap", get: (row) => row.note },
     ], data.warmUp, { caption: "Warm-up", page: 20 })] : "",
+    data.reused.length ? [el("h3", null, "Tickers that were another company's"), table([
+      { label: "Symbol", header: true, get: (row) => row.symbol }, { label: "Its own since", get: (row) => row.since },
+      { label: "Sessions left out before", kind: "num", get: (row) => row.sessions, show: (row) => count(row.sessions) },
+    ], data.reused, { caption: "Tickers that were another company's", page: 20 })] : "",
     el("details", null, el("summary", null, "Configuration"), el("pre", { tabindex: 0 }, JSON.stringify(config, null, 2))),
     el("details", null, el("summary", null, "Command"), el("pre", { tabindex: 0 }, command)));
 }

@@ -1,10 +1,14 @@
 //! Parameters of detectors. Each is declared once, in a `params!` block, which makes both the struct a run reads and the
 //! list that `detectors --list`, files and flags go by.
 
+mod error;
+mod nearest;
+
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use thiserror::Error;
+pub use error::ParamError;
+pub use nearest::nearest;
 
 /// A value of a parameter.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -482,110 +486,4 @@ impl Values {
         }
         Ok(())
     }
-}
-
-/// Why values of parameters are not taken.
-#[derive(Debug, Clone, PartialEq, Error)]
-pub enum ParamError {
-    /// The detector has no such parameter.
-    #[error(
-        "{detector} has no parameter `{param}`{}; `backtest detectors --list` shows what it has",
-        nearest.map(|name| format!(" (did you mean `{name}`?)")).unwrap_or_default()
-    )]
-    Unknown {
-        /// The detector.
-        detector: &'static str,
-        /// What was asked for.
-        param: String,
-        /// The name that is most like it, if one is.
-        nearest: Option<&'static str>,
-    },
-    /// The value is of another kind.
-    #[error("{detector}.{param} = {value} is not a value for this {kind}: it takes {range}")]
-    Malformed {
-        /// The detector.
-        detector: &'static str,
-        /// The parameter.
-        param: &'static str,
-        /// What was given.
-        value: String,
-        /// What it takes.
-        kind: &'static str,
-        /// The same in words.
-        range: String,
-    },
-    /// The value is too small or too large.
-    #[error("{detector}.{param} = {value} is out of range: it takes {range}")]
-    OutOfRange {
-        /// The detector.
-        detector: &'static str,
-        /// The parameter.
-        param: &'static str,
-        /// What was given.
-        value: String,
-        /// What it takes, in words.
-        range: String,
-    },
-    /// Two values cannot be meant together.
-    #[error("{detector}.{param} = {value} must be {rule} {other} = {other_value}: change one of them")]
-    Contradiction {
-        /// The detector.
-        detector: &'static str,
-        /// A parameter.
-        param: &'static str,
-        /// Its value.
-        value: f64,
-        /// How it must compare.
-        rule: &'static str,
-        /// With what.
-        other: &'static str,
-        /// The value of that.
-        other_value: f64,
-    },
-    /// The weights of a score do not sum to 1.
-    #[error("the weights of {detector} (`w_…`) sum to {sum} and must sum to 1: change others of them, too")]
-    Weights {
-        /// The detector.
-        detector: &'static str,
-        /// Their sum.
-        sum: f64,
-    },
-    /// The value would change nothing.
-    #[error("{detector}.{param} = {value} changes nothing while {other} = {is}: it needs {other} = {needs}")]
-    Idle {
-        /// The detector.
-        detector: &'static str,
-        /// The parameter.
-        param: &'static str,
-        /// What was given.
-        value: String,
-        /// The parameter it depends on.
-        other: &'static str,
-        /// The value of that.
-        is: String,
-        /// The value it must have.
-        needs: String,
-    },
-}
-
-/// The name most like another, if it is a likely slip: at most a third of its letters differ.
-pub fn nearest(name: &str, names: impl IntoIterator<Item = &'static str>) -> Option<&'static str> {
-    let near = names.into_iter().map(|other| (distance(name, other), other)).min()?;
-    (near.0 * 3 <= name.chars().count().max(3)).then_some(near.1)
-}
-
-/// Fewest letters to insert, remove or replace (Levenshtein).
-fn distance(one: &str, other: &str) -> usize {
-    let other: Vec<_> = other.chars().collect();
-    let mut row: Vec<_> = (0..=other.len()).collect();
-    for (at, letter) in one.chars().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = at + 1;
-        for (column, other) in other.iter().enumerate() {
-            let replaced = diagonal + usize::from(letter != *other);
-            diagonal = row[column + 1];
-            row[column + 1] = replaced.min(row[column] + 1).min(diagonal + 1);
-        }
-    }
-    row[other.len()]
 }
