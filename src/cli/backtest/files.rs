@@ -117,25 +117,14 @@ fn says_the_same(known: &Path, new: &Path) -> Result<bool, FilesError> {
 
 /// The temporary file of a place.
 fn beside(path: &Path, content: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<Temporary, FilesError> {
-    Temporary::write(temporary_path(path), content)
-}
-
-/// A temporary file of a place with what another file holds: a second name of it, where the file system has such a thing. Nobody
-/// writes into either again.
-fn copy(from: &Path, to: &Path) -> Result<Temporary, FilesError> {
-    let path = temporary_path(to);
-    // One of a run that was killed, whose number another process has now.
-    let _ = fs::remove_file(&path);
-    if fs::hard_link(from, &path).is_ok() {
-        return Ok(Temporary(Some(path)));
-    }
-    let mut source = File::open(from).map_err(failed("read", from))?;
-    Temporary::write(path, |file| io::copy(&mut source, file).map(drop))
-}
-
-fn temporary_path(path: &Path) -> PathBuf {
     let name = path.file_name().expect("Invariant: a run's file has a name").to_string_lossy();
-    path.with_file_name(format!(".{name}.{}.tmp", std::process::id()))
+    Temporary::write(path.with_file_name(format!(".{name}.{}.tmp", std::process::id())), content)
+}
+
+/// A temporary file of a place with what another file holds.
+fn copy(from: &Path, to: &Path) -> Result<Temporary, FilesError> {
+    let mut source = File::open(from).map_err(failed("read", from))?;
+    beside(to, |file| io::copy(&mut source, file).map(drop))
 }
 
 /// A file that goes away unless it is kept.
