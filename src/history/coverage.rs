@@ -40,7 +40,8 @@ impl Held {
         let is_due = file_due_at(date) <= now;
         let rest = state.rest.get(ticker);
         if let Some(rest) = rest.filter(|rest| rest.timeframes.contains(timeframe)) {
-            let alike = rest.timeframes.minus(of_files);
+            // Requests of different days bring timeframes of their own, and the vendor corrects minutes in between.
+            let alike = TimeframeSet::EMPTY;
             return Self { state: of_rest(rest, date, is_due), origin: Origin::Rest, alike };
         }
         let refused = |outcome| outcome == Outcome::NotEntitled;
