@@ -161,6 +161,7 @@ macro_rules! conformance {
                 a_request_whose_processors_vanish_dies_in_the_end
                 only_the_request_that_kills_its_processors_dies
                 requests_over_which_processors_vanish_are_claimed_by_fewer_and_fewer
+                only_processors_that_are_lost_in_a_row_make_a_request_suspect
                 nothing_is_claimed_beside_a_request_that_is_suspected
                 what_a_processor_holds_and_does_not_know_of_is_not_tried_in_vain
                 tries_that_brought_something_are_not_counted

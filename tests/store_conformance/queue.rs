@@ -338,6 +338,34 @@ pub async fn requests_over_which_processors_vanish_are_claimed_by_fewer_and_fewe
     assert_eq!((names(&next), next[0].retry_count), (vec!["S002"], 8));
 }
 
+/// Nine failures and a killed processor made a request dead that kills none.
+pub async fn only_processors_that_are_lost_in_a_row_make_a_request_suspect(bench: &impl Bench) {
+    let mut queue = bench.open().await;
+    queue.enqueue(&[ask("A", 90, 9), ask("B", 90, 0)]).await.unwrap();
+    for _ in 1..MOST_RETRIES {
+        let claimed = claim(&mut queue, "p", 1).await;
+        queue.end_requests(&[(claimed[0].held, retry(Duration::ZERO))]).await.unwrap();
+    }
+    for life in 0..4 {
+        assert_eq!(names(&claim(&mut queue, &format!("life {life}"), 9).await), ["A", "B"], "beside others");
+        bench.execute(EXPIRE).await;
+    }
+    queue.rescue_requests("p").await.unwrap();
+    assert_eq!(the(&mut queue, "A").await.outcome, None);
+    // Whoever says that it failed has not died of it.
+    let claimed = claim(&mut queue, "p", 9).await;
+    let failed: Vec<_> = held(&claimed).into_iter().map(|held| (held, retry(Duration::ZERO))).collect();
+    queue.end_requests(&failed).await.unwrap();
+    assert_eq!(the(&mut queue, "A").await.outcome, Some(RequestOutcome::Dead), "tried in vain more than ten times");
+    for life in 0..4 {
+        assert_eq!(names(&claim(&mut queue, &format!("another life {life}"), 9).await), ["B"]);
+        bench.execute(EXPIRE).await;
+    }
+    queue.rescue_requests("p").await.unwrap();
+    queue.enqueue(&[ask("C", 90, 0)]).await.unwrap();
+    assert_eq!(names(&claim(&mut queue, "p", 9).await), ["B", "C"], "four in a row");
+}
+
 pub async fn nothing_is_claimed_beside_a_request_that_is_suspected(bench: &impl Bench) {
     let (mut one, mut other) = (bench.open().await, bench.open().await);
     one.enqueue(&[ask("A", 90, 0)]).await.unwrap();

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
+use super::pace::TICKS_PER_LEASE;
 use super::{Event, Workplace};
 use crate::store::{QueueWatching, StoreError};
 
@@ -43,8 +44,9 @@ const PATIENT_LEASES: u32 = 3;
 impl<'w, W: Workplace> Contact<'w, W> {
     pub(super) fn new(workplace: &'w W, stop: CancellationToken, lease: Duration, once: bool) -> Self {
         let patience = once.then_some(lease * PATIENT_LEASES);
-        // At once, although the database may just have come back: processors may be killed again and again before a lease is over.
-        let judges_from = Instant::now();
+        // The database may just have come back, and the others try to reach it every few seconds. Not for as long as a lease is:
+        // processors may be killed again and again before that.
+        let judges_from = Instant::now() + if once { Duration::ZERO } else { lease / TICKS_PER_LEASE };
         Self { workplace, stop, store: None, lease, patience, outage: None, has_answered: false, judges_from }
     }
 

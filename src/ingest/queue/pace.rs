@@ -23,7 +23,7 @@ const LONGEST_LEASE: Duration = Duration::from_secs(20);
 const SHORTEST_DAY_LEASE: Duration = Duration::from_secs(1);
 
 /// Ticks within a lease: several renewals may fail to come in time before a request is lost.
-const TICKS_PER_LEASE: u32 = 4;
+pub(super) const TICKS_PER_LEASE: u32 = 4;
 
 impl Pace {
     /// Leases are not longer than 20 s.

@@ -345,7 +345,8 @@ impl<'w, W: Workplace> Processor<'w, W> {
         }
     }
 
-    /// Renews all leases; says how many were lost. A database that does not answer is tried again with the next renewal.
+    /// Renews all leases, and looks for those of processors that have died; says how many of its own were lost. A database that
+    /// does not answer is tried again with the next renewal.
     async fn renew(&mut self, counting: Option<&Counting>) -> usize {
         let lease = self.pace.lease;
         let held: Vec<Held> = self.open.iter().map(Open::held).collect();
@@ -364,7 +365,9 @@ impl<'w, W: Workplace> Processor<'w, W> {
             let shown = progress.iter().find(|shown| shown.held == open.held());
             open.shown = shown.map_or(open.shown, |shown| Some(shown.days_done));
         }
-        held.len() - self.open.len()
+        let lost = held.len() - self.open.len();
+        self.rescue().await;
+        lost
     }
 
     /// How far requests are whose progress has changed since it was last shown.

@@ -10,12 +10,13 @@ use super::{PostgresStore, StoreError};
 use crate::store::facts::checksum;
 
 /// Migrations, in order. A migration that has been released is never edited.
-pub(super) const MIGRATIONS: [(i64, &str, &str); 5] = [
+pub(super) const MIGRATIONS: [(i64, &str, &str); 6] = [
     (1, "bars", include_str!("../../../migrations/postgres/0001_bars.sql")),
     (2, "restatements", include_str!("../../../migrations/postgres/0002_restatements.sql")),
     (3, "rest", include_str!("../../../migrations/postgres/0003_rest.sql")),
     (4, "splits", include_str!("../../../migrations/postgres/0004_splits.sql")),
     (5, "unattended", include_str!("../../../migrations/postgres/0005_unattended.sql")),
+    (6, "losses", include_str!("../../../migrations/postgres/0006_losses.sql")),
 ];
 
 /// The table the migrations are remembered in; its own name, as other programs may share the schema.

@@ -86,7 +86,7 @@ macro_rules! over {
     };
 }
 
-/// Ends claims whose leases are over: with that many tries in vain for good, else they wait again. One's own are not in vain.
+/// Ends claims whose leases are over: with that many losses for good, else they wait again. One's own are no loss.
 const RESCUE_OWN: &str = concat!(
     "WITH ",
     clock!(),
@@ -103,32 +103,25 @@ const RESCUE: &str = concat!(
     ", ",
     over!(""),
     " UPDATE historical_ingestion_queue q
-     SET status = CASE WHEN q.retry_count >= $1 - 1 THEN 'failed' ELSE 'pending' END,
-         outcome = CASE WHEN q.retry_count >= $1 - 1 THEN 'dead' END,
-         completed_at = CASE WHEN q.retry_count >= $1 - 1 THEN clock.now END,
+     SET status = CASE WHEN q.losses >= $1 - 1 THEN 'failed' ELSE 'pending' END,
+         outcome = CASE WHEN q.losses >= $1 - 1 THEN 'dead' END,
+         completed_at = CASE WHEN q.losses >= $1 - 1 THEN clock.now END, losses = q.losses + 1,
          retry_count = least(q.retry_count, $1) + 1, error_message = $2, not_before = NULL, lease_owner = NULL,
          lease_until = NULL, updated_at = clock.now
      FROM clock WHERE q.id IN (SELECT id FROM over)"
 );
 
-/// How many processors a row has lost in a row.
-macro_rules! losses {
-    ($row:literal) => {
-        concat!("CASE WHEN ", $row, ".error_message = $1 THEN ", $row, ".retry_count ELSE 0 END")
-    };
-}
-
-/// What owner `$2` can claim, in order.
+/// What owner `$1` can claim, in order.
 macro_rules! claimable {
-    ($($condition:tt)*) => {
+    ($condition:literal) => {
         concat!(
             " FROM historical_ingestion_queue q CROSS JOIN clock
               WHERE q.status = 'pending' AND (q.not_before IS NULL OR q.not_before <= clock.now)
                 AND NOT EXISTS (
                     SELECT 1 FROM historical_ingestion_queue held
                     WHERE held.symbol = q.symbol AND held.status = 'processing'
-                      AND held.lease_owner IS DISTINCT FROM $2)",
-            $($condition)*,
+                      AND held.lease_owner IS DISTINCT FROM $1)",
+            $condition,
             " ORDER BY q.priority DESC, q.requested_at, q.id"
         )
     };
@@ -138,15 +131,11 @@ macro_rules! claimable {
 const LOSSES: &str = concat!(
     "WITH ",
     clock!(),
-    ", next AS MATERIALIZED (SELECT ",
-    losses!("q"),
-    " AS losses",
+    ", next AS MATERIALIZED (SELECT q.losses",
     claimable!(""),
     " LIMIT 1 FOR UPDATE OF q SKIP LOCKED)
-     SELECT (SELECT max(",
-    losses!("own"),
-    ") FROM historical_ingestion_queue own WHERE own.status = 'processing' AND own.lease_owner = $2),
-         (SELECT losses FROM next)"
+     SELECT (SELECT max(own.losses) FROM historical_ingestion_queue own
+             WHERE own.status = 'processing' AND own.lease_owner = $1), (SELECT losses FROM next)"
 );
 
 /// Claims rows of a [`Batch`] for so long.
@@ -154,11 +143,11 @@ const CLAIM: &str = concat!(
     "WITH ",
     clock!(),
     ", taken AS MATERIALIZED (SELECT q.id",
-    claimable!(concat!(" AND ", losses!("q"), " BETWEEN $4 AND $5")),
-    " LIMIT $6 FOR UPDATE OF q SKIP LOCKED)
+    claimable!(" AND q.losses BETWEEN $3 AND $4"),
+    " LIMIT $5 FOR UPDATE OF q SKIP LOCKED)
      UPDATE historical_ingestion_queue q
-     SET status = 'processing', outcome = NULL, started_at = clock.now, completed_at = NULL, lease_owner = $2,
-         lease_until = clock.now + $3, fencing_token = q.fencing_token + 1, not_before = NULL, updated_at = clock.now
+     SET status = 'processing', outcome = NULL, started_at = clock.now, completed_at = NULL, lease_owner = $1,
+         lease_until = clock.now + $2, fencing_token = q.fencing_token + 1, not_before = NULL, updated_at = clock.now
      FROM clock WHERE q.id IN (SELECT id FROM taken)
      RETURNING ",
     asked!(),
@@ -198,6 +187,7 @@ const PROGRESS: &str = concat!(
     held!("FOR UPDATE OF q SKIP LOCKED"),
     " UPDATE historical_ingestion_queue q
      SET days_total = p.total, retry_count = CASE WHEN p.done > q.days_done THEN 0 ELSE q.retry_count END,
+         losses = CASE WHEN p.done > q.days_done THEN 0 ELSE q.losses END,
          days_done = greatest(q.days_done, p.done), updated_at = clock.now
      FROM clock, unnest($1::bigint[], $3::int[], $4::int[]) AS p (id, total, done)
      WHERE q.id = p.id AND q.id IN (SELECT id FROM held)"
@@ -220,7 +210,7 @@ const END: &str = concat!(
          error_message = CASE WHEN e.status = 'pending' THEN coalesce(e.message, q.error_message) ELSE e.message END,
          completed_at = CASE WHEN e.is_dead OR e.status <> 'pending' THEN clock.now END,
          not_before = CASE WHEN e.pause > 0 AND NOT e.is_dead THEN clock.now + e.pause END,
-         retry_count = least(q.retry_count, $8) + e.in_vain::int, lease_owner = NULL, lease_until = NULL,
+         retry_count = least(q.retry_count, $8) + e.in_vain::int, losses = 0, lease_owner = NULL, lease_until = NULL,
          updated_at = clock.now
      FROM clock, ends e WHERE q.id = e.id AND q.id IN (SELECT id FROM held)
      RETURNING q.id, q.status = 'pending' AND q.not_before IS NULL"
@@ -255,7 +245,7 @@ const RETRY: &str = concat!(
                  AND o.to_date = q.to_date AND o.timeframes = q.timeframes AND o.status IN ('pending', 'processing'))
          ORDER BY symbol, days_to_backfill, from_date, to_date, timeframes, id DESC)
      UPDATE historical_ingestion_queue q
-     SET status = 'pending', outcome = NULL, error_message = NULL, retry_count = 0, not_before = NULL, started_at = NULL,
+     SET status = 'pending', outcome = NULL, error_message = NULL, retry_count = 0, losses = 0, not_before = NULL, started_at = NULL,
          completed_at = NULL, days_total = NULL, days_done = 0, requested_at = clock.now, updated_at = clock.now
      FROM clock WHERE q.id IN (SELECT id FROM again) AND q.status = 'failed'"
 );
@@ -304,7 +294,7 @@ impl Queue for PostgresStore {
     ) -> Result<Vec<ClaimedRequest>, StoreError> {
         let mut work = self.begin(Access::Write, "claim requests").await?;
         work.script(ALONE).await?;
-        let ask = |sql| sqlx::query(sql).bind(VANISHED).bind(owner);
+        let ask = |sql| sqlx::query(sql).bind(owner);
         let losses = work.rows(ask(LOSSES)).await?;
         let [held, next] = [0, 1]
             .map(|column| losses.first().and_then(|row| row.get::<Option<i32>, _>(column)).map(i64::from).map(number));

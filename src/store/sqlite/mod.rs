@@ -48,12 +48,13 @@ use super::StoreError;
 use crate::model::Dataset;
 
 /// Migrations, in order. A migration that has been released is never edited.
-const MIGRATIONS: [(i64, &str, &str); 5] = [
+const MIGRATIONS: [(i64, &str, &str); 6] = [
     (1, "bars", include_str!("../../../migrations/sqlite/0001_bars.sql")),
     (2, "restatements", include_str!("../../../migrations/sqlite/0002_restatements.sql")),
     (3, "rest", include_str!("../../../migrations/sqlite/0003_rest.sql")),
     (4, "splits", include_str!("../../../migrations/sqlite/0004_splits.sql")),
     (5, "unattended", include_str!("../../../migrations/sqlite/0005_unattended.sql")),
+    (6, "losses", include_str!("../../../migrations/sqlite/0006_losses.sql")),
 ];
 
 /// Table the migrations are remembered in; its own name, as other programs may share the file.

@@ -62,7 +62,7 @@ const LOOK_OVER: &str = "
 SELECT EXISTS (SELECT 1 FROM historical_ingestion_queue
                WHERE status = 'processing' AND (lease_until IS NULL OR lease_until NOT BETWEEN ?1 AND ?2))";
 
-/// Ends claims whose leases are over: with that many tries in vain for good, else they wait again. One's own are not in vain.
+/// Ends claims whose leases are over: with that many losses for good, else they wait again. One's own are no loss.
 const RESCUE_OWN: &str = "
 UPDATE historical_ingestion_queue
 SET status = 'pending', not_before = NULL, lease_owner = NULL, lease_until = NULL, updated_at = ?1
@@ -70,30 +70,23 @@ WHERE status = 'processing' AND lease_owner = ?3 AND (lease_until IS NULL OR lea
 
 const RESCUE: &str = "
 UPDATE historical_ingestion_queue
-SET status = CASE WHEN retry_count >= ?3 - 1 THEN 'failed' ELSE 'pending' END,
-    outcome = CASE WHEN retry_count >= ?3 - 1 THEN 'dead' END,
-    completed_at = CASE WHEN retry_count >= ?3 - 1 THEN ?1 END,
-    retry_count = min(retry_count, ?3) + 1, error_message = ?4, not_before = NULL, lease_owner = NULL,
+SET status = CASE WHEN losses >= ?3 - 1 THEN 'failed' ELSE 'pending' END,
+    outcome = CASE WHEN losses >= ?3 - 1 THEN 'dead' END,
+    completed_at = CASE WHEN losses >= ?3 - 1 THEN ?1 END,
+    losses = losses + 1, retry_count = min(retry_count, ?3) + 1, error_message = ?4, not_before = NULL, lease_owner = NULL,
     lease_until = NULL, updated_at = ?1
 WHERE status = 'processing' AND (lease_until IS NULL OR lease_until NOT BETWEEN ?1 AND ?2)";
 
-/// How many processors a row has lost in a row.
-macro_rules! losses {
-    ($row:literal) => {
-        concat!("CASE WHEN ", $row, ".error_message IS ?1 THEN ", $row, ".retry_count ELSE 0 END")
-    };
-}
-
-/// What owner `?2` can claim at `?3`, in order.
+/// What owner `?1` can claim at `?2`, in order.
 macro_rules! claimable {
-    ($($condition:tt)*) => {
+    ($condition:literal) => {
         concat!(
             " FROM historical_ingestion_queue q
-              WHERE q.status = 'pending' AND (q.not_before IS NULL OR q.not_before <= ?3)
+              WHERE q.status = 'pending' AND (q.not_before IS NULL OR q.not_before <= ?2)
                 AND NOT EXISTS (
                     SELECT 1 FROM historical_ingestion_queue held
-                    WHERE held.symbol = q.symbol AND held.status = 'processing' AND held.lease_owner IS NOT ?2)",
-            $($condition)*,
+                    WHERE held.symbol = q.symbol AND held.status = 'processing' AND held.lease_owner IS NOT ?1)",
+            $condition,
             " ORDER BY q.priority DESC, q.requested_at, q.id LIMIT "
         )
     };
@@ -101,22 +94,20 @@ macro_rules! claimable {
 
 /// The most losses among the rows that the owner holds, and those of the next in order.
 const LOSSES: &str = concat!(
-    "SELECT (SELECT max(",
-    losses!("own"),
-    ") FROM historical_ingestion_queue own WHERE own.status = 'processing' AND own.lease_owner = ?2), (SELECT ",
-    losses!("q"),
+    "SELECT (SELECT max(own.losses) FROM historical_ingestion_queue own
+             WHERE own.status = 'processing' AND own.lease_owner = ?1), (SELECT q.losses",
     claimable!(""),
     "1)"
 );
 
-/// Claims rows of a [`Batch`] until `?4`.
+/// Claims rows of a [`Batch`] until `?3`.
 const CLAIM: &str = concat!(
     "UPDATE historical_ingestion_queue
-     SET status = 'processing', outcome = NULL, started_at = ?3, completed_at = NULL, lease_owner = ?2, lease_until = ?4,
-         fencing_token = fencing_token + 1, not_before = NULL, updated_at = ?3
+     SET status = 'processing', outcome = NULL, started_at = ?2, completed_at = NULL, lease_owner = ?1, lease_until = ?3,
+         fencing_token = fencing_token + 1, not_before = NULL, updated_at = ?2
      WHERE id IN (SELECT q.id",
-    claimable!(concat!(" AND ", losses!("q"), " BETWEEN ?5 AND ?6")),
-    "?7) RETURNING ",
+    claimable!(" AND q.losses BETWEEN ?4 AND ?5"),
+    "?6) RETURNING ",
     asked!(),
     ", fencing_token, retry_count, requested_at"
 );
@@ -134,7 +125,7 @@ WHERE id = ?1 AND fencing_token = ?2 AND status = 'processing'
 const PROGRESS: &str = "
 UPDATE historical_ingestion_queue
 SET days_total = ?4, retry_count = CASE WHEN ?5 > days_done THEN 0 ELSE retry_count END,
-    days_done = max(days_done, ?5), updated_at = ?3
+    losses = CASE WHEN ?5 > days_done THEN 0 ELSE losses END, days_done = max(days_done, ?5), updated_at = ?3
 WHERE id = ?1 AND fencing_token = ?2 AND status = 'processing'";
 
 /// A message of none: that of one that waits stays.
@@ -145,7 +136,7 @@ SET status = CASE WHEN ?8 AND retry_count >= ?9 - 1 THEN 'failed' ELSE ?4 END,
     error_message = CASE WHEN ?4 = 'pending' THEN coalesce(?6, error_message) ELSE ?6 END,
     completed_at = CASE WHEN ?4 <> 'pending' OR ?8 AND retry_count >= ?9 - 1 THEN ?3 END,
     not_before = CASE WHEN ?7 > 0 AND NOT (?8 AND retry_count >= ?9 - 1) THEN ?3 + ?7 END,
-    retry_count = min(retry_count, ?9) + ?8, lease_owner = NULL, lease_until = NULL, updated_at = ?3
+    retry_count = min(retry_count, ?9) + ?8, losses = 0, lease_owner = NULL, lease_until = NULL, updated_at = ?3
 WHERE id = ?1 AND fencing_token = ?2 AND status = 'processing'";
 
 const DEPTH: &str = "
@@ -163,7 +154,7 @@ const DEAD: &str = "SELECT id FROM historical_ingestion_queue WHERE status = 'fa
 
 const RETRY: &str = "
 UPDATE historical_ingestion_queue AS q
-SET status = 'pending', outcome = NULL, error_message = NULL, retry_count = 0, not_before = NULL, started_at = NULL,
+SET status = 'pending', outcome = NULL, error_message = NULL, retry_count = 0, losses = 0, not_before = NULL, started_at = NULL,
     completed_at = NULL, days_total = NULL, days_done = 0, requested_at = ?2, updated_at = ?2
 WHERE id = ?1 AND status = 'failed' AND NOT EXISTS (
     SELECT 1 FROM historical_ingestion_queue o
@@ -348,7 +339,7 @@ impl SqliteStore {
         most: u32,
     ) -> Result<Vec<(i64, ClaimedRequest)>, sqlx::Error> {
         let now = now().0;
-        let ask = |sql| sqlx::query(sql).bind(VANISHED).bind(owner).bind(now);
+        let ask = |sql| sqlx::query(sql).bind(owner).bind(now);
         let row = ask(LOSSES).fetch_one(&mut self.connection).await?;
         let [held, next] = [0, 1].map(|column| row.get::<Option<i64>, _>(column).map(number));
         let Some(Batch { losses, most }) = next.and_then(|next| Batch::of(held, next, most)) else {
