@@ -45,30 +45,22 @@ pub(super) type Unkept = BTreeMap<String, Vec<StoredBar>>;
 
 impl<S: Ledger + BarReader + SymbolSink + MarketReader + Audit> History<S> {
     /// What is stored of the sessions of symbols.
-    pub async fn survey(&mut self, request: &MarketRequest) -> Coverage {
+    pub async fn survey(&mut self, request: &MarketRequest) -> Result<Coverage, StoreError> {
         let mut coverage = Coverage::missing(request.symbols.len(), request.sessions.clone());
-        let Some(store) = &mut self.store else { return coverage };
+        let Some(store) = &mut self.store else { return Ok(coverage) };
         let dates = request.sessions[0]..=request.sessions[request.sessions.len() - 1];
-        let read = async {
-            if request.symbols.len() > SYMBOLS_ALONE {
-                let states = store.day_states(request.dataset, dates).await?;
-                for symbol in request.symbols.iter().enumerate() {
-                    coverage.learn(symbol, request.timeframe, &states, request.now);
-                }
-            } else {
-                for symbol in request.symbols.iter().enumerate() {
-                    let states = store.symbol_states(symbol.1, dates.clone()).await?;
-                    coverage.learn(symbol, request.timeframe, &states, request.now);
-                }
+        if request.symbols.len() > SYMBOLS_ALONE {
+            let states = store.day_states(request.dataset, dates).await?;
+            for symbol in request.symbols.iter().enumerate() {
+                coverage.learn(symbol, request.timeframe, &states, request.now);
             }
-            Ok::<_, StoreError>(())
-        };
-        if let Err(error) = read.await {
-            self.reporter.note(&format!("the database cannot be used, bars come from the REST API: {error}"));
-            self.store = None;
-            return Coverage::missing(request.symbols.len(), request.sessions.clone());
+        } else {
+            for symbol in request.symbols.iter().enumerate() {
+                let states = store.symbol_states(symbol.1, dates.clone()).await?;
+                coverage.learn(symbol, request.timeframe, &states, request.now);
+            }
         }
-        coverage
+        Ok(coverage)
     }
 
     /// Asks the API for what some of the sessions lack, a symbol and a gap at a time, and stores it. An error is what every
