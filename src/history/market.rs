@@ -109,11 +109,8 @@ impl<S: Ledger + BarReader + SymbolSink + MarketReader + Audit> History<S> {
         if empty.is_empty() {
             return Ok(());
         }
-        let sessions: usize = empty.iter().map(|(_, dates)| dates.len()).sum();
-        self.reporter.note(&format!(
-            "the REST API has nothing of {sessions} sessions of {} symbols: they are asked for once more in a minute",
-            empty.len()
-        ));
+        let sessions = empty.iter().map(|(_, dates)| dates.len()).sum();
+        self.reporter.note(&again_in_a_minute(sessions, empty.len()));
         clock.sleep(EMPTY_AGAIN).await;
         self.fill_symbols(&client, &asked, &request.symbols, &empty, coverage).await
     }
@@ -273,5 +270,26 @@ impl<S: Ledger + BarReader + SymbolSink + MarketReader + Audit> History<S> {
             }
         }
         Ok(())
+    }
+}
+
+/// What is said while what came empty waits to be asked for once more.
+fn again_in_a_minute(sessions: usize, symbols: usize) -> String {
+    let plural = |number| if number == 1 { "" } else { "s" };
+    format!(
+        "the REST API has nothing of {sessions} session{} of {symbols} symbol{}: asked for once more in a minute",
+        plural(sessions),
+        plural(symbols)
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_came_empty_is_counted_in_words() {
+        assert!(again_in_a_minute(1, 1).contains("1 session of 1 symbol:"));
+        assert!(again_in_a_minute(7, 2).contains("7 sessions of 2 symbols:"));
     }
 }
