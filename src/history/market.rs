@@ -44,7 +44,8 @@ const EMPTY_AGAIN: Duration = Duration::from_mins(1);
 pub(super) type Unkept = BTreeMap<String, Vec<StoredBar>>;
 
 impl<S: Ledger + BarReader + SymbolSink + MarketReader + Audit> History<S> {
-    /// What is stored of the sessions of symbols.
+    /// What is stored of the sessions of symbols; nothing without a store. One that cannot be read is an error, and still asked
+    /// later unless it is forsaken.
     pub async fn survey(&mut self, request: &MarketRequest) -> Result<Coverage, StoreError> {
         let mut coverage = Coverage::missing(request.symbols.len(), request.sessions.clone());
         let Some(store) = &mut self.store else { return Ok(coverage) };

@@ -195,11 +195,12 @@ impl Source {
             Ok(api) => self.history.ask(api.client, made),
             Err(error) if error.exit() == Exit::Usage || error.is_of::<StoreError>() => return Err(error),
             Err(error) => {
-                let why = format!("the REST API cannot be asked: {}", error.reason());
+                let why = error.reason();
                 if let Some(unusable) = self.unusable.take() {
-                    return Err(unusable.with_hint(format!("nor do bars come from elsewhere: {why}")));
+                    let hint = format!("without it bars come from the REST API, which cannot be asked: {why}");
+                    return Err(unusable.with_hint(hint));
                 }
-                alarm(&why);
+                alarm(&format!("the REST API cannot be asked: {why}"));
                 return Ok(());
             }
         }
