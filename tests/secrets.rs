@@ -165,6 +165,17 @@ fn no_command_repeats_a_secret() {
         let ran = place.run(&["status", "--database-url", &url]).ended(exit);
         assert!(!ran.err.contains(SECRET), "{url}: {}", ran.err);
     }
+    // A password that is not escaped: the rest of it is no host and no database to be shown.
+    for password in [format!("12/{SECRET}"), format!("p@{SECRET}/x"), format!("12?{SECRET}"), format!("12#{SECRET}")] {
+        let url = format!("postgres://me:{password}@127.0.0.1:9/d");
+        let programs = [env!("CARGO_BIN_EXE_backfill"), env!("CARGO_BIN_EXE_backtest")];
+        let lines = [&["--show-settings"][..], &["--show-settings", "--json"], &["--json", "--log=json"]];
+        for (program, words) in programs.into_iter().flat_map(|program| lines.map(|words| (program, words))) {
+            let ran = ran(place.command_of(program, words).env("DATABASE_URL", &url)).ended(2);
+            assert!(!ran.out.contains(SECRET) && !ran.err.contains(SECRET), "{words:?} {url}: {ran:?}");
+            assert!(ran.err.contains("%40"), "{ran:?}");
+        }
+    }
     let config = place.path("work/config.toml");
     std::fs::write(&config, format!("[s3]\nsecret_access_key = '{SECRET}'\n")).unwrap();
     let ran = place.run(&["status", "--config", config.to_str().unwrap()]).ended(2);

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use super::RequestError;
-use super::format::printable;
+use super::format::{printable, printable_lines};
 use crate::config::ConfigError;
 
 /// How a command ended.
@@ -75,7 +75,7 @@ impl CliError {
 
     /// Why, with what caused it, in a line.
     pub fn in_a_line(&self) -> String {
-        self.causes("; ")
+        self.causes("; ", printable)
     }
 
     /// What to do about it.
@@ -83,11 +83,11 @@ impl CliError {
         self.hint.as_deref()
     }
 
-    fn causes(&self, between: &str) -> String {
-        let mut said = printable(&self.error.to_string());
+    fn causes(&self, between: &str, shown: fn(&str) -> String) -> String {
+        let mut said = shown(&self.error.to_string());
         let mut text = said.clone();
         for cause in self.error.chain().skip(1) {
-            let cause = printable(&cause.to_string());
+            let cause = shown(&cause.to_string());
             // Errors of many libraries repeat their cause in their own text.
             if !said.ends_with(&cause) {
                 text.push_str(&format!("{between}caused by: {cause}"));
@@ -114,7 +114,7 @@ impl CliError {
 impl fmt::Display for CliError {
     /// `error: …`, then a `caused by:` line for each cause, then a `hint:` line.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "error: {}", self.causes("\n"))?;
+        write!(f, "error: {}", self.causes("\n", printable_lines))?;
         if let Some(hint) = &self.hint {
             write!(f, "\nhint: {hint}")?;
         }
@@ -179,6 +179,19 @@ mod tests {
             CliError::failed(error).with_hint("try again").to_string(),
             "error: loading 2024-07-11\ncaused by: reading a.csv.gz: connection reset\nhint: try again\n"
         );
+    }
+
+    /// Rows of a file of signals that are none, places in a TOML file.
+    #[test]
+    fn errors_of_several_lines_are_told_in_several_lines() {
+        let error =
+            anyhow!("2 rows are no signals\n  line 2, side: \x1b[2J\n  line 3, stop\n").context("--signals=a.csv");
+        let error = CliError::usage(error);
+        assert_eq!(
+            error.to_string(),
+            "error: --signals=a.csv\ncaused by: 2 rows are no signals\n  line 2, side: \\u{1b}[2J\n  line 3, stop\n"
+        );
+        assert!(!error.in_a_line().contains('\n'), "{}", error.in_a_line());
     }
 
     #[test]

@@ -74,10 +74,15 @@ impl Log {
         line!(self, INFO, "note", message);
     }
 
+    /// Something that is wrong, though the run goes on.
+    pub fn alarm(&self, message: &str) {
+        line!(self, WARN, "note", message);
+    }
+
     /// A line that a command says on stderr; one that it says though it is quiet is about what is wrong.
     fn said(&self, message: &str) {
         if self.quiet {
-            line!(self, WARN, "note", message);
+            self.alarm(message);
         } else {
             self.note(message);
         }

@@ -39,6 +39,12 @@ pub enum DatabaseUrlError {
         "this is not the address of a PostgreSQL database ({0}): it looks like postgres://user:password@host:5432/database; characters such as @ : / in a password are written %40 %3A %2F"
     )]
     Postgres(url::ParseError),
+    /// One of which a part does not stand where it can stand: mostly, a password that is not escaped ends at its `/`, `?` or
+    /// `#`, and the rest of it would be taken for a host and a path, which are shown.
+    #[error(
+        "this is not the address of a PostgreSQL database ({0}): it looks like postgres://user:password@host:5432/database; in a password and in parameters, characters such as @ : / ? # are written %40 %3A %2F %3F %23"
+    )]
+    Misplaced(&'static str),
     /// Something else with a scheme.
     #[error(
         "`{scheme}` databases are not supported: bars are kept in a SQLite file (sqlite:PATH) or in PostgreSQL (postgres://…)"
@@ -58,8 +64,10 @@ pub enum DatabaseUrlError {
     )]
     NoFile,
     /// `?…` behind the path.
-    #[error("`?{0}` behind the SQLite path is not supported: leave it out (the file is created when it is not there)")]
-    Parameters(String),
+    #[error(
+        "parameters behind the SQLite path are not supported: leave out `?` and what follows it (the file is created when it is not there)"
+    )]
+    Parameters,
 }
 
 /// Endings by which a bare path is taken for a SQLite file.
@@ -91,6 +99,9 @@ fn postgres(text: &str) -> Result<DatabaseUrl, DatabaseUrlError> {
     if !url.has_authority() {
         return Err(DatabaseUrlError::Postgres(url::ParseError::EmptyHost));
     }
+    if let Some(what) = misplaced(&url) {
+        return Err(DatabaseUrlError::Misplaced(what));
+    }
     let mut shown = format!(
         "postgres://{}",
         if url.username().is_empty() { String::new() } else { format!("{}@", url.username()) }
@@ -101,12 +112,26 @@ fn postgres(text: &str) -> Result<DatabaseUrl, DatabaseUrlError> {
     Ok(DatabaseUrl::Postgres(PostgresUrl { url: Secret::new(text), shown }))
 }
 
+/// What of an address stands where it cannot: then its host and path may be parts of a password.
+fn misplaced(url: &Url) -> Option<&'static str> {
+    let query = url.query().unwrap_or_default();
+    if url.path().contains('@') || query.contains('@') {
+        Some("an @ stands behind the host")
+    } else if url.fragment().is_some() {
+        Some("it has a # in it")
+    } else if query.split('&').any(|parameter| !parameter.is_empty() && !parameter.contains('=')) {
+        Some("a parameter behind the ? has no =")
+    } else {
+        None
+    }
+}
+
 fn sqlite(rest: &str) -> Result<DatabaseUrl, DatabaseUrlError> {
     let path = rest.strip_prefix("//").unwrap_or(rest);
     let (path, parameters) = path.split_once('?').unwrap_or((path, ""));
     // What other programs put there to have the file created, which is what happens here anyway.
     if !matches!(parameters, "" | "mode=rwc") {
-        return Err(DatabaseUrlError::Parameters(parameters.to_owned()));
+        return Err(DatabaseUrlError::Parameters);
     }
     if path.is_empty() || path.starts_with(':') {
         return Err(DatabaseUrlError::NoFile);
@@ -174,11 +199,28 @@ mod tests {
             ("", "not a database address"),
             ("sqlite:", "needs the path of a file"),
             ("sqlite::memory:", "needs the path of a file"),
-            ("sqlite:bars.db?mode=ro", "`?mode=ro` behind the SQLite path"),
+            ("sqlite:bars.db?key=hunter2", "parameters behind the SQLite path"),
         ] {
             let message = text.parse::<DatabaseUrl>().unwrap_err().to_string();
             assert!(message.contains(part), "{text}: {message}");
             assert!(!message.contains("hunter2"), "{message}");
         }
+    }
+
+    /// What follows a `/`, `?` or `#` of a password would be taken for the host and the database, which are shown.
+    #[test]
+    fn a_password_that_is_not_escaped_is_refused_and_not_repeated() {
+        for password in ["12/hunter2", "p@hunter2/x", "12/p@hunter2", "12?hunter2", "12?x=hunter2", "12#hunter2"] {
+            let text = format!("postgres://me:{password}@127.0.0.1:1/db");
+            let message = text.parse::<DatabaseUrl>().expect_err(&text).to_string();
+            assert!(message.contains("%40") && !message.contains("hunter2"), "{text}: {message}");
+        }
+        for parameters in ["password=12&hunter2", "password=12#hunter2", "password=12@hunter2"] {
+            let text = format!("postgres://me@127.0.0.1:1/db?{parameters}");
+            let message = text.parse::<DatabaseUrl>().expect_err(&text).to_string();
+            assert!(message.contains("%40") && !message.contains("hunter2"), "{text}: {message}");
+        }
+        let escaped = "postgres://me:1%2Fp%40hunter2%23%3F:x@db/bars?options=-cx%40y&";
+        assert_eq!(escaped.parse::<DatabaseUrl>().unwrap().to_string(), "postgres://me@db/bars");
     }
 }

@@ -98,7 +98,7 @@ pub struct Coverage {
 
 impl Coverage {
     /// Nothing is there.
-    pub(super) fn missing(symbols: usize, sessions: Vec<Date>) -> Self {
+    pub fn missing(symbols: usize, sessions: Vec<Date>) -> Self {
         let held = vec![Held::MISSING; symbols * sessions.len()];
         Self { sessions, held, reasons: BTreeMap::new() }
     }

@@ -44,31 +44,24 @@ const EMPTY_AGAIN: Duration = Duration::from_mins(1);
 pub(super) type Unkept = BTreeMap<String, Vec<StoredBar>>;
 
 impl<S: Ledger + BarReader + SymbolSink + MarketReader + Audit> History<S> {
-    /// What is stored of the sessions of symbols.
-    pub async fn survey(&mut self, request: &MarketRequest) -> Coverage {
+    /// What is stored of the sessions of symbols; nothing without a store. One that cannot be read is an error, and still asked
+    /// later unless it is forsaken.
+    pub async fn survey(&mut self, request: &MarketRequest) -> Result<Coverage, StoreError> {
         let mut coverage = Coverage::missing(request.symbols.len(), request.sessions.clone());
-        let Some(store) = &mut self.store else { return coverage };
+        let Some(store) = &mut self.store else { return Ok(coverage) };
         let dates = request.sessions[0]..=request.sessions[request.sessions.len() - 1];
-        let read = async {
-            if request.symbols.len() > SYMBOLS_ALONE {
-                let states = store.day_states(request.dataset, dates).await?;
-                for symbol in request.symbols.iter().enumerate() {
-                    coverage.learn(symbol, request.timeframe, &states, request.now);
-                }
-            } else {
-                for symbol in request.symbols.iter().enumerate() {
-                    let states = store.symbol_states(symbol.1, dates.clone()).await?;
-                    coverage.learn(symbol, request.timeframe, &states, request.now);
-                }
+        if request.symbols.len() > SYMBOLS_ALONE {
+            let states = store.day_states(request.dataset, dates).await?;
+            for symbol in request.symbols.iter().enumerate() {
+                coverage.learn(symbol, request.timeframe, &states, request.now);
             }
-            Ok::<_, StoreError>(())
-        };
-        if let Err(error) = read.await {
-            self.reporter.note(&format!("the database cannot be used, bars come from the REST API: {error}"));
-            self.store = None;
-            return Coverage::missing(request.symbols.len(), request.sessions.clone());
+        } else {
+            for symbol in request.symbols.iter().enumerate() {
+                let states = store.symbol_states(symbol.1, dates.clone()).await?;
+                coverage.learn(symbol, request.timeframe, &states, request.now);
+            }
         }
-        coverage
+        Ok(coverage)
     }
 
     /// Asks the API for what some of the sessions lack, a symbol and a gap at a time, and stores it. An error is what every
@@ -117,11 +110,8 @@ impl<S: Ledger + BarReader + SymbolSink + MarketReader + Audit> History<S> {
         if empty.is_empty() {
             return Ok(());
         }
-        let sessions: usize = empty.iter().map(|(_, dates)| dates.len()).sum();
-        self.reporter.note(&format!(
-            "the REST API has nothing of {sessions} sessions of {} symbols: they are asked for once more in a minute",
-            empty.len()
-        ));
+        let sessions = empty.iter().map(|(_, dates)| dates.len()).sum();
+        self.reporter.note(&again_in_a_minute(sessions, empty.len()));
         clock.sleep(EMPTY_AGAIN).await;
         self.fill_symbols(&client, &asked, &request.symbols, &empty, coverage).await
     }
@@ -281,5 +271,26 @@ impl<S: Ledger + BarReader + SymbolSink + MarketReader + Audit> History<S> {
             }
         }
         Ok(())
+    }
+}
+
+/// What is said while what came empty waits to be asked for once more.
+fn again_in_a_minute(sessions: usize, symbols: usize) -> String {
+    let plural = |number| if number == 1 { "" } else { "s" };
+    format!(
+        "the REST API has nothing of {sessions} session{} of {symbols} symbol{}: asked for once more in a minute",
+        plural(sessions),
+        plural(symbols)
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_came_empty_is_counted_in_words() {
+        assert!(again_in_a_minute(1, 1).contains("1 session of 1 symbol:"));
+        assert!(again_in_a_minute(7, 2).contains("7 sessions of 2 symbols:"));
     }
 }

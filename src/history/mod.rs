@@ -91,6 +91,11 @@ impl<S: Ledger + BarReader + SymbolSink> History<S> {
         self.store = self.store.take().or(store);
     }
 
+    /// From here on without the store.
+    pub fn forsake_store(&mut self) {
+        self.store = None;
+    }
+
     /// Whether what is fetched is stored.
     pub const fn keeps(&self) -> bool {
         self.keeps

@@ -62,6 +62,13 @@ fn the_audit_finds_nothing() {
 }
 
 #[test]
+fn an_audit_without_trades_sums_to_nothing_and_not_to_less() {
+    let world = World::filled();
+    let ran = world.run("audit --detector=equity --symbol=SPY --days=4 --moments=1 --json").ended(0);
+    assert!(ran.out.contains("\"sum_r\":0.0") && !ran.out.contains("-0.0"), "{}", ran.out);
+}
+
+#[test]
 fn two_runs_are_put_side_by_side() {
     let world = World::filled();
     let line = format!("--detector=equity --symbols=SPY,AAPL {DAYS} --no-fallback --json");

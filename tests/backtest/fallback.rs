@@ -54,6 +54,36 @@ fn a_database_that_is_stopped_leads_to_the_api() {
     let ran = crate::harness::ran(&mut command).ended(0);
     assert!(ran.err.contains("the database cannot be used, bars come from the REST API"), "{}", ran.err);
     assert!(states(&world, "backtest-results").1.contains(r#""rest":14"#));
+    let report = world.report("backtest-results");
+    assert!(report["labels"].as_array().unwrap().contains(&"database not used".into()), "{}", report["labels"]);
+    let logged = crate::harness::ran(command.args(["--log=json", "--output=logged"])).ended(0);
+    let said = logged.err.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+    let said: Vec<_> = said.filter(|line| line["message"].to_string().contains("database cannot be used")).collect();
+    assert_eq!(said.len(), 1, "{}", logged.err);
+    assert_eq!((&said[0]["level"], &said[0]["command"]), (&"WARN".into(), &"backtest".into()));
+}
+
+/// README: a database that cannot be used is a cause that concerns every day, and no gap.
+#[test]
+fn a_database_that_cannot_be_used_fails_where_nobody_else_has_the_bars() {
+    let refused = |world: &World| {
+        let line = LINE.replace(" --rate=100/s", "");
+        let mut command = world.command(&line);
+        command.env("DATABASE_URL", "postgres://nobody@127.0.0.1:9/bars?connect_timeout=1");
+        crate::harness::ran(&mut command)
+    };
+    let world = World::empty();
+    let ran = refused(&world).ended(1);
+    assert!(ran.err.contains("cannot connect to the database") && ran.err.contains("API key"), "{}", ran.err);
+    assert!(names(&world.path("backtest-results")).is_empty(), "nothing is written");
+    // One that opens and cannot be read.
+    for options in ["", "--no-fallback", "--strict"] {
+        let world = World::filled();
+        world.place.sql("ALTER TABLE coverage RENAME TO lost");
+        let ran = world.run(&format!("{LINE} {options}").replace(" --rate=100/s", "")).ended(1);
+        assert!(!ran.err.contains("the database cannot be used, bars come"), "{}", ran.err);
+        assert!(ran.out.is_empty() && names(&world.path("backtest-results")).is_empty(), "nothing is written");
+    }
 }
 
 /// B-55: a fallback that fails takes nothing away.

@@ -170,3 +170,19 @@ fn bars_of_a_ticker_before_it_was_used_again_are_told() {
     let page = fs::read_to_string(world.path("backtest-results").join(page)).unwrap();
     assert!(page.contains(r#""reused":[{"symbol":"SPY""#));
 }
+
+/// Names of files need not be text.
+#[test]
+fn names_that_are_no_text_are_used_and_shown_as_far_as_they_can_be() {
+    use std::os::unix::ffi::OsStrExt;
+
+    let world = World::filled();
+    let mut command = world.command(&format!("{DAYS} --symbol=SPY --detector=breakout_bullish --no-fallback --json"));
+    command.arg(std::ffi::OsStr::from_bytes(b"--output=o\xff"));
+    let json = crate::harness::ran(&mut command).ended(0).json();
+    assert_eq!(json["settings"]["output"], "o\u{fffd}");
+    let folder = world.path("").join(std::ffi::OsStr::from_bytes(b"o\xff"));
+    let mut files = std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path());
+    let page = files.find(|path| path.extension().is_some_and(|ending| ending == "html")).unwrap();
+    assert!(std::fs::read_to_string(page).unwrap().contains("--output=o\u{fffd}"));
+}

@@ -41,6 +41,7 @@ fn labels_say_what_must_be_known() {
     assert_eq!(with(compat), ["compat score"]);
     assert_eq!(with(|run| run.study.results[0].trades.truncate(29)), ["small sample"]);
     assert_eq!(with(|run| run.study.results[0].trades.clear()), [""; 0], "no trades are no sample");
+    assert_eq!(with(|run| run.data.store_unusable = true), ["database not used"]);
     assert_eq!(with(|run| run.data.splits = Splits::NotLoaded), ["splits not loaded"]);
     assert_eq!(with(|run| run.data.mixed_vwap_sessions = 1), ["mixed vwap"]);
     assert_eq!(with(|run| run.data.symbols = sample().data.symbols), ["data gaps"]);

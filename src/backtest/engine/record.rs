@@ -122,7 +122,7 @@ impl Engine<'_> {
     fn best(&self, entry: &Entry, exit: &Exit) -> Option<Box<Outcome>> {
         (exit.decision == ExitDecision::Assumed).then(|| {
             let target = entry.levels.target * exit.unit;
-            Self::outcome(entry, &self.settle(entry, exit, target, Order::Limit))
+            Box::new(Self::outcome(entry, &self.settle(entry, exit, target, Order::Limit)))
         })
     }
 
@@ -135,14 +135,14 @@ impl Engine<'_> {
         if through.bar == exit.bar && through.price == exit.price && through.reason == exit.reason {
             return None;
         }
-        Some(Self::outcome(entry, &self.settle(entry, &through, through.price, through.order())))
+        Some(Box::new(Self::outcome(entry, &self.settle(entry, &through, through.price, through.order()))))
     }
 
-    fn outcome(entry: &Entry, settled: &Settled) -> Box<Outcome> {
-        Box::new(Outcome {
+    fn outcome(entry: &Entry, settled: &Settled) -> Outcome {
+        Outcome {
             raw_exit: settled.raw_exit,
             r_multiple: settled.net / (entry.quantity * entry.levels.risk),
             pnl: settled.net,
-        })
+        }
     }
 }

@@ -75,6 +75,9 @@ pub struct ReusedTicker {
 pub struct DataSection {
     /// Where bars were kept, without address or secrets: `sqlite`, `postgres`, `none`.
     pub store: String,
+    /// Whether there is a database that could not be used, so that bars came from elsewhere.
+    #[serde(skip)]
+    pub store_unusable: bool,
     /// Sessions of each symbol by state.
     pub symbols: Vec<SymbolSessions>,
     /// Sessions that symbols lack, named.
@@ -102,6 +105,7 @@ impl DataSection {
     pub fn empty(store: impl Into<String>) -> Self {
         Self {
             store: store.into(),
+            store_unusable: false,
             symbols: Vec::new(),
             gaps: Vec::new(),
             sources: BTreeMap::new(),

@@ -28,6 +28,7 @@ pub(super) fn labels(inputs: &Inputs<'_>, stats: &[DetectorStats]) -> Vec<&'stat
         ),
         (stats.iter().any(|stats| stats.small_sample && stats.total_trades > 0), "small sample"),
         (inputs.configurations > 1, "in-sample"),
+        (data.store_unusable, "database not used"),
         (data.splits == Splits::NotLoaded, "splits not loaded"),
         (data.has_mixed_vwap(), "mixed vwap"),
         (data.has_gaps(), "data gaps"),

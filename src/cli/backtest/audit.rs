@@ -198,7 +198,8 @@ fn warm_up(ids: &[&'static str], by_warm_up: &[Vec<Study>], sessions: usize) -> 
                 evaluable: results().map(|result| result.counters.bars_evaluable).sum(),
                 signals: results().map(|result| result.counters.signals).sum(),
                 trades: closed().count() as u64,
-                sum_r: closed().map(|trade| trade.r_multiple).sum(),
+                // The sum of nothing is -0.
+                sum_r: closed().map(|trade| trade.r_multiple).sum::<f64>() + 0.0,
             });
         }
     }

@@ -14,7 +14,7 @@ use super::universe::Universe;
 use crate::backtest::report::{DataGap, DataSection, ReusedTicker, Splits as SplitsKnown, SymbolSessions, WarmUpNote};
 use crate::backtest::{Instrument, Sessions, SymbolData};
 use crate::cli::args::DataArgs;
-use crate::cli::commands::{Api, Context, store_error, warn};
+use crate::cli::commands::{Api, Context, alarm, store_error, warn};
 use crate::cli::format::counted;
 use crate::cli::{CliError, Exit, RequestError, reporter};
 use crate::history::{Coverage, Held, History, MarketRequest, Origin};
@@ -31,6 +31,8 @@ const VIX: &str = "I:VIX";
 pub(super) struct Source {
     history: History<AnyStore>,
     store: &'static str,
+    /// Why the database cannot be used: then bars come from the API, or from nowhere.
+    unusable: Option<CliError>,
     pub(super) universe: Universe,
     pub(super) frame: Frame,
     /// By market: what is asked of it, and what is there.
@@ -62,7 +64,7 @@ impl Source {
     ) -> Result<Self, CliError> {
         let now = context.settings.now.value;
         let reporter = reporter(context.quiet, context.json, Context::has_terminal(), context.settings.color.value);
-        let (mut store, kind) = open_store(context, data.no_fallback).await?;
+        let (mut store, unusable) = open_store(context, data.no_fallback).await?;
         // Before a universe is known, the dates of stocks; all of its markets have the same sessions.
         let first = match &asked.chosen {
             Chosen::Named(symbols) => symbols[0].dataset(),
@@ -99,7 +101,8 @@ impl Source {
         let history = History::over(store, !data.no_write_back, reporter);
         let mut source = Self {
             history,
-            store: kind,
+            store: kind_of_settings(context),
+            unusable,
             universe,
             frame,
             markets: BTreeMap::new(),
@@ -112,8 +115,22 @@ impl Source {
             let symbols = symbols.into_iter().collect();
             let (timeframe, sessions) = (asked.timeframe, all.clone());
             let request = MarketRequest { dataset, symbols, timeframe, read, sessions, now };
-            let coverage = source.history.survey(&request).await;
+            let coverage = match source.history.survey(&request).await {
+                Ok(coverage) => coverage,
+                Err(error) if data.no_fallback => return Err(store_error(error)),
+                Err(error) => {
+                    source.history.forsake_store();
+                    source.unusable = Some(store_error(error));
+                    Coverage::missing(request.symbols.len(), request.sessions.clone())
+                }
+            };
             source.markets.insert(dataset, (request, coverage));
+        }
+        if source.unusable.is_some() {
+            // Nothing of a database that fails at one market is used for another.
+            for (request, coverage) in source.markets.values_mut() {
+                *coverage = Coverage::missing(request.symbols.len(), request.sessions.clone());
+            }
         }
         Ok(source)
     }
@@ -166,9 +183,9 @@ impl Source {
             return Ok(());
         }
         // What is fetched has to be kept somewhere.
-        let made = if self.history.keeps() && self.history.look().is_none() {
+        let made = if self.history.keeps() && self.history.look().is_none() && self.unusable.is_none() {
             let made = context.store().await;
-            made.inspect_err(|error| warn(&format!("what is fetched is not kept: {}", error.reason()))).ok()
+            made.inspect_err(|error| alarm(&format!("what is fetched is not kept: {}", error.reason()))).ok()
         } else {
             None
         };
@@ -176,11 +193,22 @@ impl Source {
         let api = Api::open(context, made.as_ref().or(self.history.look()), &reporter).await;
         match api {
             Ok(api) => self.history.ask(api.client, made),
-            Err(error) if error.exit() == Exit::Usage => return Err(error),
+            Err(error) if error.exit() == Exit::Usage || error.is_of::<StoreError>() => return Err(error),
             Err(error) => {
-                warn(&format!("the REST API cannot be asked: {}", error.reason()));
+                let why = error.reason();
+                if let Some(unusable) = self.unusable.take() {
+                    let hint = format!("without it bars come from the REST API, which cannot be asked: {why}");
+                    return Err(unusable.with_hint(hint));
+                }
+                alarm(&format!("the REST API cannot be asked: {why}"));
                 return Ok(());
             }
+        }
+        if let Some(error) = &self.unusable {
+            alarm(&format!(
+                "the database cannot be used, bars come from the REST API and are not kept: {}",
+                error.reason()
+            ));
         }
         // Who looks on would rather not wait a minute for what is hardly ever there.
         let patient = (!Context::has_terminal()).then(|| context.clock());
@@ -343,6 +371,7 @@ impl Source {
     /// What the report says of data, before any is read.
     pub(super) fn section(&self) -> DataSection {
         let mut section = DataSection::empty(if self.history.look().is_some() { self.store } else { "none" });
+        section.store_unusable = self.unusable.is_some();
         section.gaps = self.gaps();
         section.conflicting_duplicates = self.history.conflicts();
         section.splits =
@@ -393,27 +422,17 @@ impl Source {
     }
 }
 
-/// The database, if there is one that can be used: without it bars come from the API, unless that is not to be asked.
-async fn open_store(context: &Context, must_be_there: bool) -> Result<(Option<AnyStore>, &'static str), CliError> {
-    let kind = |store: &AnyStore| match store {
-        AnyStore::Sqlite(_) => "sqlite",
-        AnyStore::Postgres(_) => "postgres",
-    };
+/// The database if there is one, or why it cannot be used: without it bars come from the API, unless that is not to be asked.
+async fn open_store(context: &Context, must_be_there: bool) -> Result<(Option<AnyStore>, Option<CliError>), CliError> {
     match context.existing_store().await {
-        Ok(Some(store)) => {
-            let kind = kind(&store);
-            Ok((Some(store), kind))
-        }
+        Ok(Some(store)) => Ok((Some(store), None)),
         Ok(None) if must_be_there => {
             Err(CliError::failed(anyhow!("there is no database, and the REST API is not to be asked"))
                 .with_hint("load bars with `backfill s3`, or leave --no-fallback out"))
         }
-        Ok(None) => Ok((None, kind_of_settings(context))),
+        Ok(None) => Ok((None, None)),
         Err(error) if must_be_there || error.exit() == Exit::Usage => Err(error),
-        Err(error) => {
-            warn(&format!("the database cannot be used, bars come from the REST API: {}", error.reason()));
-            Ok((None, kind_of_settings(context)))
-        }
+        Err(error) => Ok((None, Some(error))),
     }
 }
 

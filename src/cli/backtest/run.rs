@@ -1,5 +1,6 @@
 //! `backtest`: a run from the bars to the files of its report.
 
+use std::ffi::OsString;
 use std::io::{self, Write};
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
@@ -110,7 +111,7 @@ async fn run_request(
         configurations: 1,
         generated: now,
     });
-    let (csv, html) = (report.csv(), report.html(&command_line(), &charts));
+    let (csv, html) = (report.csv(), report.html(&command_line(std::env::args_os().skip(1)), &charts));
     let bytes = RunBytes { csv: &csv, html: html.as_bytes() };
     let date = symbols[0].dataset().market().date_of(now);
     if stop.is_cancelled() {
@@ -124,9 +125,11 @@ async fn run_request(
     if context.json {
         let settings = json!({
             "database_url": context.settings.database.value.to_string(),
-            "output": request.output,
+            "output": request.output.display().to_string(),
             "config": config,
         });
+        // A name that is no text is shown as far as it is one.
+        let named = [&files.json, &files.csv, &files.html].map(|file| file.display().to_string());
         let totals = json!({
             "run_id": report.run_id,
             "trades": report.summary.total_trades,
@@ -135,7 +138,7 @@ async fn run_request(
             "gaps": gaps.len(),
             "unmatched_signals": unmatched.len(),
             "labels": report.labels,
-            "files": [&files.json, &files.csv, &files.html],
+            "files": named,
             "seconds": (started.elapsed().as_secs_f64() * 1000.0).round() / 1000.0,
         });
         print_json(out, "backtest", &settings, Body::Rows(&report.detectors), &totals, exit)?;
@@ -260,11 +263,11 @@ fn config(request: &RunRequest, source: &Source) -> RunConfig {
     }
 }
 
-/// How the run was started, without what may be secret.
-fn command_line() -> String {
+/// How the run was started with such words behind the program, without what may be secret.
+fn command_line(typed: impl Iterator<Item = OsString>) -> String {
     let mut words = vec!["backtest".to_owned()];
     let mut hidden = false;
-    for word in std::env::args().skip(1) {
+    for word in typed.map(|word| word.to_string_lossy().into_owned()) {
         if hidden {
             hidden = false;
             words.push("…".to_owned());

@@ -75,7 +75,7 @@ pub(in crate::cli) fn program<A: CommandFactory + FromArgMatches>(
     let run = RunId::new(now);
     let GlobalArgs { log, json, quiet, show_settings, .. } = *global(&args);
     if let Some(format) = log {
-        Log::start(format, quiet, command_name(&typed), run.clone());
+        Log::start(format, quiet, command_name(A::command().get_name(), &typed), run.clone());
     }
     let result = settings.and_then(|settings| {
         if show_settings {
@@ -92,10 +92,11 @@ pub(in crate::cli) fn program<A: CommandFactory + FromArgMatches>(
     exit.into()
 }
 
-/// The command that was typed: `s3`, `watchlist run`.
-fn command_name(typed: &ArgMatches) -> String {
+/// The command that was typed: `s3`, `watchlist run`; the program where it needs none.
+fn command_name(program: &str, typed: &ArgMatches) -> String {
     let below = std::iter::successors(typed.subcommand(), |(_, typed)| typed.subcommand());
-    below.map(|(name, _)| name).collect::<Vec<_>>().join(" ")
+    let name = below.map(|(name, _)| name).collect::<Vec<_>>().join(" ");
+    if name.is_empty() { program.to_owned() } else { name }
 }
 
 async fn execute(args: &Args, context: Context) -> Result<Exit, CliError> {
@@ -283,6 +284,14 @@ fn adjust_error(error: AdjustError) -> CliError {
     };
     CliError::failed(error)
         .with_hint(format!("load them with `backfill splits{of}`, or leave --adjusted out for bars as traded"))
+}
+
+/// The same about what is wrong, which is more than a note where there is a log.
+pub(in crate::cli) fn alarm(line: &str) {
+    match Log::current() {
+        Some(log) => log.alarm(line),
+        None => warn(line),
+    }
 }
 
 /// A line for the person at the terminal.

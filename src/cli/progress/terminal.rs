@@ -39,7 +39,6 @@ impl TerminalReporter {
             |name: &'static str, facts: &str| bars.add(ProgressBar::new(0).with_prefix(name).with_style(style(facts)));
         let fetch = add("fetch", "{decimal_bytes}/{decimal_total_bytes} at {decimal_bytes_per_sec}, ETA {eta}");
         let load = add("load", "{pos}/{len} days, {msg}, ETA {eta}");
-        load.set_message(rows_per_second(0, Duration::ZERO));
         Self { bars, fetch, load, rest, rows: AtomicU64::new(0), started: OnceLock::new() }
     }
 
@@ -55,6 +54,10 @@ impl TerminalReporter {
 
 impl Reporter for TerminalReporter {
     fn start(&self, days: u64, bytes: u64) {
+        if self.started.get().is_none() {
+            // Not before there is something to load: a message draws its bar.
+            self.load.set_message(rows_per_second(0, Duration::ZERO));
+        }
         self.fetch.inc_length(bytes);
         self.load.inc_length(days);
         for bar in [&self.fetch, &self.load] {
@@ -112,9 +115,68 @@ impl Drop for TerminalReporter {
 
 #[cfg(test)]
 mod tests {
+    use std::io;
+    use std::sync::{Arc, Mutex};
+
+    use indicatif::TermLike;
+
     use super::*;
     use crate::cli::summary::testing::day;
     use crate::ingest::Outcome;
+
+    /// What was written on a terminal.
+    #[derive(Debug, Clone, Default)]
+    struct Screen(Arc<Mutex<String>>);
+
+    impl TermLike for Screen {
+        fn width(&self) -> u16 {
+            120
+        }
+
+        fn move_cursor_up(&self, _: usize) -> io::Result<()> {
+            Ok(())
+        }
+
+        fn move_cursor_down(&self, _: usize) -> io::Result<()> {
+            Ok(())
+        }
+
+        fn move_cursor_right(&self, _: usize) -> io::Result<()> {
+            Ok(())
+        }
+
+        fn move_cursor_left(&self, _: usize) -> io::Result<()> {
+            Ok(())
+        }
+
+        fn write_line(&self, text: &str) -> io::Result<()> {
+            self.write_str(&format!("{text}\n"))
+        }
+
+        fn write_str(&self, text: &str) -> io::Result<()> {
+            self.0.lock().unwrap().push_str(text);
+            Ok(())
+        }
+
+        fn clear_line(&self) -> io::Result<()> {
+            Ok(())
+        }
+
+        fn flush(&self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    /// A run that finds everything stored has no bar, and none is left in the way of what it says.
+    #[test]
+    fn no_bar_is_drawn_before_there_is_something_to_load() {
+        let screen = Screen::default();
+        let reporter = TerminalReporter::new(ProgressDrawTarget::term_like(Box::new(screen.clone())), false);
+        std::thread::sleep(Duration::from_millis(60));
+        assert_eq!(screen.0.lock().unwrap().trim(), "");
+        reporter.start(1, 100);
+        assert!(screen.0.lock().unwrap().contains("0/1 days, 0 rows/s"), "{screen:?}");
+    }
 
     #[test]
     fn bars_count_the_work_announced() {

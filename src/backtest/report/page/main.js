@@ -12,6 +12,7 @@ const LABELS = {
   "compat score": "A detector scored in the manner kept for comparison.",
   "small sample": "At least one detector has fewer than 30 trades.",
   "in-sample": "Several configurations were tried on these data: the best of them looks better than it is.",
+  "database not used": "The database could not be used: all bars come from the REST API, mostly without those before the period.",
   "splits not loaded": "Without the table of splits, a split looks like a move of the price.",
   "mixed vwap": "Some VWAPs of sessions are made of exact and of estimated ones.",
   "data gaps": "Symbols lack sessions, or parts of them. The data section names them.",
