@@ -59,6 +59,7 @@ const LINES: &[(&str, i32, &str)] = &[
     ("--signals=rows.csv", 2, "line 2, side: `up` is no side"),
     ("--signals=rows.csv --detector=all", 2, "cannot be used with"),
     ("--signal-levels=percent", 2, "--signals"),
+    ("--borrow-bps-per-day=500", 2, "--borrow-bps-per-day changes nothing without --hold-overnight"),
     ("--signals=rows.csv --signal-levels=pips", 2, "invalid value"),
     ("--no-fallback --recheck", 2, "cannot be used with"),
     ("--threads=0", 2, "invalid value"),
