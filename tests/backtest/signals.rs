@@ -14,7 +14,7 @@ fn signals_of_a_file_are_traded() {
     fs::write(world.path("mine.csv"), text).unwrap();
     let ran = world.run("--signals=mine.csv --signal-levels=percent --days=10 --no-fallback").ended(3);
     assert!(
-        ran.err.contains("not traded: line 4: no bar of the signal timeframe ends at its timestamp"),
+        ran.err.contains("not traded: line 4, SPY: no bar of the signal timeframe ends at its timestamp"),
         "{}",
         ran.err
     );

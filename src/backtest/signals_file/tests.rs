@@ -92,6 +92,7 @@ fn rows_are_placed_on_the_bar_that_ends_at_their_timestamp() {
         max_bars: Some(4),
         size: Some(7.0),
     };
+    let empty = market.at(2, 30);
     let facts = BarFacts { atr: &[f64::NAN, f64::NAN, 0.5, f64::NAN, 1.0], regime: &[None; 5], atr_is_needed: false };
     let placed = |row: &SignalRow, levels, scope| {
         let options = SignalOptions { levels, default_stop_atr: Some(1.0) };
@@ -125,4 +126,12 @@ fn rows_are_placed_on_the_bar_that_ends_at_their_timestamp() {
     assert_eq!(placed(&row(15, 1), LevelUnit::Price, regular), Err(UnmatchedReason::OutsidePeriod));
     assert_eq!(placed(&row(0, 0), LevelUnit::Price, regular), Err(UnmatchedReason::OutsideHours));
     assert!(placed(&row(0, 0), LevelUnit::Price, SessionScope::All).is_ok());
+    let at = |end_ms: i64| placed(&SignalRow { end_ms, ..row(0, 0) }, LevelUnit::Price, regular);
+    assert_eq!(at(empty), Err(UnmatchedReason::NoBars), "a session without bars");
+    assert_eq!(at(market.at(0, 600)), Err(UnmatchedReason::OutsideHours), "bars of these are not read");
+    let day = 24 * 60;
+    assert_eq!(at(market.at(0, -3 * day)), Err(UnmatchedReason::OutsidePeriod), "before all sessions of the run");
+    assert_eq!(at(market.at(0, 30 * day)), Err(UnmatchedReason::OutsidePeriod), "after them");
+    assert_eq!(at(market.at(0, 3 * day)), Err(UnmatchedReason::NotABarEnd), "Thanksgiving is no session");
+    assert_eq!(at(i64::MIN + 1), Err(UnmatchedReason::OutsidePeriod));
 }
