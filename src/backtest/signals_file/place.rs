@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::{Serialize, Serializer};
 
-use super::super::{ExitPlan, Regime, SessionScope, Signal, StopRule, SymbolData, TargetRule};
+use super::super::{ExitPlan, Regime, SessionScope, Side, Signal, StopRule, SymbolData, TargetRule};
 use super::{LevelUnit, SignalOptions, SignalRow};
 use crate::model::{Session, Symbol};
 
@@ -76,6 +76,11 @@ pub enum UnmatchedReason {
     /// Its levels, or what fills slip by, are in ATR.
     #[error("there is no ATR at its bar, which its levels or --slippage-atr need: too few bars before it")]
     NoAtr,
+    /// A level lies too far below the entry to be a price.
+    #[error(
+        "its {0} would lie at or below zero, its distance being the whole price or more: are levels what --signal-levels says?"
+    )]
+    BelowZero(&'static str),
 }
 
 /// Places the rows of one symbol, ascending, on its bars. Their score is 100: who wrote the file has chosen already.
@@ -143,6 +148,15 @@ fn signal(
         (Some(level), _) => TargetRule::Distance(distance(level)?),
         (None, _) => TargetRule::None,
     };
+    // The level below the entry, which lies near the close. Indices can have prices that are not above zero.
+    let (name, below) = match (row.side, stop, target) {
+        (Side::Long, StopRule::Distance(distance), _) => ("stop", distance),
+        (Side::Short, _, TargetRule::Distance(distance)) => ("target", distance),
+        _ => ("", 0.0),
+    };
+    if bars.close[bar] > 0.0 && below >= bars.close[bar] {
+        return Err(UnmatchedReason::BelowZero(name));
+    }
     Ok(Signal {
         bar,
         side: row.side,
