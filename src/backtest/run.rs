@@ -3,13 +3,13 @@
 //! Symbols come one by one and are let go when they are done, so that memory holds those in flight and the trades. What is
 //! found out is put together in the order of symbols: the same for any number of threads (B-60, B-67).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 
 use super::detectors::{Checks, Configured, Factors};
 use super::engine::{self, RandomControl};
-use super::signals_file::{self, BarFacts, SignalOptions, SignalRow, Unmatched};
+use super::signals_file::{self, BarFacts, SignalOptions, SignalRow, Unmatched, UnmatchedReason};
 use super::snapshot::{self, Snapshot};
 use super::{
     CostSettings, Counters, DetectorResult, DetectorRun, EngineSettings, FeatureSettings, FeatureStream, Features,
@@ -62,6 +62,14 @@ impl FileSignals {
         let rows = &self.rows[from..];
         &rows[..rows.partition_point(|row| row.symbol == *symbol)]
     }
+
+    /// Rows of symbols that were not studied.
+    fn left(&self, study: &Study) -> impl Iterator<Item = Unmatched> {
+        let symbols = study.results.iter().flat_map(|result| &result.symbols);
+        let studied: BTreeSet<&str> = symbols.map(|status| &*status.symbol).collect();
+        let left = self.rows.iter().filter(move |row| !studied.contains(row.symbol.as_str()));
+        left.map(|row| Unmatched::new(row, UnmatchedReason::OtherSymbol))
+    }
 }
 
 impl Source {
@@ -79,7 +87,7 @@ impl Source {
 pub struct Studied<S> {
     /// What was found out.
     pub study: S,
-    /// Rows without a bar, in the order of symbols.
+    /// Those rows, by line; of a single symbol by time.
     pub unmatched: Vec<Unmatched>,
 }
 
@@ -107,7 +115,12 @@ pub fn study(
         }
         work();
     });
-    together.into_inner().unwrap_or_else(PoisonError::into_inner).finish()
+    let Studied { study, mut unmatched } = together.into_inner().unwrap_or_else(PoisonError::into_inner).finish();
+    if let Source::File(file) = &setup.source {
+        unmatched.extend(file.left(&study));
+        unmatched.sort_unstable_by_key(|row| row.line);
+    }
+    Studied { study, unmatched }
 }
 
 /// Puts studies of symbols together in the order of symbols. One that comes before its turn waits.
@@ -241,9 +254,13 @@ fn run_detectors(data: &SymbolData, detectors: &[Configured], bars: u64, setup: 
 }
 
 fn run_file(data: &SymbolData, file: &FileSignals, bars: u64, setup: &Setup) -> (DetectorRun, Vec<Unmatched>) {
+    let place =
+        |facts: &BarFacts<'_>| signals_file::signals(data, file.of(data), &file.options, setup.engine.session, facts);
     // A file of a few signals on a short history is what somebody wants to see.
     if let Some(status) = gate(data, bars, 1) {
-        return (not_run(status, bars), Vec::new());
+        // No row has a bar that facts would be looked up of.
+        let none = BarFacts { atr: &[], regime: &[], atr_is_needed: false };
+        return (not_run(status, bars), place(&none).unmatched);
     }
     let mut atr = vec![f64::NAN; data.signal_bars().len()];
     let mut regime: Vec<Option<Regime>> = vec![None; atr.len()];
@@ -253,7 +270,7 @@ fn run_file(data: &SymbolData, file: &FileSignals, bars: u64, setup: &Setup) -> 
         regime[features.bar] = features.regime.ok();
     }
     let facts = BarFacts { atr: &atr, regime: &regime, atr_is_needed: setup.costs.needs_atr() };
-    let matched = signals_file::signals(data, file.of(data), &file.options, setup.engine.session, &facts);
+    let matched = place(&facts);
     let mut counters = Counters { bars_total: bars, bars_evaluable: bars, ..Counters::default() };
     let rules = signals_file::rules(setup.engine.hold_overnight);
     let (trades, random_r) = trade(data, file.name, &matched.signals, &rules, &atr, setup, &mut counters);

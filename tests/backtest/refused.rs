@@ -59,6 +59,8 @@ const LINES: &[(&str, i32, &str)] = &[
     ("--signals=rows.csv", 2, "line 2, side: `up` is no side"),
     ("--signals=rows.csv --detector=all", 2, "cannot be used with"),
     ("--signal-levels=percent", 2, "--signals"),
+    ("--signals=far.csv --signal-levels=percent", 2, "line 2, stop: a LONG with its stop 150 % below the entry"),
+    ("--borrow-bps-per-day=500", 2, "--borrow-bps-per-day changes nothing without --hold-overnight"),
     ("--signals=rows.csv --signal-levels=pips", 2, "invalid value"),
     ("--no-fallback --recheck", 2, "cannot be used with"),
     ("--threads=0", 2, "invalid value"),
@@ -84,6 +86,7 @@ fn what_is_wrong_is_said_and_nothing_is_written() {
     fs::write(world.path("night.toml"), "[trend_continuation_long]\nhold_overnight = true\n").unwrap();
     fs::write(world.path("other.toml"), "[breakout]\nrvol_min = 2\n").unwrap();
     fs::write(world.path("rows.csv"), "symbol,timestamp,side,stop\nSPY,2026-10-01T10:15:00-04:00,up,1\n").unwrap();
+    fs::write(world.path("far.csv"), "symbol,timestamp,side,stop\nSPY,2026-10-01T10:15:00-04:00,long,150\n").unwrap();
     let (before, files) = (Dump::of(&world.place.database()), names(&world.path("")));
     let mut wrong = Vec::new();
     for (line, code, says) in LINES {

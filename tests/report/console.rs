@@ -41,7 +41,7 @@ fn a_run_is_summed_up() {
     assert_eq!(first_words(&text, "detectors by lower bound of net expectancy"), expected);
     for words in [
         "not evaluable: open interest",
-        "labels: synthetic_underlying, asset class ignored, small sample, data gaps",
+        "labels: synthetic_underlying, asset class ignored, small sample, data gaps, signals not traded",
         "NVDA 2026-09-14 to 2026-09-15 (2 sessions) missing: not among the files of these days",
         "before 2026-08-05 (12 sessions), when another company had the ticker",
         "page    backtest-results/backtest-2026-11-30-0123456789ab.html",

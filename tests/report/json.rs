@@ -1,7 +1,7 @@
 //! The report for programs.
 
 use barkeep::backtest::report::{Inputs, Report, config_hash, run_id, same_but_for_time};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::sample::{Sample, sample};
 use crate::{inputs, written};
@@ -204,6 +204,16 @@ fn statuses_are_grouped_and_complete() {
     assert_eq!(json["counters"]["data_gaps"]["not_entitled"], 3);
     let turned_away = sample.portfolio.rejected.max_open + sample.portfolio.rejected.volume;
     assert_eq!(json["counters"]["rejected"]["portfolio"], turned_away);
+}
+
+/// All rows of a file of signals that were not traded are listed, with their reasons.
+#[test]
+fn untraded_signals_are_listed() {
+    let listed = &parsed(&sample())["data"]["unmatchedSignals"];
+    let reason = "no bar of the signal timeframe ends at its timestamp: a timestamp is the END of a bar";
+    assert_eq!(listed[0], json!({ "line": 2, "symbol": "AAPL", "reason": reason }));
+    assert!(listed[1]["reason"].as_str().unwrap().starts_with("its stop would lie at or below zero"));
+    assert_eq!(listed.as_array().unwrap().len(), 2);
 }
 
 /// B-60

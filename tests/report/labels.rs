@@ -16,6 +16,7 @@ fn labels_say_what_must_be_known() {
     let mut plain = sample();
     plain.config.ignore_asset_class = false;
     plain.data.symbols.clear();
+    plain.data.unmatched_signals.clear();
     for result in &mut plain.study.results {
         result.trades.retain(|trade| !trade.symbol.starts_with("I:"));
         result.trades.truncate(40);
@@ -45,6 +46,8 @@ fn labels_say_what_must_be_known() {
     assert_eq!(with(|run| run.data.splits = Splits::NotLoaded), ["splits not loaded"]);
     assert_eq!(with(|run| run.data.mixed_vwap_sessions = 1), ["mixed vwap"]);
     assert_eq!(with(|run| run.data.symbols = sample().data.symbols), ["data gaps"]);
+    let unmatched = |run: &mut Sample| run.data.unmatched_signals = sample().data.unmatched_signals;
+    assert_eq!(with(unmatched), ["signals not traded"]);
     assert_eq!(Report::new(Inputs { configurations: 2, ..inputs(&plain) }).labels, ["in-sample"]);
 }
 

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use barkeep::backtest::report::{DataGap, DataSection, ReusedTicker, SessionState, Splits, SymbolSessions, WarmUpNote};
+use barkeep::backtest::signals_file::{Unmatched, UnmatchedReason};
 use barkeep::backtest::{
     Bars, Counters, DetectorConfig, DetectorResult, EngineSettings, EquityPoint, ExitDecision, ExitReason, Input,
     Instrument, Mark, Outcome, Portfolio, PortfolioRejected, PortfolioSettings, PortfolioTrade, Regime, RunConfig,
@@ -383,6 +384,9 @@ fn data_section(sessions: &Sessions) -> DataSection {
         splits: Splits::Loaded(1),
         warm_up: vec![WarmUpNote { symbol: "NVDA".into(), note: "11 of 15 sessions before 2026-08-03".to_owned() }],
         reused: vec![ReusedTicker { symbol: HOSTILE.into(), since: date(2026, 8, 5), sessions: 12 }],
+        unmatched_signals: [(2, UnmatchedReason::NotABarEnd), (1400, UnmatchedReason::BelowZero("stop"))]
+            .map(|(line, reason)| Unmatched { line, symbol: Symbol::from_ticker("AAPL").unwrap(), reason })
+            .into(),
         ..DataSection::empty("sqlite")
     }
 }

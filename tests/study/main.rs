@@ -182,7 +182,7 @@ fn nothing_slips_by_an_atr_that_is_not_known() {
     assert_eq!(traded(Slippage::Atr { share: 0.0 }).0, [early, late], "nothing slips");
     let (at, unmatched) = traded(Slippage::Atr { share: 0.1 });
     assert_eq!(at, [late]);
-    assert!(matches!(&unmatched[..], [one] if one.starts_with("line 2: there is no ATR")), "{unmatched:?}");
+    assert!(matches!(&unmatched[..], [one] if one.starts_with("line 2, AAPL: there is no ATR")), "{unmatched:?}");
 
     // A pin's own rules need none of the signals' bars.
     let data = from_session(&wanders_with_proxy(3), WARM_UP as u32);
@@ -215,5 +215,48 @@ fn signals_of_a_file_are_traded_or_named() {
     assert_eq!(run.trades[0].entry_ms, end(60));
     let unmatched: Vec<String> = found.unmatched.iter().map(ToString::to_string).collect();
     assert_eq!(unmatched.len(), 1);
-    assert!(unmatched[0].starts_with("line 3: no bar"), "{unmatched:?}");
+    assert!(unmatched[0].starts_with("line 3, AAPL: no bar"), "{unmatched:?}");
+}
+
+/// Every row is traded, counted or named, also those of symbols that are not looked at, for any number of threads.
+#[test]
+fn no_signal_of_a_file_is_dropped() {
+    let aapl = wanders("AAPL", 9);
+    let clock = *aapl.sessions.get(WARM_UP as u32);
+    let end = |minutes: i64| clock.open_ms + minutes * 60_000;
+    let (before, night) = (aapl.sessions.get(3).open_ms + 60 * 60_000, end(600));
+    let text = format!(
+        "symbol,timestamp,side,stop\nI:VIX,{at},long,1\nMSFT,{at},long,1\nAAPL,{at},long,50\n\
+         AAPL,{next},short,50\nAAPL,{before},long,1\nNOPE,{at},long,1\nNOPE,{before},long,1\nAAPL,{night},long,1\n\
+         NONE,{at},long,1\n",
+        at = end(60),
+        next = end(75),
+    );
+    let options = SignalOptions { levels: LevelUnit::Percent, default_stop_atr: None };
+    let rows = parse(text.as_bytes(), &options).unwrap();
+    let of_file = rows.len();
+    let setup = setup_of(Source::File(FileSignals { name: "mine.csv", rows, options }));
+    let symbols = || {
+        let none = SymbolData { series: Vec::new(), ..wanders("NONE", 1) };
+        vec![aapl.clone(), wanders("I:VIX", 1), none, until(&wanders("NOPE", 1), 0)]
+    };
+    let found = study(symbols().into_iter(), &setup, 1, |_| ());
+    let named: Vec<String> = found.unmatched.iter().map(ToString::to_string).collect();
+    let expected = [
+        "line 2, I:VIX: no positions are taken",
+        "line 3, MSFT: its symbol is not among",
+        "line 6, AAPL: its session is outside",
+        "line 7, NOPE: there are no bars",
+        "line 8, NOPE: its session is outside",
+        "line 9, AAPL: its timestamp lies outside regular hours",
+        "line 10, NONE: there are no bars",
+    ];
+    assert_eq!(named.len(), expected.len(), "{named:#?}");
+    for (named, expected) in named.iter().zip(expected) {
+        assert!(named.starts_with(expected), "{named}");
+    }
+    let counters = &found.study.results[0].counters;
+    assert!(counters.adds_up() && counters.rejected.concurrency == 1, "{counters:?}");
+    assert_eq!(counters.signals as usize + named.len(), of_file);
+    assert_eq!(study(symbols().into_iter(), &setup, 3, |_| ()), found);
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use jiff::civil::Date;
 use serde::Serialize;
 
+use crate::backtest::signals_file::Unmatched;
 use crate::model::VwapMethod;
 
 pub use crate::model::SessionState;
@@ -69,7 +70,8 @@ pub struct ReusedTicker {
     pub sessions: u64,
 }
 
-/// What data a run used, where they came from, and what was missing. Lists are sorted by symbol, gaps then by date.
+/// What data a run used, where they came from, and what was missing. Lists are sorted by symbol, gaps then by date,
+/// signals by line.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct DataSection {
@@ -98,6 +100,8 @@ pub struct DataSection {
     pub warm_up: Vec<WarmUpNote>,
     /// Symbols of which bars were left out, as another company had the ticker.
     pub reused: Vec<ReusedTicker>,
+    /// Rows of a file of signals that could not be traded, all of them.
+    pub unmatched_signals: Vec<Unmatched>,
 }
 
 impl DataSection {
@@ -115,6 +119,7 @@ impl DataSection {
             splits: Splits::NotLoaded,
             warm_up: Vec::new(),
             reused: Vec::new(),
+            unmatched_signals: Vec::new(),
         }
     }
 

@@ -198,6 +198,18 @@ pub enum RowProblem {
         /// The target.
         target: String,
     },
+    /// A level whose distance below the entry is the whole price or more.
+    #[error(
+        "a {side} with its {level} {percent} % below the entry has it at or below zero: write percent below 100, or say what levels are by --signal-levels"
+    )]
+    BelowZero {
+        /// Which way.
+        side: &'static str,
+        /// Which of its levels.
+        level: &'static str,
+        /// Its distance.
+        percent: String,
+    },
     /// The same symbol, instant and side as before.
     #[error("line {0} has the same symbol, timestamp and side: leave one of them out")]
     Twice(u64),
@@ -356,6 +368,14 @@ fn row(header: &Header, record: &csv::ByteRecord, line: u64, options: &SignalOpt
             return Err((Column::Target, RowProblem::Crossed { side: side.as_str(), stop, target }));
         }
         _ => {}
+    }
+    let (column, below) = match side {
+        Side::Long => (Column::Stop, stop),
+        Side::Short => (Column::Target, target),
+    };
+    if let Some(percent) = below.filter(|percent| options.levels == LevelUnit::Percent && *percent >= 100.0) {
+        let (side, level, percent) = (side.as_str(), column.name(), percent.to_string());
+        return Err((column, RowProblem::BelowZero { side, level, percent }));
     }
     Ok(SignalRow { line, symbol, end_ms, side, stop, target, max_bars, size })
 }

@@ -77,6 +77,23 @@ fn bad_rows_are_named_by_line_and_column() {
     assert_eq!(error, "a row is no signal\n  line 2, symbol: it is not UTF-8: save the file as UTF-8");
 }
 
+/// A long with its stop 150 % away was traded with a stop below zero.
+#[test]
+fn percent_that_leave_no_price_are_refused() {
+    let percent = SignalOptions { levels: LevelUnit::Percent, default_stop_atr: None };
+    let text = "symbol,timestamp,side,stop,target\n\
+                SPY,1796051700000,long,99.9,150\n\
+                SPY,1796051700001,short,150,99.9\n\
+                SPY,1796051700002,long,100,\n\
+                SPY,1796051700003,short,5,150\n";
+    let told = bad(text, &percent);
+    assert_eq!(told.len(), 2, "{told:?}");
+    assert!(told[0].starts_with("line 4, stop: a LONG with its stop 100 % below the entry"), "{}", told[0]);
+    assert!(told[1].starts_with("line 5, target: a SHORT with its target 150 % below the entry"), "{}", told[1]);
+    let distances = SignalOptions { levels: LevelUnit::Distance, ..percent };
+    assert!(parse(text.as_bytes(), &distances).is_ok(), "what price they are distances from, the file does not say");
+}
+
 #[test]
 fn rows_are_placed_on_the_bar_that_ends_at_their_timestamp() {
     let mut market = Market::new(Timeframe::M15);
@@ -92,6 +109,7 @@ fn rows_are_placed_on_the_bar_that_ends_at_their_timestamp() {
         max_bars: Some(4),
         size: Some(7.0),
     };
+    let empty = market.at(2, 30);
     let facts = BarFacts { atr: &[f64::NAN, f64::NAN, 0.5, f64::NAN, 1.0], regime: &[None; 5], atr_is_needed: false };
     let placed = |row: &SignalRow, levels, scope| {
         let options = SignalOptions { levels, default_stop_atr: Some(1.0) };
@@ -125,4 +143,23 @@ fn rows_are_placed_on_the_bar_that_ends_at_their_timestamp() {
     assert_eq!(placed(&row(15, 1), LevelUnit::Price, regular), Err(UnmatchedReason::OutsidePeriod));
     assert_eq!(placed(&row(0, 0), LevelUnit::Price, regular), Err(UnmatchedReason::OutsideHours));
     assert!(placed(&row(0, 0), LevelUnit::Price, SessionScope::All).is_ok());
+    let at = |end_ms: i64| placed(&SignalRow { end_ms, ..row(0, 0) }, LevelUnit::Price, regular);
+    assert_eq!(at(empty), Err(UnmatchedReason::NoBars), "a session without bars");
+    assert_eq!(at(market.at(0, 600)), Err(UnmatchedReason::OutsideHours), "bars of these are not read");
+    let day = 24 * 60;
+    assert_eq!(at(market.at(0, -3 * day)), Err(UnmatchedReason::OutsidePeriod), "before all sessions of the run");
+    assert_eq!(at(market.at(0, 30 * day)), Err(UnmatchedReason::OutsidePeriod), "after them");
+    assert_eq!(at(market.at(0, 3 * day)), Err(UnmatchedReason::NotABarEnd), "Thanksgiving is no session");
+    assert_eq!(at(i64::MIN + 1), Err(UnmatchedReason::OutsidePeriod));
+    // Levels that would lie at or below zero.
+    let long = |stop: f64, levels| placed(&SignalRow { stop: Some(stop), ..row(30, 0) }, levels, regular).map(|_| ());
+    assert_eq!(long(199.9, LevelUnit::Distance), Ok(()));
+    assert_eq!(long(200.0, LevelUnit::Distance), Err(UnmatchedReason::BelowZero("stop")));
+    assert_eq!(long(400.0, LevelUnit::Atr), Err(UnmatchedReason::BelowZero("stop")));
+    let short = |stop: f64, target: f64| {
+        let row = SignalRow { side: Side::Short, stop: Some(stop), target: Some(target), ..row(30, 0) };
+        placed(&row, LevelUnit::Distance, regular).map(|_| ())
+    };
+    assert_eq!(short(400.0, 199.9), Ok(()), "above the entry there is room");
+    assert_eq!(short(1.0, 200.0), Err(UnmatchedReason::BelowZero("target")));
 }

@@ -217,7 +217,7 @@ pub struct CostArgs {
     /// Let target fills slip, too.
     #[arg(long)]
     pub slip_on_limit: bool,
-    /// Cost of holding a short overnight, in hundredths of a percent a day [default: 0].
+    /// Cost of holding a short overnight, in hundredths of a percent a day; needs --hold-overnight [default: 0].
     #[arg(long, value_name = "BPS")]
     pub borrow_bps_per_day: Option<f64>,
     /// Smallest quantity [default: 1].

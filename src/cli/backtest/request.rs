@@ -96,6 +96,12 @@ impl RunRequest {
                  can, as in --set=trend_continuation_long.hold_overnight=true, or leave the flag out"
             )));
         }
+        if args.costs.borrow_bps_per_day.is_some() && !offers.overnight {
+            return Err(CliError::usage(anyhow!(
+                "--borrow-bps-per-day changes nothing without --hold-overnight, as no short is held over a night: add \
+                 --hold-overnight, or leave it out"
+            )));
+        }
         if let (Source::File(file), Chosen::Default) = (&source, &bars.chosen) {
             let mut symbols: Vec<Symbol> = file.rows.iter().map(|row| row.symbol.clone()).collect();
             symbols.dedup();

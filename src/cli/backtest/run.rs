@@ -93,6 +93,7 @@ async fn run_request(
     section.reused = source.reused();
     let Studied { study, unmatched } = studied;
     tell_unmatched(&unmatched);
+    section.unmatched_signals = unmatched;
 
     let portfolio = (request.portfolio.as_ref())
         .map(|settings| portfolio::run(&study, &source.period_sessions(), settings, &request.setup.costs));
@@ -120,7 +121,7 @@ async fn run_request(
     let files = files::write(&request.output, date, &report.run_id, bytes, |file| report.write_json(file))
         .map_err(CliError::failed)?;
 
-    let exit = if gaps.is_empty() && unmatched.is_empty() { Exit::Done } else { Exit::Gaps };
+    let exit = if gaps.is_empty() && section.unmatched_signals.is_empty() { Exit::Done } else { Exit::Gaps };
     let out = &mut io::stdout().lock();
     if context.json {
         let settings = json!({
@@ -136,7 +137,7 @@ async fn run_request(
             "symbols": study.symbols,
             "bars": study.bars,
             "gaps": gaps.len(),
-            "unmatched_signals": unmatched.len(),
+            "unmatched_signals": section.unmatched_signals.len(),
             "labels": report.labels,
             "files": named,
             "seconds": (started.elapsed().as_secs_f64() * 1000.0).round() / 1000.0,
@@ -237,7 +238,8 @@ fn tell_unmatched(unmatched: &[Unmatched]) {
         warn(&format!("not traded: {row}"));
     }
     if unmatched.len() > UNMATCHED_NAMED {
-        warn(&format!("and {} more rows that were not traded", count((unmatched.len() - UNMATCHED_NAMED) as u64)));
+        let more = counted((unmatched.len() - UNMATCHED_NAMED) as u64, "more row");
+        warn(&format!("and {more} not traded; the report lists all of them"));
     }
 }
 

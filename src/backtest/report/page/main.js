@@ -16,6 +16,7 @@ const LABELS = {
   "splits not loaded": "Without the table of splits, a split looks like a move of the price.",
   "mixed vwap": "Some VWAPs of sessions are made of exact and of estimated ones.",
   "data gaps": "Symbols lack sessions, or parts of them. The data section names them.",
+  "signals not traded": "Rows of the file of signals could not be traded. The data section names them.",
 };
 
 function topPart(data) {
@@ -120,6 +121,10 @@ function dataSection({ report, command }) {
       { label: "Symbol", header: true, get: (row) => row.symbol }, { label: "Its own since", get: (row) => row.since },
       { label: "Sessions left out before", kind: "num", get: (row) => row.sessions, show: (row) => count(row.sessions) },
     ], data.reused, { caption: "Tickers that were another company's", page: 20 })] : "",
+    data.unmatchedSignals.length ? [el("h3", null, "Signals not traded"), table([
+      { label: "Line", kind: "num", get: (row) => row.line, show: (row) => count(row.line) }, { label: "Symbol", header: true, get: (row) => row.symbol },
+      { label: "Why", kind: "wrap", get: (row) => row.reason },
+    ], data.unmatchedSignals, { caption: "Signals not traded", page: 20 })] : "",
     el("details", null, el("summary", null, "Configuration"), el("pre", { tabindex: 0 }, JSON.stringify(config, null, 2))),
     el("details", null, el("summary", null, "Command"), el("pre", { tabindex: 0 }, command)));
 }
