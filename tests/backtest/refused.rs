@@ -14,6 +14,8 @@ const LINES: &[(&str, i32, &str)] = &[
     ("--set=breakout_bullish.rvol_min=two", 2, "is not a value for this number"),
     ("--set=breakout_bullish.donchian_bars=20.5", 2, "is not a value for this integer"),
     ("--set=rvol_min=2", 2, "DETECTOR.PARAM=VALUE"),
+    ("--set=all.rvol_min=2", 2, "`all` is a group, and parameters are set for one detector at a time"),
+    ("--params=group.toml", 2, "`equity` is a group"),
     ("--set=breakout_bullish.rvol_min", 2, "DETECTOR.PARAM=VALUE"),
     ("--detector=breakout_bearish --set=breakout_bullish.rvol_min=2", 2, "not among the detectors of this run"),
     ("--set=breakout_bullish.w_volume_intensity=0.9", 2, "must sum to 1"),
@@ -82,6 +84,7 @@ fn what_is_wrong_is_said_and_nothing_is_written() {
     let world = World::filled();
     fs::write(world.path("bad.toml"), "[breakout_bullish\n").unwrap();
     fs::write(world.path("night.toml"), "[trend_continuation_long]\nhold_overnight = true\n").unwrap();
+    fs::write(world.path("group.toml"), "[equity]\nrvol_min = 2\n").unwrap();
     fs::write(world.path("other.toml"), "[breakout]\nrvol_min = 2\n").unwrap();
     fs::write(world.path("rows.csv"), "symbol,timestamp,side,stop\nSPY,2026-10-01T10:15:00-04:00,up,1\n").unwrap();
     let (before, files) = (Dump::of(&world.place.database()), names(&world.path("")));
