@@ -76,6 +76,22 @@ fn two_runs_are_put_side_by_side() {
     assert_eq!(json["totals"]["same_data"], true);
 }
 
+/// What the environment asks for takes effect in a run with `--session=all` only, and not in the explanation of one without.
+#[test]
+fn an_explanation_of_regular_hours_stays_in_them() {
+    let world = World::filled();
+    let explained = |time: &str, variable: bool| {
+        let mut command = world.command(&format!("explain breakout_bullish SPY {time} --json"));
+        if variable {
+            command.env("ALLOW_WEEKEND_SIGNALS", "true");
+        }
+        crate::harness::ran(&mut command)
+    };
+    let of_regular_hours = |variable| explained("2026-10-01T11:00", variable).ended(0).json()["rows"].clone();
+    assert_eq!(of_regular_hours(true), of_regular_hours(false));
+    assert!(explained("2026-10-01T09:15", true).ended(1).err.contains("rth_only=false"));
+}
+
 /// B-66: what a run needs a flag for, an explanation does as it is asked.
 #[test]
 fn bars_outside_regular_hours_are_explained_of_detectors_that_look_there() {

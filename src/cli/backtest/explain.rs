@@ -26,9 +26,10 @@ use crate::model::{Market, Symbol, Timeframe};
 pub(super) async fn run(args: &ExplainArgs, context: &Context) -> Result<Exit, CliError> {
     let typed =
         DetectorArgs { detector: vec![args.detector.clone()], set: args.set.clone(), params: args.params.clone() };
-    // A bar is explained as the run sees it that allows what the parameters ask for.
+    // A bar is explained as the run sees it that allows what the parameters ask for. What the environment asks for takes a run
+    // with --session=all: there is no such flag here, and parameters say the same.
     let offers = Offers { off_hours: true, overnight: true };
-    let mut found = configured(&typed, context.settings.off_hours_signals.value, offers)?;
+    let mut found = configured(&typed, false, offers)?;
     let (Some(detector), true) = (found.pop(), found.is_empty()) else {
         return Err(CliError::usage(anyhow!("`{}` is a group: explain one detector of it", args.detector)));
     };
