@@ -406,7 +406,7 @@ async fn open_store(context: &Context, must_be_there: bool) -> Result<(Option<An
         }
         Ok(None) if must_be_there => {
             Err(CliError::failed(anyhow!("there is no database, and the REST API is not to be asked"))
-                .with_hint("load bars with `backfill s3`, or leave --no-fallback out"))
+                .with_hint("load bars with `backfill s3` or `backfill rest`"))
         }
         Ok(None) => Ok((None, kind_of_settings(context))),
         Err(error) if must_be_there || error.exit() == Exit::Usage => Err(error),
