@@ -76,6 +76,15 @@ fn the_whole_market_and_its_largest_each_month() {
     assert!((2..=4).contains(&chosen.len()), "two for each of two months: {chosen:?}");
 }
 
+#[test]
+fn a_watchlist_of_two_markets_names_what_it_leaves_out() {
+    let world = World::filled();
+    world.place.run(&["watchlist", "add", "SPY", "X:BTCUSD"]).ended(0);
+    let ran = world.run(&format!("--detector=equity {DAYS} --no-fallback")).ended(0);
+    assert!(ran.err.contains("1 symbol (watchlist)"), "{}", ran.err);
+    assert!(ran.err.contains("what has other trading days is left out: X:BTCUSD."), "{}", ran.err);
+}
+
 /// B-66: what is typed changes the run.
 #[test]
 fn options_change_the_run() {

@@ -91,13 +91,20 @@ async fn default(store: Option<&mut AnyStore>) -> Result<Universe, CliError> {
         let watched: BTreeSet<Symbol> =
             entries.into_iter().filter(|entry| entry.active).map(|entry| entry.symbol).collect();
         // Of a list with both, what detectors are made for.
-        let of_market = |market| watched.iter().filter(move |symbol| symbol.dataset().market() == market);
-        let watched: Vec<Symbol> = match of_market(Market::NewYork).next() {
-            Some(_) => of_market(Market::NewYork).cloned().collect(),
-            None => watched.into_iter().collect(),
-        };
+        let (mut watched, others): (Vec<Symbol>, Vec<Symbol>) =
+            watched.into_iter().partition(|symbol| symbol.dataset().market() == Market::NewYork);
+        let mut said = None;
+        if watched.is_empty() {
+            watched = others;
+        } else if !others.is_empty() {
+            said = Some(format!(
+                "Of the watchlist, what has other trading days is left out: {}. Run it apart with --symbol=S or \
+                 --symbols=a,b,c.",
+                others.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
+            ));
+        }
         if !watched.is_empty() {
-            return Ok(Universe::of(watched, "watchlist"));
+            return Ok(Universe { said, ..Universe::of(watched, "watchlist") });
         }
         let mut stored = stocks(store).await?;
         stored.extend(tickers(store, Dataset::Indices).await?);
