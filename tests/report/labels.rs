@@ -1,6 +1,6 @@
 //! Labels.
 
-use barkeep::backtest::report::{Inputs, Report, Splits};
+use barkeep::backtest::report::{Inputs, Report, Splits, UnrankedMonth};
 use barkeep::backtest::{FillMode, Study};
 
 use crate::sample::{Sample, sample};
@@ -44,6 +44,10 @@ fn labels_say_what_must_be_known() {
     assert_eq!(with(|run| run.data.splits = Splits::NotLoaded), ["splits not loaded"]);
     assert_eq!(with(|run| run.data.mixed_vwap_sessions = 1), ["mixed vwap"]);
     assert_eq!(with(|run| run.data.symbols = sample().data.symbols), ["data gaps"]);
+    let unranked = |run: &mut Sample| {
+        run.data.unranked = vec![UnrankedMonth { month: "2026-10".to_owned(), sessions: 3, of: 20 }];
+    };
+    assert_eq!(with(unranked), ["universe incomplete"]);
     assert_eq!(Report::new(Inputs { configurations: 2, ..inputs(&plain) }).labels, ["in-sample"]);
 }
 

@@ -69,6 +69,18 @@ pub struct ReusedTicker {
     pub sessions: u64,
 }
 
+/// A month of a universe of the largest stocks whose ranking lacks sessions.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct UnrankedMonth {
+    /// Which, as in `2026-10`.
+    pub month: String,
+    /// Sessions before it whose day bars are stored: it is ranked by these, and nothing is entered in it if there are none.
+    pub sessions: u64,
+    /// Sessions before it that it should be ranked by.
+    pub of: u64,
+}
+
 /// What data a run used, where they came from, and what was missing. Lists are sorted by symbol, gaps then by date.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -95,6 +107,8 @@ pub struct DataSection {
     pub warm_up: Vec<WarmUpNote>,
     /// Symbols of which bars were left out, as another company had the ticker.
     pub reused: Vec<ReusedTicker>,
+    /// Months of a universe of the largest stocks whose ranking lacks sessions, by date.
+    pub unranked: Vec<UnrankedMonth>,
 }
 
 impl DataSection {
@@ -111,6 +125,7 @@ impl DataSection {
             splits: Splits::NotLoaded,
             warm_up: Vec::new(),
             reused: Vec::new(),
+            unranked: Vec::new(),
         }
     }
 

@@ -31,6 +31,7 @@ pub(super) fn labels(inputs: &Inputs<'_>, stats: &[DetectorStats]) -> Vec<&'stat
         (data.splits == Splits::NotLoaded, "splits not loaded"),
         (data.has_mixed_vwap(), "mixed vwap"),
         (data.has_gaps(), "data gaps"),
+        (!data.unranked.is_empty(), "universe incomplete"),
     ]
     .into_iter()
     .filter_map(|(applies, label)| applies.then_some(label))

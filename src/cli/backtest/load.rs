@@ -73,6 +73,7 @@ impl Source {
         if let Some(line) = universe.said.as_ref().filter(|_| !context.quiet) {
             warn(line);
         }
+        universe.tell_unranked();
         let dataset = universe.symbols[0].dataset();
         let (sessions, warm_up) = sessions(dataset, dates.into_inner(), needs.warm_up_sessions);
         if sessions.len() == warm_up {
@@ -344,6 +345,7 @@ impl Source {
     pub(super) fn section(&self) -> DataSection {
         let mut section = DataSection::empty(if self.history.look().is_some() { self.store } else { "none" });
         section.gaps = self.gaps();
+        section.unranked.clone_from(&self.universe.unranked);
         section.conflicting_duplicates = self.history.conflicts();
         section.splits =
             if self.splits_known { SplitsKnown::Loaded(self.frame.splits.count()) } else { SplitsKnown::NotLoaded };

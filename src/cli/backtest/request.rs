@@ -142,6 +142,11 @@ impl RunRequest {
 }
 
 impl Bars {
+    /// Whether symbols were named, so that one without bars is told.
+    pub(super) const fn are_named(&self) -> bool {
+        matches!(self.chosen, Chosen::Named(_))
+    }
+
     pub(super) fn new(args: &BarsOfRunArgs, now: Timestamp) -> Result<Self, CliError> {
         let named = read_symbols("--symbol", &args.symbol, &args.symbols, None).map_err(RequestError::from)?;
         let chosen = match (&args.universe, args.all) {

@@ -15,6 +15,7 @@ const LABELS = {
   "splits not loaded": "Without the table of splits, a split looks like a move of the price.",
   "mixed vwap": "Some VWAPs of sessions are made of exact and of estimated ones.",
   "data gaps": "Symbols lack sessions, or parts of them. The data section names them.",
+  "universe incomplete": "Months of the universe lack sessions that they are ranked by; those without any were left out. The data section names them.",
 };
 
 function topPart(data) {
@@ -119,6 +120,11 @@ function dataSection({ report, command }) {
       { label: "Symbol", header: true, get: (row) => row.symbol }, { label: "Its own since", get: (row) => row.since },
       { label: "Sessions left out before", kind: "num", get: (row) => row.sessions, show: (row) => count(row.sessions) },
     ], data.reused, { caption: "Tickers that were another company's", page: 20 })] : "",
+    data.unranked.length ? [el("h3", null, "Months whose ranking lacks sessions"), table([
+      { label: "Month", header: true, get: (row) => row.month },
+      { label: "Sessions before it", kind: "num", get: (row) => row.of, show: (row) => count(row.of) },
+      { label: "Of these stored", kind: "num", get: (row) => row.sessions, show: (row) => count(row.sessions) },
+    ], data.unranked, { caption: "Months whose ranking lacks sessions", page: 20 })] : "",
     el("details", null, el("summary", null, "Configuration"), el("pre", { tabindex: 0 }, JSON.stringify(config, null, 2))),
     el("details", null, el("summary", null, "Command"), el("pre", { tabindex: 0 }, command)));
 }
