@@ -42,7 +42,6 @@ pub(super) async fn run(args: &ExplainArgs, context: &Context) -> Result<Exit, C
         dates: session_on(date, symbol.dataset(), context.settings.now.value, &args.time)?,
         timeframe,
         session: if looks_off_hours(&detector) { SessionScope::All } else { SessionScope::Regular },
-        min_bars: 1,
     };
     let settings = FeatureSettings { ..detector.detector.features() };
     let needs = Needs { warm_up_sessions: settings.warm_up_sessions(timeframe) as usize, coarser: true };

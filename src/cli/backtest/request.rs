@@ -52,7 +52,6 @@ pub(super) struct Bars {
     pub(super) dates: DateRule,
     pub(super) timeframe: Timeframe,
     pub(super) session: SessionScope,
-    pub(super) min_bars: u64,
 }
 
 /// A run that can be done.
@@ -101,7 +100,7 @@ impl RunRequest {
             symbols.dedup();
             bars.chosen = Chosen::Named(symbols);
         }
-        if signals.is_some() && args.bars.min_bars.is_some() {
+        if signals.is_some() && args.min_bars.is_some() {
             return Err(CliError::usage(anyhow!(
                 "--min-bars is about detectors, not about a file of signals: leave it out"
             )));
@@ -120,7 +119,7 @@ impl RunRequest {
             source,
             engine: engine(&args.fills, bars.session),
             costs: costs(&args.costs)?,
-            min_bars: bars.min_bars,
+            min_bars: args.min_bars.unwrap_or(MIN_BARS),
             ignore_asset_class: args.what.ignore_asset_class,
             seed,
             random_draws,
@@ -167,7 +166,7 @@ impl Bars {
             Some(SessionWord::Regular) | None => SessionScope::Regular,
         };
         let timeframe = args.timeframe.unwrap_or(Timeframe::M15);
-        Ok(Self { chosen, dates, timeframe, session, min_bars: args.min_bars.unwrap_or(MIN_BARS) })
+        Ok(Self { chosen, dates, timeframe, session })
     }
 }
 
