@@ -61,6 +61,23 @@ fn the_audit_finds_nothing() {
     assert!(ran.out.contains("39 sessions") && ran.out.contains("0 sessions"), "{}", ran.out);
 }
 
+/// What was not seen is not passed: of detectors without what they need, and of symbols without bars.
+#[test]
+fn the_audit_passes_nothing_that_it_did_not_see() {
+    let world = World::filled();
+    let ran = world.run("audit --detector=eod_pin_setup --symbol=SPX --days=10 --moments=2").ended(0);
+    assert!(ran.out.contains("eod_pin_setup: not evaluable: open interest (2 moments)"), "{}", ran.out);
+    let line = "audit --detector=breakout_bullish --days=10 --moments=1";
+    let ran = world.run(&format!("{line} --symbols=SPY,NOPE")).ended(3);
+    assert!(ran.out.contains("breakout_bullish: 1 moment: the same"), "{}", ran.out);
+    assert!(ran.err.contains("NOPE has no bars from 2026-09-23 to 2026-10-02"), "{}", ran.err);
+    let totals = world.run(&format!("{line} --symbols=SPY,NOPE --json")).ended(3).json()["totals"].clone();
+    assert_eq!((&totals["looked_at"], &totals["without_bars"]), (&1.into(), &serde_json::json!(["NOPE"])));
+    let of_today = "audit --detector=breakout_bullish --symbol=SPY --from=2026-10-05";
+    assert!(world.run(of_today).ended(1).err.contains("no bars are stored of these symbols and dates"));
+    assert!(!world.run("audit --help").ended(0).out.contains("--min-bars"));
+}
+
 #[test]
 fn an_audit_without_trades_sums_to_nothing_and_not_to_less() {
     let world = World::filled();
@@ -81,6 +98,22 @@ fn two_runs_are_put_side_by_side() {
     assert!(ran.out.contains("data: the same") && ran.out.contains("costs.zero"), "{}", ran.out);
     let json = world.run(&format!("compare {plain} {free} --json")).ended(0).json();
     assert_eq!(json["totals"]["same_data"], true);
+}
+
+/// What the environment asks for takes effect in a run with `--session=all` only, and not in the explanation of one without.
+#[test]
+fn an_explanation_of_regular_hours_stays_in_them() {
+    let world = World::filled();
+    let explained = |time: &str, variable: bool| {
+        let mut command = world.command(&format!("explain breakout_bullish SPY {time} --json"));
+        if variable {
+            command.env("ALLOW_WEEKEND_SIGNALS", "true");
+        }
+        crate::harness::ran(&mut command)
+    };
+    let of_regular_hours = |variable| explained("2026-10-01T11:00", variable).ended(0).json()["rows"].clone();
+    assert_eq!(of_regular_hours(true), of_regular_hours(false));
+    assert!(explained("2026-10-01T09:15", true).ended(1).err.contains("rth_only=false"));
 }
 
 /// B-66: what a run needs a flag for, an explanation does as it is asked.

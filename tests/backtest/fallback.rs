@@ -33,6 +33,16 @@ fn what_is_fetched_may_be_left_unstored() {
     assert_eq!(trades(&world.report("backtest-results")), trades(&kept.report("backtest-results")));
 }
 
+/// B-60: neither where bars are kept nor how long a vendor that is down was asked is a part of the result.
+#[test]
+fn a_run_that_is_repeated_with_its_bars_stored_is_the_same() {
+    let (world, vendor) = (World::empty(), World::vendor());
+    world.against(&vendor, &format!("{LINE} --quiet --no-write-back")).ended(0);
+    world.against(&vendor, &format!("{LINE} --quiet")).ended(0);
+    let pages = names(&world.path("backtest-results")).into_iter().filter(|name| name.contains(".html"));
+    assert_eq!(pages.count(), 1);
+}
+
 /// B-52, B-55: the sessions that are missing, and only those, are asked for.
 #[test]
 fn half_a_database_is_completed() {

@@ -14,6 +14,8 @@ const LINES: &[(&str, i32, &str)] = &[
     ("--set=breakout_bullish.rvol_min=two", 2, "is not a value for this number"),
     ("--set=breakout_bullish.donchian_bars=20.5", 2, "is not a value for this integer"),
     ("--set=rvol_min=2", 2, "DETECTOR.PARAM=VALUE"),
+    ("--set=all.rvol_min=2", 2, "`all` is a group, and parameters are set for one detector at a time"),
+    ("--params=group.toml", 2, "`equity` is a group"),
     ("--set=breakout_bullish.rvol_min", 2, "DETECTOR.PARAM=VALUE"),
     ("--detector=breakout_bearish --set=breakout_bullish.rvol_min=2", 2, "not among the detectors of this run"),
     ("--set=breakout_bullish.w_volume_intensity=0.9", 2, "must sum to 1"),
@@ -72,7 +74,14 @@ const LINES: &[(&str, i32, &str)] = &[
     ("explain equity SPY 2026-10-01T10:15", 2, "is a group"),
     ("explain breakout_bullish SPY yesterday", 2, "is no time"),
     ("explain breakout_bullish SPY 2026-10-01T10:16", 1, "the nearest end at"),
-    ("explain breakout_bullish SPX 2026-10-01T10:15", 2, "asset_class"),
+    ("explain breakout_bullish SPX 2026-10-01T10:15", 2, "--ignore-asset-class runs it all the same"),
+    ("explain breakout_bullish SPY 2027-11-20T10:15", 2, "2027-11-20T10:15 lies in the future: it is 2026-10-05"),
+    (
+        "explain breakout_bullish SPY 2026-09-26T10:15",
+        2,
+        "2026-09-26T10:15: there is no session of stocks on 2026-09-26",
+    ),
+    ("explain breakout_bullish SPY 2001-01-02T10:15", 2, "2001-01-02T10:15 is outside the trading calendar"),
     ("--output=rows.csv", 1, "cannot create the output directory"),
     ("--database-url=mysql://host/bars", 2, "mysql"),
     ("--no-fallback --database-url=sqlite:rows.csv", 1, "is not a barkeep database"),
@@ -84,6 +93,7 @@ fn what_is_wrong_is_said_and_nothing_is_written() {
     let world = World::filled();
     fs::write(world.path("bad.toml"), "[breakout_bullish\n").unwrap();
     fs::write(world.path("night.toml"), "[trend_continuation_long]\nhold_overnight = true\n").unwrap();
+    fs::write(world.path("group.toml"), "[equity]\nrvol_min = 2\n").unwrap();
     fs::write(world.path("other.toml"), "[breakout]\nrvol_min = 2\n").unwrap();
     fs::write(world.path("rows.csv"), "symbol,timestamp,side,stop\nSPY,2026-10-01T10:15:00-04:00,up,1\n").unwrap();
     fs::write(world.path("far.csv"), "symbol,timestamp,side,stop\nSPY,2026-10-01T10:15:00-04:00,long,150\n").unwrap();
@@ -101,6 +111,18 @@ fn what_is_wrong_is_said_and_nothing_is_written() {
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     Dump::of(&world.place.database()).assert_same(&before);
+}
+
+/// Nothing is advised that would not help: a flag that the command lacks, or one without effect.
+#[test]
+fn advice_can_be_followed() {
+    let world = World::filled();
+    for line in ["explain breakout_bullish SPY 2026-10-01T10:15", "audit --symbol=SPY"] {
+        let ran = world.run(&format!("{line} --database-url=sqlite:none.db")).ended(1);
+        assert!(ran.err.contains("there is no database") && !ran.err.contains("--no-fallback"), "{}", ran.err);
+    }
+    let ran = world.run("explain breakout_bullish VIX 2026-10-01T10:15").ended(2);
+    assert!(ran.err.contains("not_tradable") && !ran.err.contains("--ignore-asset-class"), "{}", ran.err);
 }
 
 /// A folder that is there stays; what is in it, too.

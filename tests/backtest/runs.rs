@@ -76,6 +76,56 @@ fn the_whole_market_and_its_largest_each_month() {
     assert!((2..=4).contains(&chosen.len()), "two for each of two months: {chosen:?}");
 }
 
+/// A month that nothing ranks is left out, and one is ranked by the sessions that there are: both are told.
+#[test]
+fn months_of_a_universe_that_lack_sessions_are_told() {
+    let world = World::filled();
+    // All of those before September, and those before October but for three: one symbol of five is no market.
+    world.place.sql(
+        "DELETE FROM coverage WHERE session_date < '2026-09-25' OR session_date = '2026-09-25' AND symbol <> 'SPY'",
+    );
+    let line = "--universe=top:2 --from=2026-09-28 --to=2026-10-02 --no-fallback --detector=equity";
+    let ran = world.run(line).ended(3);
+    for said in [
+        "0 of the 20 sessions before 2026-09, and nothing is entered",
+        "3 of the 20 sessions before 2026-10, and it is ranked",
+    ] {
+        assert!(ran.err.contains(said), "{said}\n{}", ran.err);
+    }
+    let report = world.report("backtest-results");
+    assert_eq!(report["config"]["symbols"].as_array().unwrap().len(), 2, "three sessions rank October");
+    assert_eq!(report["data"]["unranked"][1], json!({ "month": "2026-10", "sessions": 3, "of": 20 }));
+    assert!(report["labels"].to_string().contains("universe incomplete"), "{}", report["labels"]);
+    let strict = world.run(&format!("{line} --strict --output=strict")).ended(3);
+    assert!(strict.err.contains("nothing was run") && names(&world.path("strict")).is_empty(), "{}", strict.err);
+}
+
+/// A symbol that is named and has no bar at all may be mistyped.
+#[test]
+fn a_named_symbol_without_bars_is_told() {
+    let (world, vendor) = (World::filled(), World::vendor());
+    let line = format!("--detector=equity --symbols=SPY,NOPE {DAYS} --rate=100/s");
+    // Nothing of it comes, and it is asked for once more when a minute of this clock has passed.
+    let clock = world.path("clock");
+    fs::write(&clock, crate::harness::NOW).unwrap();
+    let mut command = world.command(&line);
+    command.env("MASSIVE_API_URL", vendor.url()).env("MASSIVE_API_KEY", "sandbox-api-key");
+    let ran = ran(command.env("BARKEEP_CLOCK", &clock)).ended(3);
+    assert!(ran.err.contains("NOPE has no bars from 2026-09-23 to 2026-10-02"), "{}", ran.err);
+    assert!(ran.out.contains("breakout_bullish"), "the others are run");
+    let json = world.run(&format!("{line} --json")).ended(3).json();
+    assert_eq!(json["totals"]["without_bars"], json!(["NOPE"]));
+}
+
+#[test]
+fn a_watchlist_of_two_markets_names_what_it_leaves_out() {
+    let world = World::filled();
+    world.place.run(&["watchlist", "add", "SPY", "X:BTCUSD"]).ended(0);
+    let ran = world.run(&format!("--detector=equity {DAYS} --no-fallback")).ended(0);
+    assert!(ran.err.contains("1 symbol (watchlist)"), "{}", ran.err);
+    assert!(ran.err.contains("what has other trading days is left out: X:BTCUSD."), "{}", ran.err);
+}
+
 /// B-66: what is typed changes the run.
 #[test]
 fn options_change_the_run() {

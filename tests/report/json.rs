@@ -230,6 +230,25 @@ fn equal_runs_are_equal_bytes_but_for_their_time() {
     assert!(!same_but_for_time(&*json(&one), &*json(&different)).unwrap());
 }
 
+/// B-60: a run that fetches what another finds stored is the same run.
+#[test]
+fn how_a_run_came_by_its_bars_makes_no_other_run_of_it() {
+    let (fetched, mut stored) = (sample(), sample());
+    stored.data.store = "none".to_owned();
+    stored.data.conflicting_duplicates = fetched.data.conflicting_duplicates + 10;
+    assert_ne!(json(&fetched), json(&stored));
+    assert!(same_but_for_time(&*json(&fetched), &*json(&stored)).unwrap());
+    stored.data.mixed_vwap_sessions += 1;
+    assert!(!same_but_for_time(&*json(&fetched), &*json(&stored)).unwrap());
+    // What merely reads like such a field is compared.
+    let named = |name: &str| {
+        let mut run = sample();
+        run.config.universe = format!("\"store\":{name}");
+        json(&run)
+    };
+    assert!(!same_but_for_time(&*named("a"), &*named("b")).unwrap());
+}
+
 /// The run's name is made of configuration and data, and of nothing else.
 #[test]
 fn a_run_is_named_by_what_it_was_asked_for_and_the_data() {

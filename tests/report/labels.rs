@@ -1,6 +1,6 @@
 //! Labels.
 
-use barkeep::backtest::report::{Inputs, Report, Splits};
+use barkeep::backtest::report::{Inputs, Report, Splits, UnrankedMonth};
 use barkeep::backtest::{FillMode, Study};
 
 use crate::sample::{Sample, sample};
@@ -48,6 +48,10 @@ fn labels_say_what_must_be_known() {
     assert_eq!(with(|run| run.data.symbols = sample().data.symbols), ["data gaps"]);
     let unmatched = |run: &mut Sample| run.data.unmatched_signals = sample().data.unmatched_signals;
     assert_eq!(with(unmatched), ["signals not traded"]);
+    let unranked = |run: &mut Sample| {
+        run.data.unranked = vec![UnrankedMonth { month: "2026-10".to_owned(), sessions: 3, of: 20 }];
+    };
+    assert_eq!(with(unranked), ["universe incomplete"]);
     assert_eq!(Report::new(Inputs { configurations: 2, ..inputs(&plain) }).labels, ["in-sample"]);
 }
 

@@ -104,7 +104,7 @@ async fn what_may_pass_is_tried_again_and_told_in_words() {
     ] {
         let (error, found, asked) = met(reply).await;
         assert!(found.starts_with(words), "{found}");
-        assert!(found.contains("(given up after 3 attempts in ") && found.len() < 500, "{found}");
+        assert!(found.contains("(given up after 3 attempts)") && found.len() < 500, "{found}");
         assert!(error.is_transient() && !error.is_common_cause() && asked == 3, "{found}: {asked}");
     }
     let bench = Bench::new(|_, before| if before < 2 { said(502, "") } else { answer([row(0)], None) }).await;

@@ -70,6 +70,18 @@ pub struct ReusedTicker {
     pub sessions: u64,
 }
 
+/// A month of a universe of the largest stocks whose ranking lacks sessions.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct UnrankedMonth {
+    /// Which, as in `2026-10`.
+    pub month: String,
+    /// Sessions before it whose day bars are stored: it is ranked by these, and nothing is entered in it if there are none.
+    pub sessions: u64,
+    /// Sessions before it that it should be ranked by.
+    pub of: u64,
+}
+
 /// What data a run used, where they came from, and what was missing. Lists are sorted by symbol, gaps then by date,
 /// signals by line.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -102,6 +114,8 @@ pub struct DataSection {
     pub reused: Vec<ReusedTicker>,
     /// Rows of a file of signals that could not be traded, all of them.
     pub unmatched_signals: Vec<Unmatched>,
+    /// Months of a universe of the largest stocks whose ranking lacks sessions, by date.
+    pub unranked: Vec<UnrankedMonth>,
 }
 
 impl DataSection {
@@ -120,6 +134,7 @@ impl DataSection {
             warm_up: Vec::new(),
             reused: Vec::new(),
             unmatched_signals: Vec::new(),
+            unranked: Vec::new(),
         }
     }
 

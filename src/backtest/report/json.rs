@@ -150,23 +150,33 @@ pub(super) const fn rejections(portfolio: &Portfolio) -> u64 {
     max_open + max_gross + volume + size
 }
 
-/// Whether two reports as JSON say the same, whenever each was made: their time is the first field and holds no comma. Reads
-/// no more of them at once than their readers hold.
+/// Fields that tell how a run came by its bars: whether they were stored before, or where, changes no bar.
+const OF_THE_WAY: [&[u8]; 2] = [b"\"store\":", b"\"conflicting_duplicates\":"];
+
+/// Whether two reports as JSON say the same, whenever each was made, and however it came by its bars: their time is the first
+/// field and holds no comma. Reads no more of them at once than lies between two commas.
 pub fn same_but_for_time(mut one: impl BufRead, mut other: impl BufRead) -> io::Result<bool> {
     let times = [one.skip_until(b',')?, other.skip_until(b',')?];
     if times.contains(&0) {
         return Ok(false);
     }
+    let (mut left, mut right) = (Vec::new(), Vec::new());
     loop {
-        let (left, right) = (one.fill_buf()?, other.fill_buf()?);
-        let both = left.len().min(right.len());
-        if left[..both] != right[..both] || left.is_empty() != right.is_empty() {
+        left.clear();
+        right.clear();
+        one.read_until(b',', &mut left)?;
+        other.read_until(b',', &mut right)?;
+        if left != right && of_the_way(&left).is_none_or(|left| Some(left) != of_the_way(&right)) {
             return Ok(false);
         }
-        if both == 0 {
+        if left.is_empty() {
             return Ok(true);
         }
-        one.consume(both);
-        other.consume(both);
     }
+}
+
+/// Text between two commas up to the value of a field of the way. Within a text, quotes are escaped: none is taken for a field.
+fn of_the_way(text: &[u8]) -> Option<&[u8]> {
+    let up_to = |field: &&[u8]| text.windows(field.len()).position(|part| part == *field).map(|at| at + field.len());
+    OF_THE_WAY.iter().find_map(up_to).map(|end| &text[..end])
 }

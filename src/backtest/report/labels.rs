@@ -33,6 +33,7 @@ pub(super) fn labels(inputs: &Inputs<'_>, stats: &[DetectorStats]) -> Vec<&'stat
         (data.has_mixed_vwap(), "mixed vwap"),
         (data.has_gaps(), "data gaps"),
         (!data.unmatched_signals.is_empty(), "signals not traded"),
+        (!data.unranked.is_empty(), "universe incomplete"),
     ]
     .into_iter()
     .filter_map(|(applies, label)| applies.then_some(label))

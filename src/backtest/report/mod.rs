@@ -25,7 +25,7 @@ pub use chart::{CHARTS_MAX, ChartBar, SignalInput, TradeChart, charted};
 pub use compare::{
     Comparison, DetectorDifference, FieldDifference, Figure, RunFile, RunFileError, RunName, TradeLine, compare,
 };
-pub use data::{DataGap, DataSection, ReusedTicker, SessionState, Splits, SymbolSessions, WarmUpNote};
+pub use data::{DataGap, DataSection, ReusedTicker, SessionState, Splits, SymbolSessions, UnrankedMonth, WarmUpNote};
 pub use ids::{config_hash, run_id};
 pub use json::{SCHEMA_VERSION, STATEMENT, same_but_for_time};
 pub use status::{StatusGroup, overall_status, status_groups};

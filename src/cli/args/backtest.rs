@@ -55,6 +55,9 @@ pub struct RunArgs {
     /// On which bars.
     #[command(flatten)]
     pub bars: BarsOfRunArgs,
+    /// Fewest bars of the period a symbol must have [default: 50].
+    #[arg(long, value_name = "N", help_heading = "On which bars")]
+    pub min_bars: Option<u64>,
     /// Where they come from.
     #[command(flatten)]
     pub data: DataArgs,
@@ -139,9 +142,6 @@ pub struct BarsOfRunArgs {
     /// Bars of regular hours, or those before and after, too [default: regular].
     #[arg(long, value_name = "regular|all", hide_possible_values = true)]
     pub session: Option<SessionWord>,
-    /// Fewest bars of the period a symbol must have [default: 50].
-    #[arg(long, value_name = "N")]
-    pub min_bars: Option<u64>,
 }
 
 /// Where bars come from.

@@ -1,5 +1,6 @@
 //! `backtest audit`.
 
+use std::collections::BTreeMap;
 use std::io::{self, Write};
 
 use anyhow::anyhow;
@@ -8,9 +9,11 @@ use serde_json::{Value, json};
 use super::load::{Needs, Source};
 use super::parameters::{Offers, configured, note};
 use super::request::Bars;
+use super::run::tell_without_bars;
 use crate::backtest::audit::{from_session, look_ahead};
+use crate::backtest::explain::{Explanation, explain};
 use crate::backtest::run::{self, Setup, study};
-use crate::backtest::{CostSettings, EngineSettings, ExitReason, SessionScope, Study, SymbolData};
+use crate::backtest::{CostSettings, EngineSettings, ExitReason, Input, SessionScope, Study, SymbolData};
 use crate::cli::args::{AuditArgs, DataArgs};
 use crate::cli::commands::{Context, warn};
 use crate::cli::format::{count, counted, figure};
@@ -28,11 +31,6 @@ const SEED: u64 = 1;
 /// Looks at every detector on every symbol.
 pub(super) async fn run(args: &AuditArgs, context: &Context, signals: &Signals) -> Result<Exit, CliError> {
     let bars = Bars::new(&args.bars, context.settings.now.value)?;
-    if args.bars.min_bars.is_some() {
-        return Err(CliError::usage(anyhow!(
-            "--min-bars decides which symbols a run trades, and an audit looks at all: leave it out"
-        )));
-    }
     // There is no flag here that would have to allow it, too.
     let offers = Offers { off_hours: bars.session == SessionScope::All, overnight: true };
     let off_hours = context.settings.off_hours_signals.value;
@@ -63,19 +61,25 @@ pub(super) async fn run(args: &AuditArgs, context: &Context, signals: &Signals) 
         context.settings.color.value,
     );
     let mut steps = Steps { of: symbols.len() as u64, ..Steps::default() };
-    let (mut looked, mut found) = (vec![0_u64; detectors.len()], Vec::new());
+    let (mut looked, mut found) = (vec![Looks::default(); detectors.len()], Vec::new());
+    let mut barren: Vec<&str> = Vec::new();
     let mut by_warm_up: Vec<Vec<Study>> = QUARTERS.map(|_| Vec::new()).into();
     for symbol in &symbols {
         if signals.stop().is_cancelled() {
             return Ok(signals.exit().unwrap_or(Exit::Interrupted));
         }
         let read = source.read(std::slice::from_ref(symbol)).await?;
-        let Some(data) = read.into_iter().find(|data| !data.signal_bars().is_empty()) else { continue };
-        let at = moments_of(&data, bars.session, moments);
+        let with_moments = |data| (moments_of(&data, bars.session, moments), data);
+        let Some((at, data)) = read.into_iter().map(with_moments).find(|(at, _)| !at.is_empty()) else {
+            barren.push(symbol.as_str());
+            continue;
+        };
         tokio::task::block_in_place(|| {
             for (place, detector) in detectors.iter().enumerate() {
                 if data.instrument.tradable && detector.spec.class.admits(data.instrument.class) {
-                    looked[place] += at.len() as u64;
+                    for explained in explain(&data, detector, bars.session, &at) {
+                        looked[place].add(&explained);
+                    }
                     let ahead = look_ahead(&data, detector, bars.session, &at, SEED);
                     found.extend(ahead.into_iter().map(|ahead| (detector.spec.id, symbol.clone(), ahead)));
                 }
@@ -97,7 +101,16 @@ pub(super) async fn run(args: &AuditArgs, context: &Context, signals: &Signals) 
     }
     let ids: Vec<&'static str> = detectors.iter().map(|detector| detector.spec.id).collect();
     let warm_up = warm_up(&ids, &by_warm_up, source.frame.warm_up);
-    let exit = if found.is_empty() { Exit::Done } else { Exit::Failed };
+    if !bars.are_named() {
+        // Of a market, many are not traded in any period.
+        barren.clear();
+    }
+    tell_without_bars(&barren, source.dates());
+    let exit = match (found.is_empty(), barren.is_empty()) {
+        (false, _) => Exit::Failed,
+        (true, false) => Exit::Gaps,
+        (true, true) => Exit::Done,
+    };
     let out = &mut io::stdout().lock();
     if context.json {
         let rows: Vec<Value> = warm_up.iter().map(WarmUp::object).collect();
@@ -105,7 +118,12 @@ pub(super) async fn run(args: &AuditArgs, context: &Context, signals: &Signals) 
             .iter()
             .map(|(id, symbol, at)| json!({ "detector": id, "symbol": symbol.as_str(), "end": at.end_ms, "change": at.change }))
             .collect();
-        let totals = json!({ "looked_at": looked.iter().sum::<u64>(), "look_ahead": ahead });
+        let totals = json!({
+            "looked_at": looked.iter().map(|looks| looks.evaluable).sum::<u64>(),
+            "not_evaluable": looked.iter().map(Looks::not_evaluable).sum::<u64>(),
+            "look_ahead": ahead,
+            "without_bars": barren,
+        });
         print_json(
             out,
             "audit",
@@ -118,14 +136,7 @@ pub(super) async fn run(args: &AuditArgs, context: &Context, signals: &Signals) 
     }
     for (id, looked) in ids.iter().zip(&looked) {
         let ahead = found.iter().filter(|(of, ..)| of == id).count();
-        let verdict = match (looked, ahead) {
-            (0, _) => "not looked at: no symbol of its class".to_owned(),
-            (_, 0) => {
-                format!("{}: the same without what came after, and with noise in its place", counted(*looked, "moment"))
-            }
-            _ => format!("LOOKS AHEAD at {ahead} of {}", counted(2 * looked, "look")),
-        };
-        writeln!(out, "{id}: {verdict}")?;
+        writeln!(out, "{id}: {}", looked.verdict(ahead as u64))?;
     }
     for (id, symbol, at) in found.iter().take(10) {
         warn(&format!("{id} on {symbol} at {}: differs when what came after is {}", at.end_ms, at.change));
@@ -160,6 +171,45 @@ fn moments_of(data: &SymbolData, scope: SessionScope, moments: usize) -> Vec<usi
     let mut chosen: Vec<usize> = (1..=moments).map(|nth| nth * places.len() / (moments + 1)).collect();
     chosen.dedup();
     chosen.into_iter().filter_map(|nth| places.get(nth).copied()).collect()
+}
+
+/// Moments at which a detector was looked at.
+#[derive(Debug, Clone, Default)]
+struct Looks {
+    /// Those at which it had what it needs.
+    evaluable: u64,
+    /// The others, by the first thing that was missing.
+    missing: BTreeMap<Input, u64>,
+}
+
+impl Looks {
+    fn add(&mut self, explained: &Explanation) {
+        match explained.missing {
+            None => self.evaluable += 1,
+            Some(input) => *self.missing.entry(input).or_default() += 1,
+        }
+    }
+
+    fn not_evaluable(&self) -> u64 {
+        self.missing.values().sum()
+    }
+
+    /// What was seen, in words: where a detector does nothing, nothing is shown of it.
+    fn verdict(&self, ahead: u64) -> String {
+        let missing = self.missing.keys().map(|input| input.as_str()).collect::<Vec<_>>().join(", ");
+        match (ahead, self.evaluable, self.not_evaluable()) {
+            (0, 0, 0) => "not looked at: no symbol of its class".to_owned(),
+            (0, 0, others) => format!("not evaluable: {missing} ({})", counted(others, "moment")),
+            (0, evaluable, others) => {
+                let others = if others == 0 { String::new() } else { format!("; {others} not evaluable: {missing}") };
+                let moments = counted(evaluable, "moment");
+                format!("{moments}: the same without what came after, and with noise in its place{others}")
+            }
+            (_, evaluable, others) => {
+                format!("LOOKS AHEAD at {ahead} of {}", counted(2 * (evaluable + others), "look"))
+            }
+        }
+    }
 }
 
 /// What a detector did with a warm-up of some length.

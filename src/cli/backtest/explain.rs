@@ -14,21 +14,22 @@ use crate::backtest::detectors::{Check, Comparison, Configured};
 use crate::backtest::explain::{Explanation, explain};
 use crate::backtest::run::{self, Setup, study_symbol};
 use crate::backtest::{
-    CostSettings, EngineSettings, FeatureSettings, Features, Known, SessionScope, Status, SymbolData, Trade,
+    CostSettings, EngineSettings, FeatureSettings, Features, Known, SessionScope, Sessions, Status, SymbolData, Trade,
 };
 use crate::cli::args::{DataArgs, DetectorArgs, ExplainArgs};
 use crate::cli::commands::Context;
 use crate::cli::format::figure;
-use crate::cli::{Align, Body, CliError, DateRule, Exit, RequestError, Table, print_json};
-use crate::model::{Market, Symbol, Timeframe};
+use crate::cli::{Align, Body, CliError, DateError, DateRule, Exit, Table, print_json};
+use crate::model::{Calendar, Dataset, Market, Symbol, Timeframe};
 
 /// Explains one bar.
 pub(super) async fn run(args: &ExplainArgs, context: &Context) -> Result<Exit, CliError> {
     let typed =
         DetectorArgs { detector: vec![args.detector.clone()], set: args.set.clone(), params: args.params.clone() };
-    // A bar is explained as the run sees it that allows what the parameters ask for.
+    // A bar is explained as the run sees it that allows what the parameters ask for. What the environment asks for takes a run
+    // with --session=all: there is no such flag here, and parameters say the same.
     let offers = Offers { off_hours: true, overnight: true };
-    let mut found = configured(&typed, context.settings.off_hours_signals.value, offers)?;
+    let mut found = configured(&typed, false, offers)?;
     let (Some(detector), true) = (found.pop(), found.is_empty()) else {
         return Err(CliError::usage(anyhow!("`{}` is a group: explain one detector of it", args.detector)));
     };
@@ -38,10 +39,9 @@ pub(super) async fn run(args: &ExplainArgs, context: &Context) -> Result<Exit, C
     let timeframe = args.timeframe.unwrap_or(Timeframe::M15);
     let bars = Bars {
         chosen: Chosen::Named(vec![symbol.clone()]),
-        dates: DateRule::of(None, Some(date), Some(date)).map_err(RequestError::from)?,
+        dates: session_on(date, symbol.dataset(), context.settings.now.value, &args.time)?,
         timeframe,
         session: if looks_off_hours(&detector) { SessionScope::All } else { SessionScope::Regular },
-        min_bars: 1,
     };
     let settings = FeatureSettings { ..detector.detector.features() };
     let needs = Needs { warm_up_sessions: settings.warm_up_sessions(timeframe) as usize, coarser: true };
@@ -63,13 +63,12 @@ pub(super) async fn run(args: &ExplainArgs, context: &Context) -> Result<Exit, C
     let run::Source::Detectors(detectors) = &setup.source else { return Ok(Exit::Failed) };
     let (detector, Some(run)) = (&detectors[0], run) else { return Ok(Exit::Failed) };
     if matches!(run.status, Status::AssetClass | Status::NotTradable) {
-        return Err(CliError::usage(anyhow!(
-            "{} does not run on {}: {}",
-            detector.spec.id,
-            args.symbol,
-            run.status.words()
-        ))
-        .with_hint("--ignore-asset-class runs it all the same"));
+        let words = run.status.words();
+        let error = CliError::usage(anyhow!("{} does not run on {}: {words}", detector.spec.id, args.symbol));
+        return Err(match run.status {
+            Status::AssetClass => error.with_hint("--ignore-asset-class runs it all the same"),
+            _ => error.with_hint("nobody can hold it: explain the detector on another symbol"),
+        });
     }
     let explained = explain(&data, detector, bars.session, &[bar]).pop();
     let explained = explained.expect("Invariant: a bar that was read is of hours that are looked at");
@@ -97,6 +96,29 @@ fn moment(text: &str, market: Market) -> Result<(i64, Date), CliError> {
             "`{text}` is no time: write the end of a bar as 2026-10-01T10:15 (New York) or 2026-10-01T14:15:00Z"
         ))),
     }
+}
+
+/// The session of a date, in the words of who has typed a time.
+fn session_on(date: Date, dataset: Dataset, now: Timestamp, text: &str) -> Result<DateRule, CliError> {
+    let rule = DateRule::of(None, Some(date), Some(date)).and_then(|rule| rule.dates(dataset, now).map(|_| rule));
+    let rule = rule.map_err(|error| {
+        CliError::usage(match error {
+            DateError::Future { today, .. } => anyhow!("{text} lies in the future: it is {today}"),
+            DateError::BeforeFirst { first, .. } => {
+                anyhow!("{text} lies before the vendor's first file of {dataset}, which is of {first}")
+            }
+            DateError::OutsideCalendar { .. } => anyhow!(
+                "{text} is outside the trading calendar, which covers {} to {}",
+                Calendar::FIRST,
+                Calendar::LAST
+            ),
+            other => other.into(),
+        })
+    })?;
+    if Sessions::of(dataset, date..=date).is_empty() {
+        return Err(CliError::usage(anyhow!("{text}: there is no session of {dataset} on {date}")));
+    }
+    Ok(rule)
 }
 
 fn bar_of(data: &SymbolData, scope: SessionScope, end_ms: i64, text: &str) -> Result<usize, CliError> {

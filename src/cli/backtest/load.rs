@@ -75,6 +75,7 @@ impl Source {
         if let Some(line) = universe.said.as_ref().filter(|_| !context.quiet) {
             warn(line);
         }
+        universe.tell_unranked();
         let dataset = universe.symbols[0].dataset();
         let (sessions, warm_up) = sessions(dataset, dates.into_inner(), needs.warm_up_sessions);
         if sessions.len() == warm_up {
@@ -373,6 +374,7 @@ impl Source {
         let mut section = DataSection::empty(if self.history.look().is_some() { self.store } else { "none" });
         section.store_unusable = self.unusable.is_some();
         section.gaps = self.gaps();
+        section.unranked.clone_from(&self.universe.unranked);
         section.conflicting_duplicates = self.history.conflicts();
         section.splits =
             if self.splits_known { SplitsKnown::Loaded(self.frame.splits.count()) } else { SplitsKnown::NotLoaded };
@@ -428,7 +430,7 @@ async fn open_store(context: &Context, must_be_there: bool) -> Result<(Option<An
         Ok(Some(store)) => Ok((Some(store), None)),
         Ok(None) if must_be_there => {
             Err(CliError::failed(anyhow!("there is no database, and the REST API is not to be asked"))
-                .with_hint("load bars with `backfill s3`, or leave --no-fallback out"))
+                .with_hint("load bars with `backfill s3` or `backfill rest`"))
         }
         Ok(None) => Ok((None, None)),
         Err(error) if must_be_there || error.exit() == Exit::Usage => Err(error),

@@ -81,7 +81,7 @@ fn configure(args: &DetectorArgs, off_hours: bool, offers: Offers) -> anyhow::Re
     for text in &args.set {
         let (name, value) = text.split_once('=').ok_or_else(|| no_setting(text))?;
         let (detector, param) = name.split_once('.').ok_or_else(|| no_setting(text))?;
-        let spec = of_id(detector.trim()).with_context(|| format!("--set={text}"))?;
+        let spec = to_set(detector.trim()).with_context(|| format!("--set={text}"))?;
         given.entry(spec.id).or_default().insert(param.trim().to_owned(), value.trim().to_owned());
     }
     if let Some(other) = given.keys().find(|id| specs.iter().all(|spec| spec.id != **id)) {
@@ -128,15 +128,28 @@ fn no_setting(text: &str) -> anyhow::Error {
 pub(super) fn of_name(name: &str) -> anyhow::Result<Vec<&'static DetectorSpec>> {
     match detectors::group(name) {
         Some(group) => Ok(group),
-        None => of_id(name).map(|spec| vec![spec]),
+        None => of_id(name, &GROUPS).map(|spec| vec![spec]),
     }
 }
 
-fn of_id(id: &str) -> anyhow::Result<&'static DetectorSpec> {
+/// The detector whose parameters are set.
+fn to_set(id: &str) -> anyhow::Result<&'static DetectorSpec> {
+    if detectors::group(id).is_some() {
+        bail!(
+            "`{id}` is a group, and parameters are set for one detector at a time: name each of them; \
+             `backtest detectors {id}` shows them"
+        );
+    }
+    of_id(id, &[])
+}
+
+/// A detector; `others` are names that may be meant as well.
+fn of_id(id: &str, others: &[&'static str]) -> anyhow::Result<&'static DetectorSpec> {
     detectors::find(id).ok_or_else(|| {
-        let names = DETECTORS.iter().map(|spec| spec.id).chain(GROUPS);
+        let names = DETECTORS.iter().map(|spec| spec.id).chain(others.iter().copied());
         let hint = nearest(id, names).map(|name| format!(" (did you mean `{name}`?)")).unwrap_or_default();
-        anyhow!("there is no detector `{id}`{hint}: `backtest detectors` shows them; {} are groups", GROUPS.join(", "))
+        let groups = if others.is_empty() { String::new() } else { format!("; {} are groups", others.join(", ")) };
+        anyhow!("there is no detector `{id}`{hint}: `backtest detectors` shows them{groups}")
     })
 }
 
@@ -146,7 +159,7 @@ fn read(path: &Path, given: &mut Given) -> anyhow::Result<()> {
     let text = fs::read_to_string(path).with_context(|| format!("{}: cannot read the file", doing()))?;
     let file: toml::Table = text.parse().with_context(|| format!("{}: it is not TOML", doing()))?;
     for (detector, table) in file {
-        let spec = of_id(&detector).with_context(doing)?;
+        let spec = to_set(&detector).with_context(doing)?;
         let toml::Value::Table(table) = table else {
             bail!(
                 "{}: `{detector}` is no table: write [{detector}], and a line `name = value` for each parameter",

@@ -52,7 +52,6 @@ pub(super) struct Bars {
     pub(super) dates: DateRule,
     pub(super) timeframe: Timeframe,
     pub(super) session: SessionScope,
-    pub(super) min_bars: u64,
 }
 
 /// A run that can be done.
@@ -107,7 +106,7 @@ impl RunRequest {
             symbols.dedup();
             bars.chosen = Chosen::Named(symbols);
         }
-        if signals.is_some() && args.bars.min_bars.is_some() {
+        if signals.is_some() && args.min_bars.is_some() {
             return Err(CliError::usage(anyhow!(
                 "--min-bars is about detectors, not about a file of signals: leave it out"
             )));
@@ -126,7 +125,7 @@ impl RunRequest {
             source,
             engine: engine(&args.fills, bars.session),
             costs: costs(&args.costs)?,
-            min_bars: bars.min_bars,
+            min_bars: args.min_bars.unwrap_or(MIN_BARS),
             ignore_asset_class: args.what.ignore_asset_class,
             seed,
             random_draws,
@@ -148,6 +147,11 @@ impl RunRequest {
 }
 
 impl Bars {
+    /// Whether symbols were named, so that one without bars is told.
+    pub(super) const fn are_named(&self) -> bool {
+        matches!(self.chosen, Chosen::Named(_))
+    }
+
     pub(super) fn new(args: &BarsOfRunArgs, now: Timestamp) -> Result<Self, CliError> {
         let named = read_symbols("--symbol", &args.symbol, &args.symbols, None).map_err(RequestError::from)?;
         let chosen = match (&args.universe, args.all) {
@@ -168,7 +172,7 @@ impl Bars {
             Some(SessionWord::Regular) | None => SessionScope::Regular,
         };
         let timeframe = args.timeframe.unwrap_or(Timeframe::M15);
-        Ok(Self { chosen, dates, timeframe, session, min_bars: args.min_bars.unwrap_or(MIN_BARS) })
+        Ok(Self { chosen, dates, timeframe, session })
     }
 }
 

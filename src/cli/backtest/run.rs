@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
+use jiff::civil::Date;
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
@@ -71,7 +72,8 @@ async fn run_request(
     if context.quiet || context.json || args.data.strict {
         tell_gaps(&gaps);
     }
-    if args.data.strict && !gaps.is_empty() {
+    let unranked = source.universe.unranked.len();
+    if args.data.strict && !(gaps.is_empty() && unranked == 0) {
         warn("--strict: nothing was run, as sessions are missing");
         return Ok(Exit::Gaps);
     }
@@ -102,6 +104,8 @@ async fn run_request(
         () = stop.cancelled() => return stopped(),
     };
     let config = config(request, &source);
+    let barren = if request.bars.are_named() { without_bars(&study) } else { Vec::new() };
+    tell_without_bars(&barren, source.dates());
     let report = Report::new(Inputs {
         config: &config,
         study: &study,
@@ -121,7 +125,8 @@ async fn run_request(
     let files = files::write(&request.output, date, &report.run_id, bytes, |file| report.write_json(file))
         .map_err(CliError::failed)?;
 
-    let exit = if gaps.is_empty() && section.unmatched_signals.is_empty() { Exit::Done } else { Exit::Gaps };
+    let is_all_there = gaps.is_empty() && section.unmatched_signals.is_empty() && unranked == 0 && barren.is_empty();
+    let exit = if is_all_there { Exit::Done } else { Exit::Gaps };
     let out = &mut io::stdout().lock();
     if context.json {
         let settings = json!({
@@ -138,6 +143,8 @@ async fn run_request(
             "bars": study.bars,
             "gaps": gaps.len(),
             "unmatched_signals": section.unmatched_signals.len(),
+            "unranked_months": unranked,
+            "without_bars": barren,
             "labels": report.labels,
             "files": named,
             "seconds": (started.elapsed().as_secs_f64() * 1000.0).round() / 1000.0,
@@ -240,6 +247,25 @@ fn tell_unmatched(unmatched: &[Unmatched]) {
     if unmatched.len() > UNMATCHED_NAMED {
         let more = counted((unmatched.len() - UNMATCHED_NAMED) as u64, "more row");
         warn(&format!("and {more} not traded; the report lists all of them"));
+    }
+}
+
+/// Symbols that have no bar in the period, sorted.
+fn without_bars(study: &Study) -> Vec<&str> {
+    let symbols = study.results.first().map(|result| &result.symbols[..]).unwrap_or_default();
+    symbols.iter().filter(|symbol| symbol.bars == 0).map(|symbol| &*symbol.symbol).collect()
+}
+
+/// Names symbols that have no bar in a period: few of them are meant.
+pub(super) fn tell_without_bars(symbols: &[&str], (from, to): (Date, Date)) {
+    for symbol in symbols.iter().take(GAPS_NAMED) {
+        warn(&format!(
+            "{symbol} has no bars from {from} to {to}: look whether it is spelled as it is traded (case matters), and in these \
+             dates"
+        ));
+    }
+    if symbols.len() > GAPS_NAMED {
+        warn(&format!("and {} more symbols have none", count((symbols.len() - GAPS_NAMED) as u64)));
     }
 }
 

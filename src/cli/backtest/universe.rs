@@ -6,16 +6,21 @@ use anyhow::anyhow;
 use jiff::civil::Date;
 
 use super::request::Chosen;
-use crate::cli::commands::store_error;
+use crate::backtest::report::UnrankedMonth;
+use crate::cli::commands::{store_error, warn};
+use crate::cli::format::counted;
 use crate::cli::{CliError, STARTER_SET};
 use crate::model::{Dataset, Market, Symbol, Timeframe, TimeframeSet, xnys};
-use crate::store::{AnyStore, MarketReader, MarketSlice, Watchlist};
+use crate::store::{AnyStore, DayState, Ledger, MarketReader, MarketSlice, Watchlist};
 
 /// Sessions before a month whose dollar volume decides who is in it.
 const RANKED_SESSIONS: usize = 20;
 
 /// Tickers that are read at a time.
 const BATCH: usize = 256;
+
+/// Months without a ranking that are named on the terminal; the report has all.
+const MONTHS_NAMED: usize = 10;
 
 /// The first day of a month, which names it.
 type Month = Date;
@@ -31,17 +36,35 @@ pub(super) struct Universe {
     pub(super) members: Option<BTreeMap<Month, BTreeSet<usize>>>,
     /// What to say first, where nothing was named.
     pub(super) said: Option<String>,
+    /// Months whose ranking lacks sessions.
+    pub(super) unranked: Vec<UnrankedMonth>,
 }
 
 impl Universe {
     fn of(symbols: Vec<Symbol>, words: &str) -> Self {
-        Self { symbols, words: words.to_owned(), members: None, said: None }
+        Self { symbols, words: words.to_owned(), members: None, said: None, unranked: Vec::new() }
     }
 
     /// Whether a symbol may be entered on a date.
     pub(super) fn admits(&self, place: usize, date: Date) -> bool {
         let Some(members) = &self.members else { return true };
         members.get(&date.first_of_month()).is_some_and(|members| members.contains(&place))
+    }
+
+    /// Names months whose ranking lacks sessions.
+    pub(super) fn tell_unranked(&self) {
+        for UnrankedMonth { month, sessions, of } in self.unranked.iter().take(MONTHS_NAMED) {
+            let then = if *sessions == 0 { "nothing is entered in it" } else { "it is ranked by these" };
+            warn(&format!(
+                "--universe={}: day bars are loaded of {sessions} of the {of} sessions before {month}, and {then}: load the \
+                 others with `backfill s3 --all --timeframes=day`",
+                self.words
+            ));
+        }
+        if self.unranked.len() > MONTHS_NAMED {
+            let more = counted((self.unranked.len() - MONTHS_NAMED) as u64, "more month");
+            warn(&format!("and {more}; the report lists them"));
+        }
     }
 }
 
@@ -91,13 +114,20 @@ async fn default(store: Option<&mut AnyStore>) -> Result<Universe, CliError> {
         let watched: BTreeSet<Symbol> =
             entries.into_iter().filter(|entry| entry.active).map(|entry| entry.symbol).collect();
         // Of a list with both, what detectors are made for.
-        let of_market = |market| watched.iter().filter(move |symbol| symbol.dataset().market() == market);
-        let watched: Vec<Symbol> = match of_market(Market::NewYork).next() {
-            Some(_) => of_market(Market::NewYork).cloned().collect(),
-            None => watched.into_iter().collect(),
-        };
+        let (mut watched, others): (Vec<Symbol>, Vec<Symbol>) =
+            watched.into_iter().partition(|symbol| symbol.dataset().market() == Market::NewYork);
+        let mut said = None;
+        if watched.is_empty() {
+            watched = others;
+        } else if !others.is_empty() {
+            said = Some(format!(
+                "Of the watchlist, what has other trading days is left out: {}. Run it apart with --symbol=S or \
+                 --symbols=a,b,c.",
+                others.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
+            ));
+        }
         if !watched.is_empty() {
-            return Ok(Universe::of(watched, "watchlist"));
+            return Ok(Universe { said, ..Universe::of(watched, "watchlist") });
         }
         let mut stored = stocks(store).await?;
         stored.extend(tickers(store, Dataset::Indices).await?);
@@ -137,6 +167,13 @@ async fn top(count: usize, (from, to): (Date, Date), store: &mut AnyStore) -> Re
         return Err(nothing_stored());
     };
     let dates: Vec<Date> = xnys().sessions(first..=to).map(|(date, _)| date).collect();
+    let states = store.day_states(Dataset::Stocks, first..=to).await.map_err(store_error)?;
+    // A session that is not loaded says nothing of a stock; in one that is, a stock without a bar was not traded.
+    let is_loaded = |date: &&Date| states.get(*date).is_some_and(|state| has_day_bars(state, stocks.len()));
+    let loaded = |(_, window): &(Month, Vec<Date>)| -> Vec<usize> {
+        window.iter().filter(is_loaded).filter_map(|date| dates.binary_search(date).ok()).collect()
+    };
+    let loaded: Vec<Vec<usize>> = windows.iter().map(loaded).collect();
     let mut ranked: Vec<Vec<(f64, usize)>> = vec![Vec::new(); windows.len()];
     for (batch, symbols) in stocks.chunks(BATCH).enumerate() {
         let mut traded = vec![0.0; symbols.len() * dates.len()];
@@ -152,11 +189,10 @@ async fn top(count: usize, (from, to): (Date, Date), store: &mut AnyStore) -> Re
             }
         };
         store.read_market(&slice, note).await.map_err(store_error)?;
-        for (ranked, (_, window)) in ranked.iter_mut().zip(&windows) {
-            let start = dates.binary_search(&window[0]).unwrap_or_default();
+        for (ranked, sessions) in ranked.iter_mut().zip(&loaded) {
             for place in 0..symbols.len() {
-                let of_window = &traded[place * dates.len() + start..][..window.len()];
-                let median = median(of_window);
+                let of_stock = &traded[place * dates.len()..][..dates.len()];
+                let median = median(sessions.iter().map(|session| of_stock[*session]).collect());
                 if median > 0.0 {
                     ranked.push((median, batch * BATCH + place));
                 }
@@ -180,7 +216,25 @@ async fn top(count: usize, (from, to): (Date, Date), store: &mut AnyStore) -> Re
     let place_of: BTreeMap<usize, usize> = chosen.iter().enumerate().map(|(new, old)| (*old, new)).collect();
     let members = members.into_iter().map(|(month, places)| (month, places.iter().map(|old| place_of[old]).collect()));
     let symbols = chosen.iter().map(|place| stocks[*place].clone()).collect();
-    Ok(Universe { symbols, words: format!("top:{count}"), members: Some(members.collect()), said: None })
+    let unranked = windows.iter().zip(&loaded).filter(|((_, window), loaded)| loaded.len() < window.len());
+    let unranked = unranked.map(|((month, window), loaded)| UnrankedMonth {
+        month: month.strftime("%Y-%m").to_string(),
+        sessions: loaded.len() as u64,
+        of: window.len() as u64,
+    });
+    Ok(Universe {
+        symbols,
+        words: format!("top:{count}"),
+        members: Some(members.collect()),
+        said: None,
+        unranked: unranked.collect(),
+    })
+}
+
+/// Whether day bars of a day are loaded: of all stocks, or by name of half of those that are stored. Fewer rank nothing.
+fn has_day_bars(state: &DayState, stocks: usize) -> bool {
+    let has = |timeframes: &&TimeframeSet| timeframes.contains(Timeframe::Day);
+    has(&&state.everyone) || 2 * state.by_name().values().filter(has).count() >= stocks
 }
 
 /// The months of a period, each with the sessions before it.
@@ -198,13 +252,12 @@ fn windows(from: Date, to: Date) -> Vec<(Month, Vec<Date>)> {
 }
 
 /// The middle value; a session without a trade counts 0.
-fn median(values: &[f64]) -> f64 {
-    let mut sorted = values.to_vec();
-    sorted.sort_unstable_by(f64::total_cmp);
-    match sorted.len() {
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_unstable_by(f64::total_cmp);
+    match values.len() {
         0 => 0.0,
-        even if even % 2 == 0 => f64::midpoint(sorted[even / 2 - 1], sorted[even / 2]),
-        odd => sorted[odd / 2],
+        even if even % 2 == 0 => f64::midpoint(values[even / 2 - 1], values[even / 2]),
+        odd => values[odd / 2],
     }
 }
 
@@ -228,6 +281,6 @@ mod tests {
 
     #[test]
     fn the_median_is_the_middle() {
-        assert_eq!([median(&[]), median(&[3.0, 1.0, 2.0]), median(&[4.0, 1.0, 2.0, 3.0])], [0.0, 2.0, 2.5]);
+        assert_eq!([median(vec![]), median(vec![3.0, 1.0, 2.0]), median(vec![4.0, 1.0, 2.0, 3.0])], [0.0, 2.0, 2.5]);
     }
 }

@@ -183,8 +183,7 @@ impl Retryable for RestError {
 
 impl From<RetryError<Self>> for RestError {
     fn from(error: RetryError<Self>) -> Self {
-        let story =
-            Tried { attempts: error.attempts, elapsed: error.elapsed, budget_spent: error.gave_up == GaveUp::Budget };
+        let story = Tried { attempts: error.attempts, budget_spent: error.gave_up == GaveUp::Budget };
         let mut error = error.error;
         if let Self::Unreachable { tried, .. } | Self::TooManyRequests { tried, .. } = &mut error {
             *tried = Some(story);

@@ -127,13 +127,12 @@ pub enum SourceError {
     },
 }
 
-/// The story of an operation that was given up.
+/// The story of an operation that was given up. How long it took is no part of it: reasons of gaps are made of it, and the same
+/// run gives the same ones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Tried {
     /// Attempts made.
     pub attempts: u32,
-    /// From the first attempt to giving up.
-    pub elapsed: Duration,
     /// Given up because the run's retries were spent, not this operation's.
     pub budget_spent: bool,
 }
@@ -141,7 +140,7 @@ pub struct Tried {
 impl fmt::Display for Tried {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let s = if self.attempts == 1 { "" } else { "s" };
-        write!(f, "given up after {} attempt{s} in {:.1} s", self.attempts, self.elapsed.as_secs_f64())?;
+        write!(f, "given up after {} attempt{s}", self.attempts)?;
         if self.budget_spent { f.write_str(", the run has spent its retries") } else { Ok(()) }
     }
 }
@@ -188,8 +187,7 @@ impl Retryable for SourceError {
 
 impl From<RetryError<Self>> for SourceError {
     fn from(error: RetryError<Self>) -> Self {
-        let story =
-            Tried { attempts: error.attempts, elapsed: error.elapsed, budget_spent: error.gave_up == GaveUp::Budget };
+        let story = Tried { attempts: error.attempts, budget_spent: error.gave_up == GaveUp::Budget };
         match error.error {
             Self::Unreachable { object, detail, retry_after, tried: None } => {
                 Self::Unreachable { object, detail, retry_after, tried: Some(story) }

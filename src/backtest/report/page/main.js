@@ -17,6 +17,7 @@ const LABELS = {
   "mixed vwap": "Some VWAPs of sessions are made of exact and of estimated ones.",
   "data gaps": "Symbols lack sessions, or parts of them. The data section names them.",
   "signals not traded": "Rows of the file of signals could not be traded. The data section names them.",
+  "universe incomplete": "Months of the universe lack sessions that they are ranked by; those without any were left out. The data section names them.",
 };
 
 function topPart(data) {
@@ -125,6 +126,11 @@ function dataSection({ report, command }) {
       { label: "Line", kind: "num", get: (row) => row.line, show: (row) => count(row.line) }, { label: "Symbol", header: true, get: (row) => row.symbol },
       { label: "Why", kind: "wrap", get: (row) => row.reason },
     ], data.unmatchedSignals, { caption: "Signals not traded", page: 20 })] : "",
+    data.unranked.length ? [el("h3", null, "Months whose ranking lacks sessions"), table([
+      { label: "Month", header: true, get: (row) => row.month },
+      { label: "Sessions before it", kind: "num", get: (row) => row.of, show: (row) => count(row.of) },
+      { label: "Of these stored", kind: "num", get: (row) => row.sessions, show: (row) => count(row.sessions) },
+    ], data.unranked, { caption: "Months whose ranking lacks sessions", page: 20 })] : "",
     el("details", null, el("summary", null, "Configuration"), el("pre", { tabindex: 0 }, JSON.stringify(config, null, 2))),
     el("details", null, el("summary", null, "Command"), el("pre", { tabindex: 0 }, command)));
 }
