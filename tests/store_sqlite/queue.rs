@@ -66,7 +66,8 @@ async fn any_bytes_and_no_dates_are_handed_out_with_the_rest() {
     assert_eq!((asked[2].days_to_backfill, asked[2].priority), (u32::MAX, i32::MIN));
     assert_eq!(store.requests(None, 9).await.unwrap().len(), 4);
     let vanished: Vec<_> = claimed.iter().map(|one| one.held).collect();
-    execute(&desk, "UPDATE historical_ingestion_queue SET lease_until = 0, retry_count = 9223372036854775807").await;
+    let most = "lease_until = 0, retry_count = 9223372036854775807, losses = 9223372036854775807";
+    execute(&desk, &format!("UPDATE historical_ingestion_queue SET {most}")).await;
     assert_eq!(store.rescue_requests("q").await.unwrap(), 3);
     assert_eq!(store.claim_requests("p", LONG, 9).await.unwrap(), []);
     assert_eq!(store.renew_requests(&vanished, LONG).await.unwrap(), []);

@@ -105,7 +105,7 @@ const RESCUE: &str = concat!(
     " UPDATE historical_ingestion_queue q
      SET status = CASE WHEN q.losses >= $1 - 1 THEN 'failed' ELSE 'pending' END,
          outcome = CASE WHEN q.losses >= $1 - 1 THEN 'dead' END,
-         completed_at = CASE WHEN q.losses >= $1 - 1 THEN clock.now END, losses = q.losses + 1,
+         completed_at = CASE WHEN q.losses >= $1 - 1 THEN clock.now END, losses = least(q.losses, $1) + 1,
          retry_count = least(q.retry_count, $1) + 1, error_message = $2, not_before = NULL, lease_owner = NULL,
          lease_until = NULL, updated_at = clock.now
      FROM clock WHERE q.id IN (SELECT id FROM over)"

@@ -73,7 +73,7 @@ UPDATE historical_ingestion_queue
 SET status = CASE WHEN losses >= ?3 - 1 THEN 'failed' ELSE 'pending' END,
     outcome = CASE WHEN losses >= ?3 - 1 THEN 'dead' END,
     completed_at = CASE WHEN losses >= ?3 - 1 THEN ?1 END,
-    losses = losses + 1, retry_count = min(retry_count, ?3) + 1, error_message = ?4, not_before = NULL, lease_owner = NULL,
+    losses = min(losses, ?3) + 1, retry_count = min(retry_count, ?3) + 1, error_message = ?4, not_before = NULL, lease_owner = NULL,
     lease_until = NULL, updated_at = ?1
 WHERE status = 'processing' AND (lease_until IS NULL OR lease_until NOT BETWEEN ?1 AND ?2)";
 
