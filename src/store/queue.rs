@@ -300,8 +300,9 @@ pub trait Queue: Send {
     fn enqueue(&mut self, requests: &[NewRequest]) -> impl Future<Output = Result<u64, StoreError>> + Send;
 
     /// Ends the claims of processors whose leases are over, which counts as tried in vain, so that others can claim their
-    /// requests; says how many. One that has lost as many processors in a row as it may be tried in vain is dead. A claim of `owner` itself that has run out is ended, too, and does not count: its answer was
-    /// lost on the way. Not for who was without the database for a while: so were the others, who need a moment to renew theirs.
+    /// requests; says how many. One that has lost as many processors in a row as it may be tried in vain is dead. A claim of
+    /// `owner` itself that has run out is ended, too, and does not count: its answer was lost on the way. Not for who was
+    /// without the database for a while: so were the others, who need a moment to renew theirs.
     fn rescue_requests(&mut self, owner: &str) -> impl Future<Output = Result<u64, StoreError>> + Send;
 
     /// Claims requests that can be: pending ones whose pause is over. Highest priority first, then oldest. Never one of a symbol
